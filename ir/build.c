@@ -1,0 +1,98 @@
+#include "ir/ir.h"
+
+#include <assert.h>
+#include <string.h>
+
+Graph *ir_graph_create(Arena *arena, Diag *diag, const char *name) {
+    Graph *graph = ARENA_NEW(arena, Graph);
+    *graph = (Graph){.arena = arena, .diag = diag, .name = name, .count = 1, .capacity = 64};
+    graph->node = ARENA_ARRAY(arena, Node, graph->capacity);
+    return graph;
+}
+
+Graph *ir_graph_copy(const Graph *graph, Arena *arena) {
+    Graph *copy = ARENA_NEW(arena, Graph);
+    *copy = *graph;
+    copy->arena = arena;
+    copy->node = ARENA_ARRAY(arena, Node, graph->capacity);
+    memcpy(copy->node, graph->node, graph->count * sizeof *copy->node);
+    return copy;
+}
+
+Attrs ir_attrs_default(void) {
+    return (Attrs){
+#define ATTR(name, kind, initial) .name = initial,
+#include "ir/attrs.def"
+#undef ATTR
+    };
+}
+
+static void grow(Graph *graph) {
+    Node *grown = ARENA_ARRAY(graph->arena, Node, (size_t)graph->capacity * 2);
+    memcpy(grown, graph->node, graph->count * sizeof *grown);
+    graph->node = grown;
+    graph->capacity *= 2;
+}
+
+Ref ir_node_add(Graph *graph, Node node) {
+    const OpInfo *info = &ir_op_info[node.op];
+    if (graph->count == graph->capacity) grow(graph);
+    if (info->infer && !info->infer(graph, &node, &node.type)) node.type = (Type){0};
+    graph->node[graph->count] = node;
+    return (Ref){graph->count++};
+}
+
+Node *ir_node(const Graph *graph, Ref ref) {
+    assert(ref.index > 0 && ref.index < graph->count);
+    return &graph->node[ref.index];
+}
+
+bool ir_ref_is_none(Ref ref) { return ref.index == 0; }
+
+bool ir_ref_equal(Ref a, Ref b) { return a.index == b.index; }
+
+bool ir_type_equal(Type a, Type b) {
+    if (a.dtype != b.dtype || a.rank != b.rank) return false;
+    for (int i = 0; i < a.rank; i++)
+        if (a.dim[i] != b.dim[i]) return false;
+    return true;
+}
+
+bool ir_is_constant(const Node *node) { return ir_op_info[node->op].kind == KIND_CONSTANT; }
+
+Ref ir_root(const Graph *graph, Ref ref) {
+    const Node *node = ir_node(graph, ref);
+    return ir_ref_is_none(node->root) ? ref : node->root;
+}
+
+uint32_t *ir_count_uses(const Graph *graph, Arena *scratch) {
+    uint32_t *uses = ARENA_ARRAY(scratch, uint32_t, graph->count);
+    for (uint32_t i = 1; i < graph->count; i++)
+        for (int k = 0; k < IR_MAX_INPUTS; k++)
+            if (!ir_ref_is_none(graph->node[i].in[k])) uses[graph->node[i].in[k].index]++;
+    uses[graph->result.index]++;
+    return uses;
+}
+
+void ir_replace_uses(Graph *graph, Ref from, Ref to) {
+    for (uint32_t i = 1; i < graph->count; i++) {
+        Node *node = &graph->node[i];
+        for (int k = 0; k < IR_MAX_INPUTS; k++)
+            if (ir_ref_equal(node->in[k], from)) node->in[k] = to;
+        if (ir_ref_equal(node->root, from)) node->root = ir_ref_equal(to, (Ref){i}) ? (Ref){0} : to;
+    }
+    if (ir_ref_equal(graph->result, from)) graph->result = to;
+}
+
+void ir_specialise(Graph *graph, int64_t tokens, int64_t rows, Arena *scratch) {
+    for (uint32_t i = 1; i < graph->count; i++) {
+        Node *node = &graph->node[i];
+        for (int d = 0; d < node->type.rank; d++) {
+            if (node->type.dim[d] == IR_TOKENS) node->type.dim[d] = tokens;
+            if (node->type.dim[d] == IR_LOGIT_ROWS) node->type.dim[d] = rows;
+        }
+        if (node->op == OP_last && ir_type_equal(node->type, ir_node(graph, node->in[0])->type))
+            ir_replace_uses(graph, (Ref){i}, node->in[0]);
+    }
+    ir_sweep(graph, scratch);
+}

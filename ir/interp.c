@@ -1,0 +1,250 @@
+/* interp.c - evaluates nodes in order, keeps what the next call needs, and frees the rest early.
+ *
+ * Kept between calls: the caches, and the constants that run-time nodes use. Every other value is
+ * freed behind its last user. Only what the asked value depends on is evaluated.
+ */
+#include "ir/interp.h"
+#include "ir/eval.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Interp {
+    const Graph *graph;
+    const Weights *weights;
+    Tensor *value;    /* by node; null pointers: not there */
+    bool *kept;       /* values that stay between calls */
+    uint32_t *needed; /* of the evaluation under way: the last user of a value; 0: not needed */
+    Scratch scratch;
+    Step step;
+};
+
+static void (*const eval[OP_COUNT])(Eval *) = {
+#define OP(name, least, most, kind, shape, attrs, doc) [OP_##name] = eval_##name,
+#include "ir/ops.def"
+#undef OP
+};
+
+/* ---- memory ---- */
+
+static bool is_there(const Tensor *tensor) {
+    return tensor->at || tensor->floats;
+}
+
+static void discard(Tensor *tensor) {
+    free(tensor->at);
+    free(tensor->floats);
+    *tensor = (Tensor){0};
+}
+
+static int64_t bound(const Interp *interp, int64_t dim) {
+    if (dim == IR_TOKENS) return interp->step.count;
+    return dim == IR_LOGIT_ROWS ? interp->step.rows : dim;
+}
+
+static bool report_memory(const Interp *interp, const Node *node, const Tensor *tensor) {
+    return diag_error(interp->graph->diag, node->loc,
+                      "out of memory: the value of '%s' has %" PRId64 " x %" PRId64 " elements",
+                      node->name ? node->name : ir_op_info[node->op].name, tensor->rows,
+                      tensor->columns);
+}
+
+/* Zeros, so that a cache's pages cost nothing until they are written. */
+static void *allocate(const Tensor *tensor, size_t element) {
+    size_t count;
+    if (__builtin_mul_overflow((size_t)tensor->rows, (size_t)tensor->columns, &count)) return NULL;
+    if (count > PTRDIFF_MAX / element) return NULL;
+    return calloc(count ? count : 1, element);
+}
+
+/* A new value's memory. An append's is made once. */
+static bool make_room(Interp *interp, const Node *node, Tensor *out) {
+    if (is_there(out)) return true;
+    *out = (Tensor){.rows = bound(interp, node->type.dim[0]), .columns = 1};
+    for (int d = 1; d < node->type.rank; d++) {
+        const int64_t dim = bound(interp, node->type.dim[d]);
+        if (__builtin_mul_overflow(out->columns, dim, &out->columns))
+            return report_memory(interp, node, &(Tensor){.rows = out->rows, .columns = INT64_MAX});
+    }
+    if (node->op == OP_param)
+        out->floats = allocate(out, sizeof *out->floats);
+    else
+        out->at = allocate(out, sizeof *out->at);
+    return is_there(out) || report_memory(interp, node, out);
+}
+
+/* Gives a value that is kept as floats its doubles, too. */
+static bool make_doubles(const Interp *interp, const Node *node, Tensor *tensor) {
+    if (tensor->at) return true;
+    double *at = allocate(tensor, sizeof *at);
+    if (!at) return report_memory(interp, node, tensor);
+    for (int64_t i = 0; i < tensor->rows * tensor->columns; i++) at[i] = (double)tensor->floats[i];
+    tensor->at = at;
+    return true;
+}
+
+/* ---- evaluation ---- */
+
+static bool evaluate_node(Interp *interp, uint32_t index) {
+    const Graph *graph = interp->graph;
+    const Node *node = &graph->node[index];
+    Eval e = {.node = node,
+              .diag = graph->diag,
+              .weights = interp->weights,
+              .step = &interp->step,
+              .scratch = &interp->scratch};
+    for (int k = 0; k < IR_MAX_INPUTS; k++) {
+        if (ir_ref_is_none(node->in[k])) continue;
+        Tensor *in = &interp->value[node->in[k].index];
+        if (!eval_takes_rows(node->op, k) && !make_doubles(interp, ir_node(graph, node->in[k]), in))
+            return false;
+        e.in[k] = *in;
+    }
+    if (!make_room(interp, node, &interp->value[index])) return false;
+    e.out = interp->value[index];
+    eval[node->op](&e);
+    return !e.failed;
+}
+
+/* Fills `needed` with what `asked` depends on and is not there. An append is never done. */
+static void find_needed(Interp *interp, uint32_t asked) {
+    const Graph *graph = interp->graph;
+    memset(interp->needed, 0, graph->count * sizeof *interp->needed);
+    interp->needed[asked] = UINT32_MAX;
+    for (uint32_t i = asked; i > 0; i--) {
+        const Node *node = &graph->node[i];
+        if (!interp->needed[i]) continue;
+        if (is_there(&interp->value[i]) && node->op != OP_append) continue;
+        for (int k = 0; k < IR_MAX_INPUTS; k++)
+            if (!interp->needed[node->in[k].index]) interp->needed[node->in[k].index] = i;
+    }
+}
+
+static void discard_temporaries(Interp *interp) {
+    for (uint32_t i = 1; i < interp->graph->count; i++)
+        if (!interp->kept[i]) discard(&interp->value[i]);
+}
+
+static bool evaluate(Interp *interp, uint32_t asked) {
+    const Graph *graph = interp->graph;
+    find_needed(interp, asked);
+    for (uint32_t i = 1; i <= asked; i++) {
+        const Node *node = &graph->node[i];
+        if (!interp->needed[i]) continue;
+        if (is_there(&interp->value[i]) && node->op != OP_append) continue;
+        if (!evaluate_node(interp, i)) {
+            if (node->op != OP_append) discard(&interp->value[i]);
+            discard_temporaries(interp);
+            return false;
+        }
+        for (int k = 0; k < IR_MAX_INPUTS; k++) {
+            const uint32_t in = node->in[k].index;
+            if (in && interp->needed[in] == i && !interp->kept[in]) discard(&interp->value[in]);
+        }
+    }
+    return true;
+}
+
+/* ---- interface ---- */
+
+/* Caches, and constants that a run-time node or the result sees. */
+static void find_kept(const Graph *graph, bool *kept) {
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        if (node->op == OP_append) kept[i] = true;
+        if (ir_is_constant(node)) continue;
+        for (int k = 0; k < IR_MAX_INPUTS; k++)
+            if (ir_is_constant(ir_node(graph, node->in[k]))) kept[node->in[k].index] = true;
+    }
+    if (ir_is_constant(ir_node(graph, graph->result))) kept[graph->result.index] = true;
+}
+
+Interp *interp_create(const Graph *graph, const Weights *weights) {
+    Interp *interp = calloc(1, sizeof *interp);
+    if (interp) {
+        interp->graph = graph;
+        interp->weights = weights;
+        interp->value = calloc(graph->count, sizeof *interp->value);
+        interp->kept = calloc(graph->count, sizeof *interp->kept);
+        interp->needed = calloc(graph->count, sizeof *interp->needed);
+    }
+    if (!interp || !interp->value || !interp->kept || !interp->needed) {
+        diag_error(graph->diag, (Loc){0}, "out of memory: the graph has %" PRIu32 " nodes",
+                   graph->count - 1);
+        interp_destroy(interp);
+        return NULL;
+    }
+    find_kept(graph, interp->kept);
+    return interp;
+}
+
+void interp_destroy(Interp *interp) {
+    if (!interp) return;
+    if (interp->value)
+        for (uint32_t i = 1; i < interp->graph->count; i++) discard(&interp->value[i]);
+    free(interp->value);
+    free(interp->kept);
+    free(interp->needed);
+    free(interp->scratch.at);
+    free(interp);
+}
+
+/* The sizes that the graph leaves open, against those of this call. */
+static bool check_sizes(const Graph *graph, int64_t count, int64_t position, int64_t rows) {
+    Diag *diag = graph->diag;
+    if (count < 1 || count > graph->chunk)
+        return diag_error(diag, (Loc){0}, "%" PRId64 " tokens in a call: expected 1 to %" PRId64,
+                          count, graph->chunk);
+    if (position < 0 || position > graph->context - count)
+        return diag_error(diag, (Loc){0},
+                          "%" PRId64 " tokens from position %" PRId64
+                          " on are past the end of the context of %" PRId64,
+                          count, position, graph->context);
+    if (rows < 0 || rows > count)
+        return diag_error(diag, (Loc){0}, "%" PRId64 " rows of the result are wanted of %" PRId64,
+                          rows, count);
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        const int64_t tokens = node->op == OP_tokens ? node->type.dim[0] : IR_TOKENS;
+        if (tokens != IR_TOKENS && tokens != count)
+            return diag_error(diag, node->loc,
+                              "the graph is made for %" PRId64 " tokens in a call, found %" PRId64,
+                              tokens, count);
+    }
+    const Node *result = ir_node(graph, graph->result);
+    if (result->type.dim[0] > 0 && result->type.dim[0] != rows)
+        return diag_error(diag, result->loc,
+                          "the result of the graph has %" PRId64 " rows, %" PRId64 " are wanted",
+                          result->type.dim[0], rows);
+    return true;
+}
+
+bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t position,
+                int64_t rows, double *out) {
+    const Graph *graph = interp->graph;
+    if (!check_sizes(graph, count, position, rows)) return false;
+    interp->step = (Step){tokens, count, position, rows};
+    if (!evaluate(interp, graph->result.index)) return false;
+
+    Tensor *result = &interp->value[graph->result.index];
+    const bool has_doubles = make_doubles(interp, ir_node(graph, graph->result), result);
+    const size_t columns = (size_t)result->columns;
+    if (has_doubles && rows)
+        memcpy(out, result->at + (size_t)(result->rows - rows) * columns,
+               (size_t)rows * columns * sizeof *out);
+    discard_temporaries(interp);
+    return has_doubles;
+}
+
+const double *interp_constant(Interp *interp, Ref ref) {
+    const Node *node = ir_node(interp->graph, ref);
+    if (ir_ref_is_none(ref) || !ir_is_constant(node)) {
+        diag_error(interp->graph->diag, node->loc, "only a constant has a value without tokens");
+        return NULL;
+    }
+    interp->kept[ref.index] = true;
+    Tensor *value = &interp->value[ref.index];
+    if (!evaluate(interp, ref.index) || !make_doubles(interp, node, value)) return NULL;
+    return value->at;
+}

@@ -1,0 +1,27 @@
+/* interp.h - the reference interpreter: double precision, plain, slow. The meaning of a graph.
+ *
+ * Keeps the caches of a sequence between calls, as compiled code does. One Interp is used by one
+ * thread at a time.
+ */
+#ifndef IR_INTERP_H
+#define IR_INTERP_H
+
+#include "ir/ir.h"
+#include "ir/weights.h"
+
+typedef struct Interp Interp;
+
+/* The graph and the weights outlive the interpreter. Null: reported to graph->diag. */
+Interp *interp_create(const Graph *graph, const Weights *weights);
+void interp_destroy(Interp *interp);
+
+/* Evaluates the graph for tokens[count] from `position` on (caches hold what came before) and
+ * copies the last `rows` rows of the result to out[rows * columns of the result].
+ * False: reported to graph->diag (bad token, past the context, out of memory). */
+bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t position,
+                int64_t rows, double *out);
+
+/* The value of a constant node, [rows * columns] doubles owned by the interpreter; null on error. */
+const double *interp_constant(Interp *interp, Ref ref);
+
+#endif

@@ -1,0 +1,11 @@
+/* ops.c - the table of operations, as data. */
+#include "ir/shapes.h"
+
+#define shape_declared NULL
+#define A(attr)        +(1u << ATTR_##attr)
+const OpInfo ir_op_info[OP_COUNT] = {
+#define OP(name, least, most, kind, shape, attrs, doc)                                             \
+    [OP_##name] = {#name, least, most, KIND_##kind, attrs, shape_##shape, doc},
+#include "ir/ops.def"
+#undef OP
+};

@@ -1,0 +1,39 @@
+#include "ir/positions.h"
+
+#include <math.h>
+
+/* Frequencies whose wave is short against the original context stay, long ones are divided by
+ * `factor`, those between are mixed (Grattafiori et al. 2024, as published with Llama 3.1). */
+static double scale_llama3(const Attrs *attr, double frequency) {
+    const double turns = (double)attr->original * frequency / (2 * 3.14159265358979323846);
+    if (turns > attr->high) return frequency;
+    if (turns < attr->low || attr->high <= attr->low) return frequency / attr->factor;
+    const double share = (turns - attr->low) / (attr->high - attr->low);
+    return (1 - share) * frequency / attr->factor + share * frequency;
+}
+
+double positions_rope_frequency(const Attrs *attr, int64_t pair) {
+    const double frequency = pow(attr->base, -2.0 * (double)pair / (double)attr->dims);
+    switch (attr->scaling) {
+    case SCALING_none: return frequency;
+    case SCALING_linear: return frequency / attr->factor;
+    case SCALING_llama3: return scale_llama3(attr, frequency);
+    }
+    return frequency;
+}
+
+/* Press et al. 2022: 2^(-8 (h + 1) / n), n the largest power of two not above `heads`; the heads
+ * after n take every second slope of 2n. */
+double positions_alibi_slope(int64_t heads, int64_t head) {
+    int64_t n = 1;
+    while (n <= heads / 2) n *= 2;
+    if (head < n) return exp2(-8.0 * (double)(head + 1) / (double)n);
+    return exp2(-4.0 * (double)(2 * (head - n) + 1) / (double)n);
+}
+
+/* Vaswani et al. 2017, 3.5. */
+double positions_sinusoid(int64_t position, int64_t column, int64_t width) {
+    const int64_t even = column - column % 2;
+    const double angle = (double)position / pow(10000, (double)even / (double)width);
+    return column % 2 ? cos(angle) : sin(angle);
+}

@@ -1,0 +1,21 @@
+/* positions.h - the numbers by which models know positions: RoPE, ALiBi, sinusoids.
+ *
+ * In double precision and in one place, so that the interpreter, the pack step and compiled code
+ * mean the same angles and slopes.
+ */
+#ifndef IR_POSITIONS_H
+#define IR_POSITIONS_H
+
+#include "ir/ir.h"
+
+/* Radians by which pair 0 <= pair < dims / 2 turns from one position to the next, after scaling.
+ * Reads dims, base, scaling, factor, low, high and original of a rope's attributes. */
+double positions_rope_frequency(const Attrs *attr, int64_t pair);
+
+/* What a score of head 0 <= head < heads loses for each position between query and key. */
+double positions_alibi_slope(int64_t heads, int64_t head);
+
+/* An element of the sinusoidal position table [positions, width]. */
+double positions_sinusoid(int64_t position, int64_t column, int64_t width);
+
+#endif
