@@ -1,0 +1,61 @@
+/* abi.h - the contract between compiled code and the runtime.
+ *
+ * A compiled model is one TwProgram. Its two entries are called by every thread of a team with the
+ * same frame and do one call of the model: `token_count` tokens that stand at `position` and after.
+ * Everything is in floats (4 bytes) unless said otherwise. C99, no other header of ours.
+ */
+#ifndef THALWEG_ABI_H
+#define THALWEG_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Marks what a program outside of the library may call. */
+#ifdef __GNUC__
+#define TW_API __attribute__((visibility("default")))
+#else
+#define TW_API
+#endif
+
+enum { TW_ABI_VERSION = 1 };
+
+/* What a call of the model works on. The caller owns all of it. */
+typedef struct TwFrame {
+    const char *weights;   /* data of the packed weight file, 64-byte aligned */
+    float *arena;          /* arena_floats, 64-byte aligned; contents do not survive a call */
+    float *caches;         /* cache_floats, 64-byte aligned, zeroed once; hold the sequence */
+    const int32_t *tokens; /* [token_count], each 0 <= token < vocab */
+    float *logits;         /* [logit_rows] rows, logits_stride floats apart, 64-byte aligned */
+    int64_t token_count;   /* 1 <= token_count <= chunk; decode: 1 */
+    int64_t position;      /* position + token_count <= context */
+    int64_t logit_rows;    /* 1 <= logit_rows <= token_count: logits of the last rows; decode: 1 */
+    void *team;            /* handed to tw_team_barrier(); null: a team of one */
+} TwFrame;
+
+/* Thread `thread` of `threads` does its share; all return when the call is done. */
+typedef void TwEntry(const TwFrame *frame, int64_t thread, int64_t threads);
+
+typedef struct TwProgram {
+    uint32_t abi_version;
+    uint32_t struct_bytes; /* sizeof(TwProgram) where it was made */
+    const char *name;
+    int64_t vocab, context, chunk;
+    int64_t logits_stride; /* floats, >= vocab */
+    int64_t arena_floats, cache_floats;
+    uint64_t layout_id;    /* of the packed weight file that fits */
+    uint64_t weight_bytes; /* data bytes of that file */
+    TwEntry *prefill, *decode;
+} TwProgram;
+
+/* Every thread of the team waits here for the others. Called by compiled code between kernels;
+ * what a thread wrote before it is seen by all after it. */
+TW_API void tw_team_barrier(void *team, int64_t thread);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

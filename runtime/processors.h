@@ -1,0 +1,8 @@
+/* processors.h - how many processors this process may run on. */
+#ifndef RUNTIME_PROCESSORS_H
+#define RUNTIME_PROCESSORS_H
+
+/* At least 1. Respects the affinity mask, so that `taskset` and containers are heard. */
+int processors_available(void);
+
+#endif

@@ -1,0 +1,94 @@
+/* runtime.h - runs a compiled model: packed weights, sessions, sampling. For embedding programs.
+ *
+ * Every create or open has its destroy or close, and a null argument to those is fine. Functions
+ * that can fail return a TwStatus, set *out to null first and change nothing on failure. The
+ * library never prints, never exits, and allocates only where it says so. Weights may be shared by
+ * any number of sessions and threads; a session is used by one thread at a time.
+ */
+#ifndef THALWEG_RUNTIME_H
+#define THALWEG_RUNTIME_H
+
+#include "runtime/abi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum TwStatus {
+#define STATUS(name, text) TW_##name,
+#include "runtime/status.def"
+#undef STATUS
+    TW_STATUS_COUNT
+} TwStatus;
+
+TW_API const char *tw_status_text(TwStatus status); /* a static string */
+
+/* ---- packed weights: a file, mapped read-only and used as it lies ---- */
+
+typedef struct TwWeights TwWeights;
+
+/* Maps the file and checks header, sizes and the header's checksum; the data's checksum only when
+ * `verify` is set (it reads the whole file). layout_id 0 accepts any layout. Replace an open file
+ * by renaming another over it: one that shrinks while it is mapped ends the process (SIGBUS). */
+TW_API TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWeights **out);
+TW_API void tw_weights_close(TwWeights *weights);
+TW_API const char *tw_weights_data(const TwWeights *weights);
+TW_API uint64_t tw_weights_bytes(const TwWeights *weights);     /* of the data */
+TW_API uint64_t tw_weights_layout_id(const TwWeights *weights);
+TW_API uint64_t tw_weights_source_id(const TwWeights *weights); /* what the weights were packed from */
+
+/* ---- a session: one sequence of tokens through one model ---- */
+
+typedef struct TwSession TwSession;
+
+typedef struct TwSessionOptions {
+    int threads;        /* of the team; 0: as many as the machine has */
+    int64_t logit_rows; /* most rows of logits a call may ask for; 0: 1 */
+} TwSessionOptions;
+
+/* The program and the weights outlive the session. All memory a session ever uses is taken here. */
+TW_API TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
+                           const TwSessionOptions *options, TwSession **out);
+TW_API void tw_session_destroy(TwSession *session);
+
+/* One call of the model: tokens[count], 1 <= count <= program->chunk, at the session's position,
+ * which advances by count. The logits of the last `rows` tokens (0: 1) can be read afterwards.
+ * count 1 runs the decode code, more the prefill code. */
+TW_API TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64_t count, int64_t rows);
+
+/* Any number of tokens that fit the context, in chunks; logits of the last token. */
+TW_API TwStatus tw_session_prefill(TwSession *session, const int32_t *tokens, int64_t count);
+
+/* Logits of row `row` of the last call: vocab floats, owned by the session, valid until its next
+ * call. Rows count from 0, the last is rows - 1. Null when there is none. */
+TW_API const float *tw_session_logits(const TwSession *session, int64_t row);
+TW_API int64_t tw_session_position(const TwSession *session);
+TW_API int tw_session_threads(const TwSession *session);
+
+/* Forget everything from `position` on (0: the whole sequence). */
+TW_API TwStatus tw_session_rollback(TwSession *session, int64_t position);
+
+/* ---- sampling ---- */
+
+typedef struct TwSampling {
+    float temperature; /* 0: greedy, the lowest token of the highest logit */
+    int64_t top_k;     /* 0: all */
+    float top_p;       /* 1: all */
+    uint64_t seed;
+} TwSampling;
+
+typedef struct TwSampler TwSampler;
+
+/* Takes all memory a draw needs. Draws from the same seed and logits are the same on any machine. */
+TW_API TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler **out);
+TW_API void tw_sampler_destroy(TwSampler *sampler);
+TW_API int32_t tw_sampler_draw(TwSampler *sampler, const float *logits); /* NaN never wins */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

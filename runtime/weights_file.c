@@ -1,0 +1,137 @@
+/* weights_file.c - opens packed weight files: everything is checked before the first use.
+ *
+ * The header is read, not looked at through the map, so that only bytes known to exist are touched.
+ * The map is private and read-only; a file replaced by a rename keeps its old contents here.
+ */
+#include "runtime/weights_file.h"
+
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+_Static_assert(sizeof(WeightsHeader) == 56 && offsetof(WeightsHeader, header_checksum) == 48,
+               "the header has no gaps");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "packed weights are little-endian and used as they lie");
+
+struct TwWeights {
+    char *map; /* the whole file */
+    size_t map_bytes;
+    WeightsHeader header;
+};
+
+static uint64_t header_checksum(const WeightsHeader *header) {
+    return XXH3_64bits(header, offsetof(WeightsHeader, header_checksum));
+}
+
+void weights_header_seal(WeightsHeader *header) {
+    memcpy(header->magic, TW_WEIGHTS_MAGIC, sizeof header->magic);
+    header->version = TW_WEIGHTS_VERSION;
+    header->header_checksum = header_checksum(header);
+}
+
+/* Reads `bytes` from the start of the file; false when it has fewer. */
+static bool read_start(int file, char *buffer, size_t bytes) {
+    size_t done = 0;
+    while (done < bytes) {
+        ssize_t got = pread(file, buffer + done, bytes - done, (off_t)done);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool is_zero(const char *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (bytes[i] != 0) return false;
+    return true;
+}
+
+/* Magic first and size last: the status names what is furthest from a file of ours. */
+static TwStatus check_header(int file, uint64_t file_bytes, WeightsHeader *header) {
+    char start[TW_WEIGHTS_DATA];
+    size_t available = file_bytes < sizeof start ? (size_t)file_bytes : sizeof start;
+
+    if (available < sizeof header->magic) return TW_NOT_WEIGHTS;
+    if (!read_start(file, start, available)) return TW_CANNOT_OPEN;
+    if (memcmp(start, TW_WEIGHTS_MAGIC, sizeof header->magic) != 0) return TW_NOT_WEIGHTS;
+    if (available < sizeof start) return TW_BAD_SIZE;
+    memcpy(header, start, sizeof *header);
+    if (header->version != TW_WEIGHTS_VERSION) return TW_BAD_VERSION;
+    if (header->header_checksum != header_checksum(header)) return TW_BAD_CHECKSUM;
+    if (!is_zero(start + sizeof *header, sizeof start - sizeof *header)) return TW_BAD_CHECKSUM;
+    if (header->data_bytes != file_bytes - TW_WEIGHTS_DATA) return TW_BAD_SIZE;
+    return TW_OK;
+}
+
+static TwStatus map_file(int file, uint64_t file_bytes, TwWeights *weights) {
+    if (file_bytes > PTRDIFF_MAX) return TW_BAD_SIZE;
+    weights->map_bytes = (size_t)file_bytes;
+    weights->map = mmap(NULL, weights->map_bytes, PROT_READ, MAP_PRIVATE, file, 0);
+    if (weights->map == MAP_FAILED) return errno == ENOMEM ? TW_NO_MEMORY : TW_CANNOT_OPEN;
+    /* Both are hints; where the kernel cannot follow them nothing is lost. */
+    madvise(weights->map, weights->map_bytes, MADV_WILLNEED);
+#ifdef MADV_HUGEPAGE
+    madvise(weights->map, weights->map_bytes, MADV_HUGEPAGE);
+#endif
+    return TW_OK;
+}
+
+static TwStatus open_file(int file, uint64_t layout_id, bool verify, TwWeights *weights) {
+    struct stat info;
+    if (fstat(file, &info) != 0) return TW_CANNOT_OPEN;
+    if (!S_ISREG(info.st_mode)) return TW_NOT_WEIGHTS;
+
+    WeightsHeader *header = &weights->header;
+    TwStatus status = check_header(file, (uint64_t)info.st_size, header);
+    if (status != TW_OK) return status;
+    if (layout_id != 0 && header->layout_id != layout_id) return TW_WRONG_LAYOUT;
+
+    status = map_file(file, (uint64_t)info.st_size, weights);
+    if (status != TW_OK || !verify) return status;
+    uint64_t checksum = XXH3_64bits(weights->map + TW_WEIGHTS_DATA, (size_t)header->data_bytes);
+    if (checksum == header->data_checksum) return TW_OK;
+    munmap(weights->map, weights->map_bytes);
+    return TW_BAD_CHECKSUM;
+}
+
+TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWeights **out) {
+    if (!out) return TW_BAD_ARGUMENT;
+    *out = NULL;
+    if (!path) return TW_BAD_ARGUMENT;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
+    if (file < 0) return TW_CANNOT_OPEN;
+
+    TwWeights *weights = calloc(1, sizeof *weights);
+    TwStatus status = weights ? open_file(file, layout_id, verify, weights) : TW_NO_MEMORY;
+    close(file);
+    if (status == TW_OK)
+        *out = weights;
+    else
+        free(weights);
+    return status;
+}
+
+void tw_weights_close(TwWeights *weights) {
+    if (!weights) return;
+    munmap(weights->map, weights->map_bytes);
+    free(weights);
+}
+
+const char *tw_weights_data(const TwWeights *weights) { return weights->map + TW_WEIGHTS_DATA; }
+
+uint64_t tw_weights_bytes(const TwWeights *weights) { return weights->header.data_bytes; }
+
+uint64_t tw_weights_layout_id(const TwWeights *weights) { return weights->header.layout_id; }
+
+uint64_t tw_weights_source_id(const TwWeights *weights) { return weights->header.source_id; }

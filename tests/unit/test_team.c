@@ -1,0 +1,228 @@
+/* test_team.c - a team runs its work on every thread, and its barrier keeps the phases apart. */
+#include "runtime/abi.h"
+#include "runtime/barrier.h"
+#include "runtime/processors.h"
+#include "runtime/team.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+static const int counts[] = {1, 2, 3, 8};
+enum { COUNTS = sizeof counts / sizeof counts[0] };
+
+/* Phases of work: everybody writes its slot, meets the others, reads all slots. Plain memory: a
+ * barrier that lets one through too early is a data race as well as a wrong sum. */
+typedef struct Phases {
+    void *team;
+    int64_t phases;
+    int64_t threads; /* out, by thread 0 */
+    int64_t slot[2][BARRIER_MAX_THREADS];
+    atomic_int calls;
+    atomic_int wrong;
+    int64_t slow_thread; /* sleeps before each phase; -1: none */
+} Phases;
+
+static void sleep_a_millisecond(void) {
+    struct timespec millisecond = {.tv_nsec = 1000000};
+    nanosleep(&millisecond, NULL);
+}
+
+static int64_t value_of(int64_t phase, int64_t thread) { return phase * 1000 + thread * thread; }
+
+static void do_phases(void *context, int64_t thread, int64_t threads) {
+    Phases *work = context;
+    atomic_fetch_add(&work->calls, 1);
+    if (thread == 0) work->threads = threads;
+    for (int64_t phase = 0; phase < work->phases; phase++) {
+        int64_t *slot = work->slot[phase % 2];
+        if (thread == work->slow_thread) sleep_a_millisecond();
+        slot[thread] = value_of(phase, thread);
+        tw_team_barrier(work->team, thread);
+        for (int64_t t = 0; t < threads; t++)
+            if (slot[t] != value_of(phase, t)) atomic_fetch_add(&work->wrong, 1);
+    }
+}
+
+static void run_phases(Team *team, int64_t phases, int64_t slow_thread) {
+    Phases work = {.team = team, .phases = phases, .slow_thread = slow_thread};
+    team_run(team, do_phases, &work);
+    ck_assert_int_eq(work.wrong, 0);
+    ck_assert_int_eq(work.calls, work.threads);
+    ck_assert_int_eq(work.threads, team_threads(team));
+}
+
+START_TEST(work_runs_once_on_every_thread) {
+    Team *team = team_create(counts[_i]);
+    ck_assert_ptr_nonnull(team);
+    ck_assert_int_eq(team_threads(team), counts[_i]);
+    run_phases(team, 0, -1);
+    team_destroy(team);
+}
+END_TEST
+
+START_TEST(barrier_keeps_thousands_of_phases_apart) {
+    Team *team = team_create(counts[_i]);
+    run_phases(team, counts[_i] <= processors_available() ? 20000 : 1000, -1);
+    team_destroy(team);
+}
+END_TEST
+
+START_TEST(runs_follow_each_other) {
+    Team *team = team_create(counts[_i]);
+    for (int run = 0; run < 200; run++) run_phases(team, run % 4, -1);
+    team_destroy(team);
+}
+END_TEST
+
+START_TEST(waiting_threads_sleep_and_wake) {
+    Team *team = team_create(3);
+    for (int slow = 0; slow < 3; slow++) run_phases(team, 30, slow);
+    team_destroy(team);
+}
+END_TEST
+
+START_TEST(idle_team_wakes_up) {
+    Team *team = team_create(2);
+    for (int run = 0; run < 20; run++) {
+        run_phases(team, 2, -1);
+        sleep_a_millisecond();
+    }
+    team_destroy(team);
+}
+END_TEST
+
+static void *run_own_team(void *wrong) {
+    Team *team = team_create(2);
+    for (int run = 0; run < 20; run++) {
+        Phases work = {.team = team, .phases = 50, .slow_thread = -1};
+        team_run(team, do_phases, &work);
+        if (work.wrong != 0 || work.calls != 2) atomic_fetch_add((atomic_int *)wrong, 1);
+    }
+    team_destroy(team);
+    return NULL;
+}
+
+START_TEST(two_teams_run_at_once) {
+    atomic_int wrong = 0;
+    pthread_t other;
+    ck_assert_int_eq(pthread_create(&other, NULL, run_own_team, &wrong), 0);
+    run_own_team(&wrong);
+    pthread_join(other, NULL);
+    ck_assert_int_eq(wrong, 0);
+}
+END_TEST
+
+START_TEST(team_without_work_is_destroyed) {
+    team_destroy(team_create(counts[_i]));
+    team_destroy(NULL);
+}
+END_TEST
+
+START_TEST(impossible_numbers_of_threads_are_refused) {
+    ck_assert_ptr_null(team_create(0));
+    ck_assert_ptr_null(team_create(-1));
+    ck_assert_ptr_null(team_create(BARRIER_MAX_THREADS + 1));
+}
+END_TEST
+
+START_TEST(barrier_of_one_or_none_returns_at_once) {
+    tw_team_barrier(NULL, 0);
+    Barrier *barrier = barrier_create(1);
+    barrier_wait(barrier, 0);
+    barrier_destroy(barrier);
+}
+END_TEST
+
+#ifdef _OPENMP
+START_TEST(team_inside_of_a_parallel_region_gets_one_thread_and_is_whole_again_outside) {
+    Team *team = team_create(3);
+    run_phases(team, 5, -1);
+    Phases inside = {.team = team, .phases = 4, .slow_thread = -1};
+#pragma omp parallel num_threads(2)
+    {
+#pragma omp single
+        team_run(team, do_phases, &inside);
+    }
+    ck_assert_int_eq(inside.wrong, 0);
+    ck_assert_int_eq(inside.calls, inside.threads);
+    for (int run = 0; run < 10; run++) run_phases(team, 5, -1);
+    team_destroy(team);
+}
+END_TEST
+#endif
+
+/* ---- the barrier by itself, with fewer threads than it has room for ---- */
+
+typedef struct Walker {
+    Barrier *barrier;
+    int64_t thread, threads;
+    int64_t *slot; /* [threads] */
+    int wrong;
+} Walker;
+
+static void *walk(void *argument) {
+    Walker *walker = argument;
+    barrier_join(walker->barrier, walker->thread, walker->threads);
+    for (int64_t phase = 1; phase <= 300; phase++) {
+        walker->slot[walker->thread] = phase;
+        barrier_wait(walker->barrier, walker->thread);
+        for (int64_t t = 0; t < walker->threads; t++)
+            if (walker->slot[t] != phase) walker->wrong++;
+        barrier_wait(walker->barrier, walker->thread);
+    }
+    return NULL;
+}
+
+static void walk_together(Barrier *barrier, int64_t threads) {
+    int64_t slot[BARRIER_MAX_THREADS] = {0};
+    Walker walker[BARRIER_MAX_THREADS];
+    pthread_t handle[BARRIER_MAX_THREADS];
+    for (int64_t t = 0; t < threads; t++) {
+        walker[t] = (Walker){.barrier = barrier, .thread = t, .threads = threads, .slot = slot};
+        ck_assert_int_eq(pthread_create(&handle[t], NULL, walk, &walker[t]), 0);
+    }
+    for (int64_t t = 0; t < threads; t++) {
+        pthread_join(handle[t], NULL);
+        ck_assert_int_eq(walker[t].wrong, 0);
+    }
+}
+
+START_TEST(barrier_serves_changing_numbers_of_threads) {
+    static const int64_t numbers[] = {7, 3, 1, 2, 5, 7};
+    Barrier *barrier = barrier_create(7);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        walk_together(barrier, numbers[i]);
+        barrier_reset(barrier);
+    }
+    barrier_destroy(barrier);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("team");
+    TCase *tests = tcase_create("team");
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, work_runs_once_on_every_thread, 0, COUNTS);
+    tcase_add_loop_test(tests, barrier_keeps_thousands_of_phases_apart, 0, COUNTS);
+    tcase_add_loop_test(tests, runs_follow_each_other, 0, COUNTS);
+    tcase_add_test(tests, waiting_threads_sleep_and_wake);
+    tcase_add_test(tests, idle_team_wakes_up);
+    tcase_add_test(tests, two_teams_run_at_once);
+    tcase_add_loop_test(tests, team_without_work_is_destroyed, 0, COUNTS);
+    tcase_add_test(tests, impossible_numbers_of_threads_are_refused);
+    tcase_add_test(tests, barrier_of_one_or_none_returns_at_once);
+#ifdef _OPENMP
+    tcase_add_test(
+        tests, team_inside_of_a_parallel_region_gets_one_thread_and_is_whole_again_outside);
+#endif
+    tcase_add_test(tests, barrier_serves_changing_numbers_of_threads);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
