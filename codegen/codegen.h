@@ -1,0 +1,81 @@
+/* codegen.h - from the two phases of a model to native code and packed weights.
+ *
+ *   plan    kernels of both phases, and the layout of the weights they read
+ *   module  LLVM IR of a plan, optimised for a target: to be written out, or loaded by the JIT
+ *   pack    the weights, in that layout, as a file
+ */
+#ifndef CODEGEN_CODEGEN_H
+#define CODEGEN_CODEGEN_H
+
+#include "codegen/kernel.h"
+#include "codegen/target.h"
+#include "ir/weights.h"
+#include "runtime/abi.h"
+
+/* ---- plan.c ---- */
+
+typedef struct {
+    const Graph *graph; /* placed and scheduled */
+    Kernel **kernel;    /* in order; the team meets between two of them */
+    int count;
+} PhasePlan;
+
+typedef struct {
+    const char *name;
+    PhasePlan prefill, decode;
+    Layout *layout;
+    int64_t vocab, logits_stride, arena_floats, cache_floats;
+} Plan;
+
+/* The graphs outlive the plan. Null: reported to their diag. */
+Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena);
+
+/* What one call with `tokens` tokens costs in a kernel: bytes of weights and floating-point
+ * operations; attention is counted for `position` cached positions. */
+typedef struct {
+    double weight_bytes, operations;
+} KernelCost;
+KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position);
+
+/* ---- module.c ---- */
+
+typedef struct Module Module;
+
+/* Emits, verifies and optimises. Null: reported to diag. */
+Module *module_create(const Plan *plan, const Target *target, Diag *diag);
+void module_destroy(Module *module);
+int module_function_count(const Module *module); /* kernels of different shape */
+
+typedef enum { MODULE_LLVM, MODULE_ASSEMBLY, MODULE_OBJECT } ModuleForm;
+
+/* The module's text or bytes, to be freed by LLVMDisposeMemoryBuffer; null: reported to diag. */
+LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag);
+
+/* The symbol of a module's TwProgram, made of the model's name. Owned by the arena. */
+const char *module_symbol(const char *name, Arena *arena);
+
+/* ---- jit.c ---- */
+
+typedef struct Jit Jit;
+
+/* Loads the module's code and finds its TwProgram. The target must be the host. Null: reported. */
+Jit *jit_create(Module *module, const char *symbol, Diag *diag);
+const TwProgram *jit_program(const Jit *jit);
+void jit_destroy(Jit *jit);
+
+/* ---- pack.c ---- */
+
+typedef struct {
+    const Weights *weights;
+    uint64_t source_id; /* tells the input apart from others */
+    bool (*progress)(void *context, const char *what, double done); /* may be null; false: stop */
+    void *progress_context;
+} PackInput;
+
+/* Writes the packed weight file of a layout to an empty file that is open for reading and writing,
+ * by as many threads as the machine has. Memory used does not grow with the weights. `name` is for
+ * messages. False: reported to diag; the caller removes the file. */
+bool pack_write(const Layout *layout, const PackInput *input, int file, const char *name,
+                Diag *diag);
+
+#endif

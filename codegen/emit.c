@@ -1,0 +1,346 @@
+#include "codegen/emit.h"
+
+#include <string.h>
+
+/* ---- functions ---- */
+
+static void add_attribute(Emit *e, Value function, const char *name, const char *value) {
+    LLVMAttributeRef attribute = LLVMCreateStringAttribute(
+        e->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
+}
+
+static void add_flag(Emit *e, Value function, const char *name) {
+    unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(e->context, kind, 0));
+}
+
+Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
+                          bool is_public) {
+    e->function =
+        LLVMAddFunction(e->module, name, LLVMFunctionType(result, types, (unsigned)count, 0));
+    if (!is_public) LLVMSetLinkage(e->function, LLVMInternalLinkage);
+    add_attribute(e, e->function, "prefer-vector-width", "512");
+    add_flag(e, e->function, "nounwind");
+    if (!is_public) add_flag(e, e->function, "noinline");
+    LLVMPositionBuilderAtEnd(e->builder,
+                             LLVMAppendBasicBlockInContext(e->context, e->function, "entry"));
+    return e->function;
+}
+
+void emit_function_end(Emit *e) { LLVMBuildRetVoid(e->builder); }
+
+EmitPlace emit_leave(Emit *e) {
+    return (EmitPlace){e->function, LLVMGetInsertBlock(e->builder)};
+}
+
+void emit_return_to(Emit *e, EmitPlace place) {
+    e->function = place.function;
+    if (place.block) LLVMPositionBuilderAtEnd(e->builder, place.block);
+}
+
+Value emit_argument(Emit *e, int index, const char *name) {
+    Value argument = LLVMGetParam(e->function, (unsigned)index);
+    LLVMSetValueName2(argument, name, strlen(name));
+    return argument;
+}
+
+Value emit_call(Emit *e, Value function, Value *arguments, int count) {
+    return LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(function), function, arguments,
+                          (unsigned)count, "");
+}
+
+/* ---- control ---- */
+
+static LLVMBasicBlockRef block(Emit *e, const char *name) {
+    return LLVMAppendBasicBlockInContext(e->context, e->function, name);
+}
+
+Loop emit_loop(Emit *e, const char *name, Value from, Value to, Value step) {
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
+    Loop loop = {.head = block(e, name), .step = step};
+    LLVMBasicBlockRef body = block(e, "body");
+    loop.exit = block(e, "done");
+
+    LLVMBuildBr(e->builder, loop.head);
+    LLVMPositionBuilderAtEnd(e->builder, loop.head);
+    loop.i = LLVMBuildPhi(e->builder, e->i64, name);
+    LLVMAddIncoming(loop.i, &from, &before, 1);
+    Value more = LLVMBuildICmp(e->builder, LLVMIntSLT, loop.i, to, "more");
+    LLVMBuildCondBr(e->builder, more, body, loop.exit);
+    LLVMPositionBuilderAtEnd(e->builder, body);
+    return loop;
+}
+
+void emit_loop_end(Emit *e, Loop *loop) {
+    Value next = LLVMBuildNSWAdd(e->builder, loop->i, loop->step, "next");
+    LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->builder);
+    LLVMAddIncoming(loop->i, &next, &latch, 1);
+    LLVMBuildBr(e->builder, loop->head);
+    LLVMPositionBuilderAtEnd(e->builder, loop->exit);
+}
+
+If emit_if(Emit *e, Value condition) {
+    LLVMBasicBlockRef then = block(e, "then");
+    If branch = {block(e, "end")};
+    LLVMBuildCondBr(e->builder, condition, then, branch.done);
+    LLVMPositionBuilderAtEnd(e->builder, then);
+    return branch;
+}
+
+void emit_if_end(Emit *e, If *branch) {
+    LLVMBuildBr(e->builder, branch->done);
+    LLVMPositionBuilderAtEnd(e->builder, branch->done);
+}
+
+/* ---- variables and arrays on the stack ---- */
+
+/* In the entry block, where mem2reg looks and a loop does not grow the stack. */
+static Value stack_slot(Emit *e, VType type, const char *name) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
+    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(e->function);
+    Value first = LLVMGetFirstInstruction(entry);
+    if (first)
+        LLVMPositionBuilderBefore(e->builder, first);
+    else
+        LLVMPositionBuilderAtEnd(e->builder, entry);
+    Value slot = LLVMBuildAlloca(e->builder, type, name);
+    LLVMPositionBuilderAtEnd(e->builder, here);
+    return slot;
+}
+
+Value emit_variable(Emit *e, VType type, Value initial) {
+    Value variable = stack_slot(e, type, "variable");
+    LLVMBuildStore(e->builder, initial, variable);
+    return variable;
+}
+
+Value emit_get(Emit *e, VType type, Value variable) {
+    return LLVMBuildLoad2(e->builder, type, variable, "");
+}
+
+void emit_set(Emit *e, Value variable, Value value) {
+    LLVMBuildStore(e->builder, value, variable);
+}
+
+Value emit_stack_floats(Emit *e, int64_t count) {
+    Value slot = stack_slot(e, LLVMArrayType2(e->f32, (uint64_t)count), "scratch");
+    LLVMSetAlignment(slot, 64);
+    return slot;
+}
+
+/* ---- integers ---- */
+
+Value emit_int(Emit *e, int64_t constant) {
+    return LLVMConstInt(e->i64, (unsigned long long)constant, 1);
+}
+
+Value emit_add(Emit *e, Value a, Value b) { return LLVMBuildNSWAdd(e->builder, a, b, ""); }
+Value emit_sub(Emit *e, Value a, Value b) { return LLVMBuildNSWSub(e->builder, a, b, ""); }
+Value emit_mul(Emit *e, Value a, Value b) { return LLVMBuildNSWMul(e->builder, a, b, ""); }
+Value emit_div(Emit *e, Value a, Value b) { return LLVMBuildUDiv(e->builder, a, b, ""); }
+Value emit_rem(Emit *e, Value a, Value b) { return LLVMBuildURem(e->builder, a, b, ""); }
+
+Value emit_int_equal(Emit *e, Value a, Value b) {
+    return LLVMBuildICmp(e->builder, LLVMIntEQ, a, b, "");
+}
+
+Value emit_int_less(Emit *e, Value a, Value b) {
+    return LLVMBuildICmp(e->builder, LLVMIntSLT, a, b, "");
+}
+
+Value emit_min(Emit *e, Value a, Value b) { return emit_select(e, emit_int_less(e, a, b), a, b); }
+Value emit_max(Emit *e, Value a, Value b) { return emit_select(e, emit_int_less(e, a, b), b, a); }
+
+/* ---- memory ---- */
+
+Value emit_at(Emit *e, Value base, Value index) {
+    return LLVMBuildInBoundsGEP2(e->builder, e->f32, base, &index, 1, "");
+}
+
+Value emit_load_field(Emit *e, VType type, Value base, int64_t byte_offset, const char *name) {
+    Value index = emit_int(e, byte_offset);
+    Value address = LLVMBuildInBoundsGEP2(e->builder, LLVMInt8TypeInContext(e->context), base,
+                                          &index, 1, "");
+    return LLVMBuildLoad2(e->builder, type, address, name);
+}
+
+static Value load(Emit *e, VType type, Value base, Value index) {
+    Value value = LLVMBuildLoad2(e->builder, type, emit_at(e, base, index), "");
+    LLVMSetAlignment(value, 4);
+    return value;
+}
+
+static void store(Emit *e, Value value, Value base, Value index) {
+    LLVMSetAlignment(LLVMBuildStore(e->builder, value, emit_at(e, base, index)), 4);
+}
+
+Value emit_load_f32(Emit *e, Value base, Value index) { return load(e, e->f32, base, index); }
+Value emit_load(Emit *e, Value base, Value index) { return load(e, e->vector, base, index); }
+
+Value emit_load_token(Emit *e, Value base, Value index) {
+    return LLVMBuildZExt(e->builder, load(e, e->i32, base, index), e->i64, "token");
+}
+
+void emit_store_f32(Emit *e, Value value, Value base, Value index) { store(e, value, base, index); }
+void emit_store(Emit *e, Value value, Value base, Value index) { store(e, value, base, index); }
+
+Value emit_first_lanes(Emit *e, int64_t count) {
+    Value lanes[64];
+    for (int64_t i = 0; i < e->width; i++) lanes[i] = LLVMConstInt(e->i1, i < count, 0);
+    return LLVMConstVector(lanes, (unsigned)e->width);
+}
+
+static Value masked(Emit *e, const char *name, Value *arguments, int count) {
+    VType types[] = {e->vector, e->pointer};
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    Value function = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+    return emit_call(e, function, arguments, count);
+}
+
+/* LLVM 22 takes the alignment of a masked access as an attribute of its pointer, 19 as an operand:
+ * which one this library wants shows in the intrinsic's own type. */
+static bool has_alignment_operand(Emit *e, const char *name, unsigned operands) {
+    VType types[] = {e->vector, e->pointer};
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    return LLVMCountParamTypes(LLVMIntrinsicGetType(e->context, id, types, 2)) == operands;
+}
+
+Value emit_load_part(Emit *e, Value base, Value index, int64_t count) {
+    if (count == e->width) return emit_load(e, base, index);
+    static const char name[] = "llvm.masked.load";
+    Value address = emit_at(e, base, index), mask = emit_first_lanes(e, count);
+    Value zero = emit_vector(e, 0), alignment = LLVMConstInt(e->i32, 4, 0);
+    if (has_alignment_operand(e, name, 4))
+        return masked(e, name, (Value[]){address, alignment, mask, zero}, 4);
+    return masked(e, name, (Value[]){address, mask, zero}, 3);
+}
+
+void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t count) {
+    if (count == e->width) {
+        emit_store(e, value, base, index);
+        return;
+    }
+    static const char name[] = "llvm.masked.store";
+    Value address = emit_at(e, base, index), mask = emit_first_lanes(e, count);
+    Value alignment = LLVMConstInt(e->i32, 4, 0);
+    if (has_alignment_operand(e, name, 4))
+        masked(e, name, (Value[]){value, address, alignment, mask}, 4);
+    else
+        masked(e, name, (Value[]){value, address, mask}, 3);
+}
+
+/* ---- floats ---- */
+
+Value emit_f32(Emit *e, double constant) { return LLVMConstReal(e->f32, constant); }
+
+Value emit_splat(Emit *e, Value scalar) {
+    Value zero = LLVMConstInt(e->i32, 0, 0), undefined = LLVMGetPoison(e->vector);
+    Value first = LLVMBuildInsertElement(e->builder, undefined, scalar, zero, "");
+    VType mask = LLVMVectorType(e->i32, (unsigned)e->width);
+    return LLVMBuildShuffleVector(e->builder, first, undefined, LLVMConstNull(mask), "");
+}
+
+Value emit_vector(Emit *e, double constant) {
+    Value lanes[64];
+    for (int64_t i = 0; i < e->width; i++) lanes[i] = emit_f32(e, constant);
+    return LLVMConstVector(lanes, (unsigned)e->width);
+}
+
+Value emit_fadd(Emit *e, Value a, Value b) { return LLVMBuildFAdd(e->builder, a, b, ""); }
+Value emit_fsub(Emit *e, Value a, Value b) { return LLVMBuildFSub(e->builder, a, b, ""); }
+Value emit_fmul(Emit *e, Value a, Value b) { return LLVMBuildFMul(e->builder, a, b, ""); }
+Value emit_fdiv(Emit *e, Value a, Value b) { return LLVMBuildFDiv(e->builder, a, b, ""); }
+
+static Value intrinsic(Emit *e, const char *name, VType type, Value *arguments, int count) {
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    return emit_call(e, LLVMGetIntrinsicDeclaration(e->module, id, &type, 1), arguments, count);
+}
+
+Value emit_fma(Emit *e, Value a, Value b, Value c) {
+    return intrinsic(e, "llvm.fmuladd", LLVMTypeOf(a), (Value[]){a, b, c}, 3);
+}
+
+Value emit_sqrt(Emit *e, Value a) {
+    return intrinsic(e, "llvm.sqrt", LLVMTypeOf(a), &a, 1);
+}
+
+Value emit_fabs(Emit *e, Value a) { return intrinsic(e, "llvm.fabs", LLVMTypeOf(a), &a, 1); }
+
+Value emit_copysign(Emit *e, Value size, Value sign) {
+    return intrinsic(e, "llvm.copysign", LLVMTypeOf(size), (Value[]){size, sign}, 2);
+}
+
+Value emit_fless(Emit *e, Value a, Value b) {
+    return LLVMBuildFCmp(e->builder, LLVMRealOLT, a, b, "");
+}
+
+Value emit_select(Emit *e, Value condition, Value a, Value b) {
+    return LLVMBuildSelect(e->builder, condition, a, b, "");
+}
+
+Value emit_fmax(Emit *e, Value a, Value b) { return emit_select(e, emit_fless(e, b, a), a, b); }
+Value emit_fmin(Emit *e, Value a, Value b) { return emit_select(e, emit_fless(e, a, b), a, b); }
+
+/* The upper half of the lanes, moved to the lower half. */
+static Value upper_half(Emit *e, Value vector, int64_t lanes) {
+    Value from[64];
+    for (int64_t i = 0; i < e->width; i++)
+        from[i] = LLVMConstInt(e->i32, (unsigned long long)(i < lanes ? i + lanes : i), 0);
+    return LLVMBuildShuffleVector(e->builder, vector, LLVMGetPoison(e->vector),
+                                  LLVMConstVector(from, (unsigned)e->width), "");
+}
+
+static Value first_lane(Emit *e, Value vector) {
+    return LLVMBuildExtractElement(e->builder, vector, LLVMConstInt(e->i32, 0, 0), "");
+}
+
+Value emit_sum(Emit *e, Value vector) {
+    for (int64_t lanes = e->width / 2; lanes; lanes /= 2)
+        vector = emit_fadd(e, vector, upper_half(e, vector, lanes));
+    return first_lane(e, vector);
+}
+
+Value emit_largest(Emit *e, Value vector) {
+    for (int64_t lanes = e->width / 2; lanes; lanes /= 2)
+        vector = emit_fmax(e, vector, upper_half(e, vector, lanes));
+    return first_lane(e, vector);
+}
+
+Value emit_swap_pairs(Emit *e, Value vector) {
+    Value from[64];
+    for (int64_t i = 0; i < e->width; i++)
+        from[i] = LLVMConstInt(e->i32, (unsigned long long)(i ^ 1), 0);
+    return LLVMBuildShuffleVector(e->builder, vector, LLVMGetPoison(e->vector),
+                                  LLVMConstVector(from, (unsigned)e->width), "");
+}
+
+/* ---- lanes ---- */
+
+static Value constant_lanes(Emit *e, int64_t from, int64_t step) {
+    Value lanes[64];
+    for (int64_t i = 0; i < e->width; i++)
+        lanes[i] = LLVMConstInt(e->i32, (unsigned long long)(from + i * step), 1);
+    return LLVMConstVector(lanes, (unsigned)e->width);
+}
+
+Value emit_lanes_from(Emit *e, Value start) {
+    Value low = LLVMBuildTrunc(e->builder, start, e->i32, "");
+    Value zero = LLVMConstInt(e->i32, 0, 0), none = LLVMGetPoison(e->ivector);
+    Value all = LLVMBuildInsertElement(e->builder, none, low, zero, "");
+    all = LLVMBuildShuffleVector(e->builder, all, none, LLVMConstNull(e->ivector), "");
+    return LLVMBuildAdd(e->builder, all, constant_lanes(e, 0, 1), "");
+}
+
+Value emit_both(Emit *e, Value a, Value b) { return LLVMBuildAnd(e->builder, a, b, ""); }
+
+Value emit_lanes_between(Emit *e, Value lanes, int64_t from, int64_t to) {
+    Value low = constant_lanes(e, from, 0), high = constant_lanes(e, to, 0);
+    return emit_both(e, LLVMBuildICmp(e->builder, LLVMIntSGE, lanes, low, ""),
+                     LLVMBuildICmp(e->builder, LLVMIntSLT, lanes, high, ""));
+}
+
+Value emit_lanes_to_float(Emit *e, Value lanes) {
+    return LLVMBuildSIToFP(e->builder, lanes, e->vector, "");
+}

@@ -1,0 +1,122 @@
+/* emit.h - short names for the LLVM calls every kernel emitter needs.
+ *
+ * An emitter is straight-line C that reads like the loop nest it produces: emit_loop() opens a
+ * loop, emit_loop_end() closes it, loads and stores take (base, index in floats). Only this file's
+ * pair and emit_math.c call LLVMBuild*. Variables are stack slots that mem2reg turns to registers.
+ */
+#ifndef CODEGEN_EMIT_H
+#define CODEGEN_EMIT_H
+
+#include "ir/machine.h"
+
+#include <llvm-c/Core.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef LLVMValueRef Value;
+typedef LLVMTypeRef VType;
+
+typedef struct {
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    Value function;
+    const Machine *machine;
+    int64_t width; /* floats in a vector */
+    int64_t panel; /* floats in a panel: two vectors */
+    VType none, f32, i1, i32, i64, pointer, vector, ivector;
+} Emit;
+
+/* ---- functions ---- */
+Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
+                          bool is_public);
+void emit_function_end(Emit *e); /* adds `ret void` */
+/* Where the next instruction goes: to emit another function in between. */
+typedef struct {
+    Value function;
+    LLVMBasicBlockRef block;
+} EmitPlace;
+EmitPlace emit_leave(Emit *e);
+void emit_return_to(Emit *e, EmitPlace place);
+Value emit_argument(Emit *e, int index, const char *name);
+Value emit_call(Emit *e, Value function, Value *arguments, int count);
+
+/* ---- control ---- */
+typedef struct {
+    Value i; /* from, from + step, ... below to */
+    LLVMBasicBlockRef head, exit;
+    Value step;
+} Loop;
+Loop emit_loop(Emit *e, const char *name, Value from, Value to, Value step);
+void emit_loop_end(Emit *e, Loop *loop);
+
+typedef struct {
+    LLVMBasicBlockRef done;
+} If;
+If emit_if(Emit *e, Value condition);
+void emit_if_end(Emit *e, If *branch);
+
+/* ---- variables and arrays on the stack ---- */
+Value emit_variable(Emit *e, VType type, Value initial);
+Value emit_get(Emit *e, VType type, Value variable);
+void emit_set(Emit *e, Value variable, Value value);
+Value emit_stack_floats(Emit *e, int64_t count); /* 64-byte aligned */
+
+/* ---- integers (64 bits) ---- */
+Value emit_int(Emit *e, int64_t constant);
+Value emit_add(Emit *e, Value a, Value b);
+Value emit_sub(Emit *e, Value a, Value b);
+Value emit_mul(Emit *e, Value a, Value b);
+Value emit_div(Emit *e, Value a, Value b); /* both not negative */
+Value emit_rem(Emit *e, Value a, Value b);
+Value emit_min(Emit *e, Value a, Value b);
+Value emit_max(Emit *e, Value a, Value b);
+Value emit_int_equal(Emit *e, Value a, Value b);
+Value emit_int_less(Emit *e, Value a, Value b);
+
+/* ---- memory: base + index floats ---- */
+Value emit_at(Emit *e, Value base, Value index);
+Value emit_load_field(Emit *e, VType type, Value base, int64_t byte_offset, const char *name);
+Value emit_load_f32(Emit *e, Value base, Value index);
+Value emit_load_token(Emit *e, Value base, Value index); /* an i32, widened to 64 bits */
+void emit_store_f32(Emit *e, Value value, Value base, Value index);
+Value emit_load(Emit *e, Value base, Value index);              /* a vector */
+void emit_store(Emit *e, Value value, Value base, Value index); /* a vector */
+/* The first `count` lanes (1 <= count <= width, known now); others read as 0 and are not stored. */
+Value emit_load_part(Emit *e, Value base, Value index, int64_t count);
+void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t count);
+
+/* ---- floats: scalars or vectors alike ---- */
+Value emit_f32(Emit *e, double constant);
+Value emit_splat(Emit *e, Value scalar);
+Value emit_vector(Emit *e, double constant);
+Value emit_fadd(Emit *e, Value a, Value b);
+Value emit_fsub(Emit *e, Value a, Value b);
+Value emit_fmul(Emit *e, Value a, Value b);
+Value emit_fdiv(Emit *e, Value a, Value b);
+Value emit_fma(Emit *e, Value a, Value b, Value c); /* a * b + c, fused where the target can */
+Value emit_sqrt(Emit *e, Value a);
+Value emit_fless(Emit *e, Value a, Value b);
+Value emit_select(Emit *e, Value condition, Value a, Value b);
+Value emit_fmax(Emit *e, Value a, Value b); /* b unless a > b */
+Value emit_fmin(Emit *e, Value a, Value b);
+Value emit_sum(Emit *e, Value vector);     /* of all lanes, pairwise: the same order always */
+Value emit_largest(Emit *e, Value vector); /* of all lanes */
+Value emit_swap_pairs(Emit *e, Value vector); /* lanes 1, 0, 3, 2, ... */
+
+/* ---- i32 lanes, and masks of lanes ---- */
+Value emit_lanes_from(Emit *e, Value start); /* start, start + 1, ... of a 64-bit start */
+Value emit_lanes_between(Emit *e, Value lanes, int64_t from, int64_t to); /* from <= lane < to */
+Value emit_lanes_to_float(Emit *e, Value lanes);
+Value emit_first_lanes(Emit *e, int64_t count); /* the mask of lanes 0 .. count - 1 */
+Value emit_both(Emit *e, Value a, Value b);
+Value emit_fabs(Emit *e, Value a);
+Value emit_copysign(Emit *e, Value size, Value sign);
+
+/* ---- emit_math.c: functions of vectors or scalars of f32, error about 1e-7 relative ---- */
+Value emit_exp(Emit *e, Value x); /* exactly 0 below -87.3 */
+Value emit_sigmoid(Emit *e, Value x);
+Value emit_tanh(Emit *e, Value x);
+Value emit_erf(Emit *e, Value x);
+
+#endif

@@ -1,0 +1,74 @@
+/* emit_kernel.h - what the emitters of kernels share.
+ *
+ * A kernel's function is called by every thread of the team:
+ *
+ *   void kernel(i64 thread, i64 threads, i64 rows, i64 tokens, i64 position, ptr slot...)
+ *
+ * rows is the number of rows of its result, tokens that of the call. Work is split over columns
+ * (and, in attention, over heads and rows), never over the sum of a product: results do not depend
+ * on the number of threads. A row's numbers do not depend on which rows are computed with it.
+ */
+#ifndef CODEGEN_EMIT_KERNEL_H
+#define CODEGEN_EMIT_KERNEL_H
+
+#include "codegen/codegen.h"
+#include "codegen/emit.h"
+
+enum { FIRST_SLOT_ARGUMENT = 5 };
+
+typedef struct {
+    Emit *e;
+    const Kernel *kernel;
+    Value thread, threads, rows, tokens, position;
+} KernelEmit;
+
+static inline const Node *kernel_node(const KernelEmit *k, Ref ref) {
+    return ir_node(k->kernel->graph, ref);
+}
+
+/* The pointer of a value in memory, or of a constant in that form. */
+Value emit_slot(KernelEmit *k, Ref ref, PackedForm form);
+int64_t emit_slot_stride(const KernelEmit *k, Ref ref);
+
+/* from <= i < to */
+typedef struct {
+    Value from, to;
+} Range;
+
+/* The largest number of rows a kernel sees: bounds what it keeps on the stack. */
+int64_t kernel_most_rows(const KernelEmit *k);
+
+/* ---- emit_tile.c ----
+ * c[r][j] (+)= sum over i < depth of a[r * stride + i] * b[panel(j)][i][j]: rows x panels panels at
+ * once, in registers, each sum in order of i by fused multiply-adds. Reads `rows` rows of a, so
+ * those after the last must be readable. */
+typedef struct {
+    int64_t rows, panels;
+    int64_t stride;   /* floats between rows of a */
+    bool accumulates; /* adds to what c holds */
+} TileShape;
+void emit_tile(Emit *e, TileShape shape, Value a, Value b, Value panel_stride, Value depth, Value c,
+               Value c_stride);
+
+/* ---- emit_pointwise.c: activate, scale, softcap, write, write_gated on a vector of columns ---- */
+Value emit_pointwise(KernelEmit *k, const Node *node, Value x, Value row, Value column);
+Value emit_pointwise_chain(KernelEmit *k, const Chain *chain, Value x, Value row, Value column);
+
+/* ---- emit_heads.c: norm, rope and append on the `columns` floats at `base` ---- */
+typedef struct {
+    Value scale, mean; /* mean: null unless the kind needs it */
+} RowSize;
+/* 1 / size of a row by ops.def: norm. */
+RowSize emit_row_size(Emit *e, NormKind kind, double eps, Value base, int64_t columns);
+/* In place; `row` and `head` say which head of which token it is. */
+void emit_head_op(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row, Value head);
+
+/* ---- one emitter for each kind of kernel ---- */
+void emit_projection(KernelEmit *k);
+void emit_attention(KernelEmit *k);
+void emit_row_op(KernelEmit *k); /* everything else, row by row */
+
+/* ---- emit_program.c: every kernel's function, the entries of both phases, the TwProgram ---- */
+int emit_program(Emit *e, const Plan *plan, const char *symbol); /* functions made for kernels */
+
+#endif

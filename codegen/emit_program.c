@@ -1,0 +1,205 @@
+/* emit_program.c - one function for each shape of kernel, and the two entries that call them.
+ *
+ *   void prefill(const TwFrame *frame, i64 thread, i64 threads)
+ *     kernel_0(thread, threads, rows, tokens, position, pointers...)
+ *     tw_team_barrier(team, thread)
+ *     kernel_1(...)
+ *     ...
+ */
+#include "codegen/emit_kernel.h"
+#include "runtime/abi.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what emitters ask of a kernel ---- */
+
+Value emit_slot(KernelEmit *k, Ref ref, PackedForm form) {
+    int slot = kernel_slot(k->kernel, ref, form);
+    return LLVMGetParam(k->e->function, (unsigned)(FIRST_SLOT_ARGUMENT + slot));
+}
+
+int64_t emit_slot_stride(const KernelEmit *k, Ref ref) {
+    return k->kernel->slot[kernel_slot(k->kernel, ref, FORM_VECTOR)].stride;
+}
+
+int64_t kernel_most_rows(const KernelEmit *k) {
+    const int64_t rows = kernel_node(k, k->kernel->root)->type.dim[0];
+    return rows < 0 ? k->kernel->graph->chunk : rows;
+}
+
+/* ---- kernels ---- */
+
+/* A name for people: the ops in order, and the columns that come out. */
+static void kernel_name(const Kernel *kernel, int number, char *name, size_t size) {
+    int length = snprintf(name, size, "k%d", number);
+    for (int i = 0; i < kernel->node_count && length < (int)size; i++) {
+        const Node *node = ir_node(kernel->graph, kernel->node[i]);
+        if (node->op == OP_slice && i) continue;
+        length += snprintf(name + length, size - (size_t)length, ".%s", ir_op_info[node->op].name);
+    }
+}
+
+static Value kernel_function(Emit *e, const Kernel *kernel, int number) {
+    char name[160];
+    kernel_name(kernel, number, name, sizeof name);
+    VType types[FIRST_SLOT_ARGUMENT + MAX_SLOTS];
+    for (int i = 0; i < FIRST_SLOT_ARGUMENT; i++) types[i] = e->i64;
+    for (int i = 0; i < kernel->slot_count; i++) types[FIRST_SLOT_ARGUMENT + i] = e->pointer;
+    Value function = emit_function_begin(e, name, e->none, types,
+                                         FIRST_SLOT_ARGUMENT + kernel->slot_count, false);
+    KernelEmit k = {.e = e,
+                    .kernel = kernel,
+                    .thread = emit_argument(e, 0, "thread"),
+                    .threads = emit_argument(e, 1, "threads"),
+                    .rows = emit_argument(e, 2, "rows"),
+                    .tokens = emit_argument(e, 3, "tokens"),
+                    .position = emit_argument(e, 4, "position")};
+    switch (ir_node(kernel->graph, kernel->root)->op) {
+    case OP_project:
+    case OP_read: emit_projection(&k); break;
+    case OP_attend: emit_attention(&k); break;
+    default: emit_row_op(&k); break;
+    }
+    emit_function_end(e);
+    return function;
+}
+
+/* ---- entries ---- */
+
+typedef struct {
+    const Kernel *kernel;
+    Value function;
+} Shape;
+
+typedef struct {
+    Emit *e;
+    const Plan *plan;
+    Shape *shape; /* functions so far */
+    int shape_count;
+    Value barrier;
+} Program;
+
+typedef struct {
+    Value thread, threads;
+    Value weights, arena, caches, token_ids, logits, tokens, position, logit_rows, team;
+} Frame;
+
+static Value shape_function(Program *program, const Kernel *kernel) {
+    for (int i = 0; i < program->shape_count; i++)
+        if (kernel_is_same(program->shape[i].kernel, kernel)) return program->shape[i].function;
+    EmitPlace place = emit_leave(program->e);
+    Value function = kernel_function(program->e, kernel, program->shape_count);
+    emit_return_to(program->e, place);
+    program->shape[program->shape_count++] = (Shape){kernel, function};
+    return function;
+}
+
+#define FIELD(type, member, name)                                                                  \
+    emit_load_field(e, type, frame, (int64_t)offsetof(TwFrame, member), name)
+
+static Frame load_frame(Emit *e) {
+    Value frame = emit_argument(e, 0, "frame");
+    return (Frame){.thread = emit_argument(e, 1, "thread"),
+                   .threads = emit_argument(e, 2, "threads"),
+                   .weights = FIELD(e->pointer, weights, "weights"),
+                   .arena = FIELD(e->pointer, arena, "arena"),
+                   .caches = FIELD(e->pointer, caches, "caches"),
+                   .token_ids = FIELD(e->pointer, tokens, "token_ids"),
+                   .logits = FIELD(e->pointer, logits, "logits"),
+                   .tokens = FIELD(e->i64, token_count, "tokens"),
+                   .position = FIELD(e->i64, position, "position"),
+                   .logit_rows = FIELD(e->i64, logit_rows, "logit_rows"),
+                   .team = FIELD(e->pointer, team, "team")};
+}
+
+static Value slot_pointer(Emit *e, const Frame *frame, const Slot *slot) {
+    Value offset = emit_int(e, slot->offset);
+    if (slot->is_last) {
+        Value skipped = emit_sub(e, frame->tokens, frame->logit_rows);
+        offset = emit_add(e, offset, emit_mul(e, skipped, emit_int(e, slot->stride)));
+    }
+    switch (slot->kind) {
+    case SLOT_ARENA: return emit_at(e, frame->arena, offset);
+    case SLOT_KEYS:
+    case SLOT_VALUES: return emit_at(e, frame->caches, offset);
+    case SLOT_WEIGHTS: return emit_at(e, frame->weights, offset);
+    case SLOT_LOGITS: return frame->logits;
+    case SLOT_TOKENS: break;
+    }
+    return frame->token_ids;
+}
+
+static Value row_count(Emit *e, const Frame *frame, const Kernel *kernel) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    const int64_t rows = root->type.dim[0];
+    if (root->op == OP_append || rows == IR_TOKENS) return frame->tokens; /* a cache has S rows */
+    return rows == IR_LOGIT_ROWS ? frame->logit_rows : emit_int(e, rows);
+}
+
+static Value emit_entry(Program *program, const char *name, const PhasePlan *phase) {
+    Emit *e = program->e;
+    VType types[] = {e->pointer, e->i64, e->i64};
+    Value entry = emit_function_begin(e, name, e->none, types, 3, false);
+    const Frame frame = load_frame(e);
+    for (int i = 0; i < phase->count; i++) {
+        const Kernel *kernel = phase->kernel[i];
+        Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {
+            frame.thread, frame.threads, row_count(e, &frame, kernel), frame.tokens,
+            frame.position};
+        for (int s = 0; s < kernel->slot_count; s++)
+            arguments[FIRST_SLOT_ARGUMENT + s] = slot_pointer(e, &frame, &kernel->slot[s]);
+        Value function = shape_function(program, kernel);
+        if (i) emit_call(e, program->barrier, (Value[]){frame.team, frame.thread}, 2);
+        emit_call(e, function, arguments, FIRST_SLOT_ARGUMENT + kernel->slot_count);
+    }
+    emit_function_end(e);
+    return entry;
+}
+
+/* ---- the descriptor ---- */
+
+static Value constant_text(Emit *e, const char *text) {
+    Value bytes = LLVMConstStringInContext2(e->context, text, strlen(text), 0);
+    Value global = LLVMAddGlobal(e->module, LLVMTypeOf(bytes), "name");
+    LLVMSetInitializer(global, bytes);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetGlobalConstant(global, 1);
+    return global;
+}
+
+static void emit_descriptor(Program *program, const char *symbol, Value prefill, Value decode) {
+    Emit *e = program->e;
+    const Plan *plan = program->plan;
+    Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
+                      LLVMConstInt(e->i32, sizeof(TwProgram), 0),
+                      constant_text(e, plan->name),
+                      emit_int(e, plan->vocab),
+                      emit_int(e, plan->prefill.graph->context),
+                      emit_int(e, plan->prefill.graph->chunk),
+                      emit_int(e, plan->logits_stride),
+                      emit_int(e, plan->arena_floats),
+                      emit_int(e, plan->cache_floats),
+                      emit_int(e, (int64_t)layout_id(plan->layout)),
+                      emit_int(e, plan->layout->floats * (int64_t)sizeof(float)),
+                      prefill,
+                      decode};
+    Value value = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
+    Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);
+    LLVMSetInitializer(global, value);
+    LLVMSetGlobalConstant(global, 1);
+}
+
+int emit_program(Emit *e, const Plan *plan, const char *symbol) {
+    VType types[] = {e->pointer, e->i64};
+    Program program = {.e = e, .plan = plan};
+    program.shape = ARENA_ARRAY(plan->layout->arena, Shape,
+                                (size_t)(plan->prefill.count + plan->decode.count) + 1);
+    program.barrier =
+        LLVMAddFunction(e->module, "tw_team_barrier", LLVMFunctionType(e->none, types, 2, 0));
+    Value prefill = emit_entry(&program, "prefill", &plan->prefill);
+    Value decode = emit_entry(&program, "decode", &plan->decode);
+    emit_descriptor(&program, symbol, prefill, decode);
+    return program.shape_count;
+}

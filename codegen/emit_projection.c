@@ -1,0 +1,189 @@
+/* emit_projection.c - project and read, with everything fused into them.
+ *
+ *   for each group of outputs, for this thread's panels of it:
+ *     for each block of rows, for each panel, for each tile of rows of the block:
+ *       tile sums -> scale, bias -> pointwise -> gate -> pointwise -> store or write
+ *     head ops on this thread's whole heads
+ *
+ * One row (decode) takes several panels at once instead of several rows.
+ */
+#include "codegen/emit_kernel.h"
+
+typedef struct {
+    const Group *group;
+    Value x, weight, bias, scale; /* bias, scale: null when absent; scale[row] */
+    int64_t depth, x_stride;
+    Value sums; /* [tile rows][tile panels * panel] */
+} Projection;
+
+/* ---- prologue: 1 / size of every row of x ---- */
+
+static Value row_scales(KernelEmit *k, const Node *root, const Projection *p) {
+    Emit *e = k->e;
+    Value scales = emit_stack_floats(e, kernel_most_rows(k));
+    Loop row = emit_loop(e, "row", emit_int(e, 0), k->rows, emit_int(e, 1));
+    Value base = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
+    RowSize size = emit_row_size(e, root->attr.kind, root->attr.eps, base, p->depth);
+    emit_store_f32(e, size.scale, scales, row.i);
+    emit_loop_end(e, &row);
+    return scales;
+}
+
+/* ---- epilogue: one row of one panel ---- */
+
+static Value scaled(KernelEmit *k, const Projection *p, Value sum, Value row, Value output) {
+    Emit *e = k->e;
+    Value bias = p->bias ? emit_load(e, p->bias, output) : NULL;
+    if (!p->scale) return bias ? emit_fadd(e, sum, bias) : sum;
+    Value scale = emit_splat(e, emit_load_f32(e, p->scale, row));
+    return bias ? emit_fma(e, sum, scale, bias) : emit_fmul(e, sum, scale);
+}
+
+static void store_outputs(KernelEmit *k, const Group *group, Value y, Value row, Value column) {
+    Emit *e = k->e;
+    Ref memory = group->memory;
+    if (ir_ref_is_none(memory)) memory = kernel_node(k, group->value)->in[0];
+    int64_t first = ir_ref_equal(memory, k->kernel->root) ? group->first_panel * e->panel : 0;
+    Value start = emit_mul(e, row, emit_int(e, emit_slot_stride(k, memory)));
+    start = emit_add(e, start, emit_add(e, column, emit_int(e, first)));
+    emit_store(e, y, emit_slot(k, memory, FORM_VECTOR), start);
+}
+
+static void finish_row(KernelEmit *k, const Projection *p, Value sums, Value row, Value panel) {
+    Emit *e = k->e;
+    const Group *group = p->group;
+    Value first = emit_add(e, panel, emit_int(e, group->first_panel));
+    Value output = emit_mul(e, first, emit_int(e, e->panel)); /* in packed order */
+    Value width = emit_int(e, e->width);
+    Value y[2];
+    for (int v = 0; v < 2; v++) {
+        Value at = v ? width : emit_int(e, 0);
+        y[v] = scaled(k, p, emit_load(e, sums, at), row, emit_add(e, output, at));
+    }
+    if (group->panels.parts == 2) {
+        Value column = emit_mul(e, panel, width);
+        y[0] = emit_pointwise_chain(k, &group->part[0], y[0], row, column);
+        y[1] = emit_pointwise_chain(k, &group->part[1], y[1], row, column);
+        Value h = emit_fmul(e, y[0], y[1]);
+        store_outputs(k, group, emit_pointwise_chain(k, &group->after, h, row, column), row,
+                      column);
+        return;
+    }
+    for (int v = 0; v < 2; v++) {
+        Value column = emit_mul(e, panel, emit_int(e, e->panel));
+        if (v) column = emit_add(e, column, width);
+        y[v] = emit_pointwise_chain(k, &group->part[0], y[v], row, column);
+        y[v] = emit_pointwise_chain(k, &group->after, y[v], row, column);
+        store_outputs(k, group, y[v], row, column);
+    }
+}
+
+/* ---- loops ---- */
+
+static Value packed_panel(KernelEmit *k, const Projection *p, Value panel) {
+    Emit *e = k->e;
+    Value first = emit_add(e, panel, emit_int(e, p->group->first_panel));
+    return emit_at(e, p->weight, emit_mul(e, first, emit_int(e, p->depth * e->panel)));
+}
+
+/* Rows row .. row + tile.rows - 1 (those below `end` are kept) of `tile.panels` panels. */
+static void emit_block(KernelEmit *k, Projection *p, TileShape tile, Value row, Value end,
+                       Value panel) {
+    Emit *e = k->e;
+    const int64_t sums_stride = tile.panels * e->panel;
+    Value x = emit_at(e, p->x, emit_mul(e, row, emit_int(e, p->x_stride)));
+    emit_tile(e, tile, x, packed_panel(k, p, panel), emit_int(e, p->depth * e->panel),
+              emit_int(e, p->depth), p->sums, emit_int(e, sums_stride));
+    Value rows = emit_min(e, emit_sub(e, end, row), emit_int(e, tile.rows));
+    Loop r = emit_loop(e, "r", emit_int(e, 0), rows, emit_int(e, 1));
+    Loop q = emit_loop(e, "q", emit_int(e, 0), emit_int(e, tile.panels), emit_int(e, 1));
+    Value at = emit_add(e, emit_mul(e, r.i, emit_int(e, sums_stride)),
+                        emit_mul(e, q.i, emit_int(e, e->panel)));
+    finish_row(k, p, emit_at(e, p->sums, at), emit_add(e, row, r.i), emit_add(e, panel, q.i));
+    emit_loop_end(e, &q);
+    emit_loop_end(e, &r);
+}
+
+/* One row: `panels` panels at once, then the rest one by one. */
+static void emit_one_row(KernelEmit *k, Projection *p, Schedule schedule, Range panels) {
+    Emit *e = k->e;
+    Value step = emit_int(e, schedule.panels), one = emit_int(e, 1), row = emit_int(e, 0);
+    Value count = emit_sub(e, panels.to, panels.from);
+    Value whole = emit_sub(e, panels.to, emit_rem(e, count, step));
+    TileShape tile = {1, schedule.panels, 0, false};
+    Loop many = emit_loop(e, "panel", panels.from, whole, step);
+    emit_block(k, p, tile, row, one, many.i);
+    emit_loop_end(e, &many);
+    if (schedule.panels == 1) return;
+    tile.panels = 1;
+    Loop rest = emit_loop(e, "panel", whole, panels.to, one);
+    emit_block(k, p, tile, row, one, rest.i);
+    emit_loop_end(e, &rest);
+}
+
+static void emit_many_rows(KernelEmit *k, Projection *p, Schedule schedule, Range panels) {
+    Emit *e = k->e;
+    TileShape tile = {schedule.rows, 1, p->x_stride, false};
+    Loop block = emit_loop(e, "block", emit_int(e, 0), k->rows, emit_int(e, schedule.block));
+    Value end = emit_min(e, emit_add(e, block.i, block.step), k->rows);
+    Loop panel = emit_loop(e, "panel", panels.from, panels.to, emit_int(e, 1));
+    Loop row = emit_loop(e, "row", block.i, end, emit_int(e, tile.rows));
+    emit_block(k, p, tile, row.i, end, panel.i);
+    emit_loop_end(e, &row);
+    emit_loop_end(e, &panel);
+    emit_loop_end(e, &block);
+}
+
+static void emit_heads_of(KernelEmit *k, const Group *group, Range panels) {
+    Emit *e = k->e;
+    const int64_t outputs = e->panel / group->panels.parts;
+    Value columns = emit_int(e, group->panels.columns), dim = emit_int(e, group->head_dim);
+    Value from = emit_div(e, emit_mul(e, panels.from, emit_int(e, outputs)), dim);
+    Value to = emit_min(e, emit_mul(e, panels.to, emit_int(e, outputs)), columns);
+    to = emit_div(e, to, dim);
+    Value memory = emit_slot(k, group->memory, FORM_VECTOR);
+    Value stride = emit_int(e, emit_slot_stride(k, group->memory));
+    Loop row = emit_loop(e, "row", emit_int(e, 0), k->rows, emit_int(e, 1));
+    Loop head = emit_loop(e, "head", from, to, emit_int(e, 1));
+    Value at = emit_add(e, emit_mul(e, row.i, stride), emit_mul(e, head.i, dim));
+    for (int i = 0; i < group->heads.count; i++)
+        emit_head_op(k, group->heads.node[i], group->head_dim, emit_at(e, memory, at), row.i,
+                     head.i);
+    emit_loop_end(e, &head);
+    emit_loop_end(e, &row);
+}
+
+/* This thread's panels of a group, of an even division of all panels of the kernel. */
+static Value clipped_share(KernelEmit *k, const Group *group, Value thread) {
+    Emit *e = k->e;
+    Value share = emit_mul(e, emit_int(e, k->kernel->panels), thread);
+    Value count = emit_int(e, group->panels.panels);
+    share = emit_sub(e, emit_div(e, share, k->threads), emit_int(e, group->first_panel));
+    share = emit_min(e, emit_max(e, share, emit_int(e, 0)), count);
+    Value whole = emit_sub(e, share, emit_rem(e, share, emit_int(e, group->unit)));
+    return emit_select(e, emit_int_equal(e, share, count), count, whole);
+}
+
+void emit_projection(KernelEmit *k) {
+    Emit *e = k->e;
+    const Node *root = kernel_node(k, k->kernel->root);
+    const Schedule schedule = root->schedule;
+    Projection p = {.x = emit_slot(k, root->in[0], FORM_VECTOR),
+                    .weight = emit_slot(k, root->in[1], FORM_PANELS),
+                    .depth = kernel_node(k, root->in[1])->type.dim[1],
+                    .x_stride = emit_slot_stride(k, root->in[0])};
+    if (!ir_ref_is_none(root->in[2])) p.bias = emit_slot(k, root->in[2], FORM_PANEL_VECTOR);
+    if (root->op == OP_read) p.scale = row_scales(k, root, &p);
+    p.sums = emit_stack_floats(e, schedule.rows * schedule.panels * e->panel);
+
+    for (int i = 0; i < k->kernel->group_count; i++) {
+        p.group = &k->kernel->group[i];
+        Range panels = {clipped_share(k, p.group, k->thread),
+                        clipped_share(k, p.group, emit_add(e, k->thread, emit_int(e, 1)))};
+        if (schedule.rows == 1)
+            emit_one_row(k, &p, schedule, panels);
+        else
+            emit_many_rows(k, &p, schedule, panels);
+        if (p.group->heads.count) emit_heads_of(k, p.group, panels);
+    }
+}

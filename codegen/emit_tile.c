@@ -1,0 +1,89 @@
+/* emit_tile.c - the register tile: the only inner loop of products, in projections and attention.
+ *
+ *   for i < depth:  for each panel, both vectors:  w = b[i]
+ *                   for each row r:  acc[r] += broadcast(a[r][i]) * w
+ *
+ * rows * vectors accumulators, the vectors of b and one broadcast live in registers at a time. The
+ * stride of a is a constant, so that one register addresses all rows.
+ */
+#include "codegen/emit_kernel.h"
+
+#include <stdio.h>
+
+enum { MAX_TILE_ROWS = 16, MAX_TILE_VECTORS = 8 };
+
+typedef struct {
+    Value acc[MAX_TILE_ROWS][MAX_TILE_VECTORS];
+    Value a, b, panel_stride, depth, c, c_stride;
+} Tile;
+
+static Value c_index(Emit *e, const Tile *tile, int64_t row, int64_t vector) {
+    Value start = emit_mul(e, tile->c_stride, emit_int(e, row));
+    return emit_add(e, start, emit_int(e, vector * e->width));
+}
+
+static void begin_sums(Emit *e, Tile *tile, TileShape shape) {
+    for (int64_t r = 0; r < shape.rows; r++)
+        for (int64_t v = 0; v < 2 * shape.panels; v++) {
+            Value start = emit_vector(e, 0);
+            if (shape.accumulates) start = emit_load(e, tile->c, c_index(e, tile, r, v));
+            tile->acc[r][v] = emit_variable(e, e->vector, start);
+        }
+}
+
+static void add_products(Emit *e, Tile *tile, TileShape shape, Value i) {
+    Value w[MAX_TILE_VECTORS];
+    Value at = emit_mul(e, i, emit_int(e, e->panel));
+    for (int64_t v = 0; v < 2 * shape.panels; v++) {
+        Value panel = emit_mul(e, tile->panel_stride, emit_int(e, v / 2));
+        Value start = emit_add(e, at, emit_int(e, v % 2 * e->width));
+        w[v] = emit_load(e, emit_at(e, tile->b, panel), start);
+    }
+    for (int64_t r = 0; r < shape.rows; r++) {
+        Value row = emit_at(e, tile->a, i);
+        Value x = emit_splat(e, emit_load_f32(e, row, emit_int(e, r * shape.stride)));
+        for (int64_t v = 0; v < 2 * shape.panels; v++) {
+            Value sum = emit_get(e, e->vector, tile->acc[r][v]);
+            emit_set(e, tile->acc[r][v], emit_fma(e, x, w[v], sum));
+        }
+    }
+}
+
+static void store_sums(Emit *e, Tile *tile, TileShape shape) {
+    for (int64_t r = 0; r < shape.rows; r++)
+        for (int64_t v = 0; v < 2 * shape.panels; v++)
+            emit_store(e, emit_get(e, e->vector, tile->acc[r][v]), tile->c,
+                       c_index(e, tile, r, v));
+}
+
+static Value tile_function(Emit *e, TileShape shape) {
+    char name[64];
+    snprintf(name, sizeof name, "tile.%dx%d.stride%lld%s", (int)shape.rows, (int)shape.panels,
+             shape.rows > 1 ? (long long)shape.stride : 0, shape.accumulates ? ".add" : "");
+    Value function = LLVMGetNamedFunction(e->module, name);
+    if (function) return function;
+
+    EmitPlace place = emit_leave(e);
+    VType types[] = {e->pointer, e->pointer, e->i64, e->i64, e->pointer, e->i64};
+    function = emit_function_begin(e, name, e->none, types, 6, false);
+    Tile tile = {.a = emit_argument(e, 0, "a"),
+                 .b = emit_argument(e, 1, "b"),
+                 .panel_stride = emit_argument(e, 2, "panel_stride"),
+                 .depth = emit_argument(e, 3, "depth"),
+                 .c = emit_argument(e, 4, "c"),
+                 .c_stride = emit_argument(e, 5, "c_stride")};
+    begin_sums(e, &tile, shape);
+    Loop loop = emit_loop(e, "i", emit_int(e, 0), tile.depth, emit_int(e, 1));
+    add_products(e, &tile, shape, loop.i);
+    emit_loop_end(e, &loop);
+    store_sums(e, &tile, shape);
+    emit_function_end(e);
+    emit_return_to(e, place);
+    return function;
+}
+
+void emit_tile(Emit *e, TileShape shape, Value a, Value b, Value panel_stride, Value depth, Value c,
+               Value c_stride) {
+    Value arguments[] = {a, b, panel_stride, depth, c, c_stride};
+    emit_call(e, tile_function(e, shape), arguments, 6);
+}

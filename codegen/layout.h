@@ -1,0 +1,63 @@
+/* layout.h - what the packed weight file holds: which constant, in which form, at which offset.
+ *
+ * Forms (P = panel columns, K = columns of a matrix [N, K] whose rows are outputs):
+ *   PANELS        for each group of outputs, for each panel of it: [K][P], so that a kernel reads
+ *                 P outputs' weights for k = 0, 1, ... in one sequential stream. A group of two
+ *                 parts (gate and up) has vectors of both side by side in a panel.
+ *   PANEL_VECTOR  a vector [N] in the same order of outputs
+ *   VECTOR        a vector as it is, zeros up to a multiple of P
+ *   ROWS          a table to be looked up by row: rows padded to a multiple of P
+ *   ROPE          cos and sin of every position for a `rope` op, see layout_rope_columns()
+ */
+#ifndef CODEGEN_LAYOUT_H
+#define CODEGEN_LAYOUT_H
+
+#include "ir/ir.h"
+#include "ir/machine.h"
+
+typedef enum { FORM_PANELS, FORM_PANEL_VECTOR, FORM_VECTOR, FORM_ROWS, FORM_ROPE } PackedForm;
+
+/* Outputs that share an epilogue. Two parts have equal columns and are interleaved by vectors. */
+typedef struct {
+    int parts;
+    int64_t from[2]; /* first row of each part in the constant */
+    int64_t columns; /* outputs of a part */
+    int64_t panels;
+} PanelGroup;
+
+typedef struct {
+    PackedForm form;
+    const Graph *graph;
+    Ref constant; /* ROPE: the rope node */
+    const PanelGroup *group;
+    int group_count;
+    int64_t offset, floats; /* in floats from the start of the data */
+} PackedTensor;
+
+typedef struct {
+    Arena *arena;
+    Machine machine;
+    PackedTensor *tensor;
+    int count, capacity;
+    int64_t floats; /* of the whole file's data */
+} Layout;
+
+Layout *layout_create(const Machine *machine, Arena *arena);
+
+/* The tensor's index; added when it is not there yet. Constants of different graphs are the same
+ * when their names and types are. */
+int layout_add(Layout *layout, PackedForm form, const Graph *graph, Ref constant,
+               const PanelGroup *group, int group_count);
+
+/* A hash of everything that compiled code relies on: forms, names, shapes, offsets, panel width. */
+uint64_t layout_id(const Layout *layout);
+
+/* Floats of the cos table of one position; the sin table follows it. Style half: one for each pair;
+ * interleaved: one for each element, sin negative at even elements. */
+int64_t layout_rope_columns(const Node *rope, const Machine *machine);
+
+static inline int64_t round_up(int64_t value, int64_t multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+#endif

@@ -1,0 +1,329 @@
+/* pack.c - writes the packed weight file, in units of work that threads take in turn.
+ *
+ * A unit is a panel of outputs, some rows of a table, or a whole vector. Its values are evaluated in
+ * double precision, brought into the order that kernels read, and written at their place in the
+ * file. Memory is that of a unit for each thread. What a unit holds does not depend on who makes
+ * it, so that the file is the same for any number of threads.
+ */
+#include "codegen/pack_values.h"
+#include "ir/positions.h"
+#include "runtime/processors.h"
+#include "runtime/team.h"
+#include "runtime/weights_file.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { TABLE_ROWS = 64, CHECKSUM_BYTES = 1 << 20 };
+
+typedef enum { PACK_OK, PACK_NO_MEMORY, PACK_NO_INPUT, PACK_NO_OUTPUT, PACK_STOPPED } Failure;
+
+typedef struct {
+    const Layout *layout;
+    const PackInput *input;
+    PackValues values;
+    int file;
+    int64_t *first_unit; /* of each tensor; the last one is their number */
+    atomic_llong next;
+    _Atomic(Failure) failure;
+    atomic_int error; /* errno of the write that failed */
+} Pack;
+
+/* One thread's room: a unit as evaluated, and as written. */
+typedef struct {
+    PackScratch scratch;
+    double *rows;
+    float *unit;
+} Worker;
+
+/* ---- units ---- */
+
+static const Node *constant_of(const PackedTensor *tensor) {
+    return ir_node(tensor->graph, tensor->constant);
+}
+
+static int64_t unit_count(const Layout *layout, const PackedTensor *tensor) {
+    const int64_t panel = machine_panel(&layout->machine);
+    int64_t panels = 0;
+    for (int i = 0; i < tensor->group_count; i++) panels += tensor->group[i].panels;
+    switch (tensor->form) {
+    case FORM_PANELS:
+    case FORM_PANEL_VECTOR: return panels;
+    case FORM_VECTOR: return round_up(constant_of(tensor)->type.dim[0], panel) / panel;
+    case FORM_ROWS: return round_up(constant_of(tensor)->type.dim[0], TABLE_ROWS) / TABLE_ROWS;
+    case FORM_ROPE: break;
+    }
+    return round_up(tensor->graph->context, TABLE_ROWS) / TABLE_ROWS;
+}
+
+/* Floats of a unit; the last unit of a table is shorter. */
+static int64_t unit_floats(const Layout *layout, const PackedTensor *tensor) {
+    const int64_t panel = machine_panel(&layout->machine);
+    const Node *node = constant_of(tensor);
+    switch (tensor->form) {
+    case FORM_PANELS: return panel * node->type.dim[1];
+    case FORM_PANEL_VECTOR:
+    case FORM_VECTOR: return panel;
+    case FORM_ROWS: return TABLE_ROWS * round_up(node->type.dim[1], panel);
+    case FORM_ROPE: break;
+    }
+    return TABLE_ROWS * 2 * layout_rope_columns(node, &layout->machine);
+}
+
+static bool evaluate(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+                     int64_t count, double *out) {
+    return pack_rows(&pack->values, tensor->graph, tensor->constant, first, count,
+                     &worker->scratch, out);
+}
+
+/* The outputs of a panel in packed order: rows `from` .. of the constant for each part. */
+static bool panel_unit(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
+    const int64_t panel = machine_panel(&pack->layout->machine);
+    const Node *node = constant_of(tensor);
+    const int64_t columns = node->type.rank > 1 ? node->type.dim[1] : 1;
+    const PanelGroup *group = tensor->group;
+    for (; unit >= group->panels; group++) unit -= group->panels;
+    const int64_t outputs = panel / group->parts, start = unit * outputs;
+    int64_t count = group->columns - start;
+    if (count > outputs) count = outputs;
+    memset(worker->unit, 0, (size_t)(panel * columns) * sizeof *worker->unit);
+    for (int part = 0; part < group->parts; part++) {
+        if (!evaluate(pack, worker, tensor, group->from[part] + start, count, worker->rows))
+            return false;
+        float *out = worker->unit + part * outputs;
+        for (int64_t n = 0; n < count; n++)
+            for (int64_t k = 0; k < columns; k++)
+                out[k * panel + n] = (float)worker->rows[n * columns + k];
+    }
+    return true;
+}
+
+/* Rows, or elements of a vector, each padded with zeros. */
+static bool table_unit(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+                       int64_t count, int64_t stride) {
+    const Node *node = constant_of(tensor);
+    const int64_t columns = node->type.rank > 1 ? node->type.dim[1] : 1;
+    if (first + count > node->type.dim[0]) count = node->type.dim[0] - first;
+    if (!evaluate(pack, worker, tensor, first, count, worker->rows)) return false;
+    for (int64_t n = 0; n < count; n++)
+        for (int64_t k = 0; k < stride; k++)
+            worker->unit[n * stride + k] = k < columns ? (float)worker->rows[n * columns + k] : 0;
+    return true;
+}
+
+static void rope_unit(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first) {
+    const Node *rope = constant_of(tensor);
+    const int64_t columns = layout_rope_columns(rope, &pack->layout->machine);
+    const bool is_half = rope->attr.style == ROPE_half;
+    const int64_t used = is_half ? rope->attr.dims / 2 : rope->attr.dims;
+    for (int64_t p = 0; p < TABLE_ROWS; p++) {
+        float *cosines = worker->unit + p * 2 * columns, *sines = cosines + columns;
+        for (int64_t c = 0; c < columns; c++) {
+            const int64_t pair = is_half ? c : c / 2;
+            const double frequency = c < used ? positions_rope_frequency(&rope->attr, pair) : 0;
+            const double angle = (double)(first + p) * frequency;
+            const double sign = !is_half && c % 2 == 0 ? -1 : 1;
+            cosines[c] = (float)cos(angle);
+            sines[c] = (float)(sign * sin(angle));
+        }
+    }
+}
+
+static bool make_unit(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
+    const int64_t panel = machine_panel(&pack->layout->machine);
+    const Node *node = constant_of(tensor);
+    switch (tensor->form) {
+    case FORM_PANELS:
+    case FORM_PANEL_VECTOR: return panel_unit(pack, worker, tensor, unit);
+    case FORM_VECTOR:
+        memset(worker->unit, 0, (size_t)panel * sizeof *worker->unit);
+        return table_unit(pack, worker, tensor, unit * panel, panel, 1);
+    case FORM_ROWS:
+        return table_unit(pack, worker, tensor, unit * TABLE_ROWS, TABLE_ROWS,
+                          round_up(node->type.dim[1], panel));
+    case FORM_ROPE: rope_unit(pack, worker, tensor, unit * TABLE_ROWS); break;
+    }
+    return true;
+}
+
+/* ---- writing ---- */
+
+static void fail(Pack *pack, Failure failure, int error) {
+    Failure none = PACK_OK;
+    if (atomic_compare_exchange_strong(&pack->failure, &none, failure))
+        atomic_store(&pack->error, error);
+}
+
+static bool write_all(int file, const void *bytes, size_t count, int64_t at) {
+    const char *from = bytes;
+    while (count) {
+        ssize_t written = pwrite(file, from, count, (off_t)at);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        from += written;
+        count -= (size_t)written;
+        at += written;
+    }
+    return true;
+}
+
+static bool write_unit(Pack *pack, const Worker *worker, const PackedTensor *tensor, int64_t unit) {
+    const int64_t floats = unit_floats(pack->layout, tensor), start = unit * floats;
+    const int64_t count = start + floats > tensor->floats ? tensor->floats - start : floats;
+    const int64_t at = TW_WEIGHTS_DATA + (tensor->offset + start) * (int64_t)sizeof(float);
+    if (write_all(pack->file, worker->unit, (size_t)count * sizeof(float), at)) return true;
+    fail(pack, PACK_NO_OUTPUT, errno);
+    return false;
+}
+
+/* ---- threads ---- */
+
+static bool worker_create(Worker *worker, const Layout *layout) {
+    int64_t widest = 1, rows = 1, unit = 1;
+    for (int i = 0; i < layout->count; i++) {
+        const PackedTensor *tensor = &layout->tensor[i];
+        const int64_t floats = unit_floats(layout, tensor);
+        if (floats > unit) unit = floats;
+        if (tensor->form == FORM_ROPE) continue;
+        const int64_t wide = pack_widest(tensor->graph, tensor->constant);
+        if (wide > widest) widest = wide;
+    }
+    rows = unit > widest ? unit : widest;
+    worker->scratch.raw = malloc((size_t)rows * sizeof *worker->scratch.raw);
+    worker->scratch.row = malloc((size_t)widest * sizeof *worker->scratch.row);
+    worker->rows = malloc((size_t)rows * sizeof *worker->rows);
+    worker->unit = malloc((size_t)unit * sizeof *worker->unit);
+    return worker->scratch.raw && worker->scratch.row && worker->rows && worker->unit;
+}
+
+static void worker_destroy(Worker *worker) {
+    free(worker->scratch.raw);
+    free(worker->scratch.row);
+    free(worker->rows);
+    free(worker->unit);
+}
+
+static void report_progress(Pack *pack, int64_t done, int64_t all) {
+    const PackInput *input = pack->input;
+    if (input->progress &&
+        !input->progress(input->progress_context, "packing weights", (double)done / (double)all))
+        fail(pack, PACK_STOPPED, 0);
+}
+
+static void work(void *context, int64_t thread, int64_t threads) {
+    Pack *pack = context;
+    const Layout *layout = pack->layout;
+    Worker worker = {0};
+    (void)threads;
+    if (!worker_create(&worker, layout)) fail(pack, PACK_NO_MEMORY, 0);
+    int at = 0;
+    for (;;) {
+        const int64_t unit = atomic_fetch_add(&pack->next, 1);
+        if (unit >= pack->first_unit[layout->count] || atomic_load(&pack->failure)) break;
+        while (unit >= pack->first_unit[at + 1]) at++;
+        const PackedTensor *tensor = &layout->tensor[at];
+        if (!make_unit(pack, &worker, tensor, unit - pack->first_unit[at]))
+            fail(pack, PACK_NO_INPUT, 0);
+        else if (write_unit(pack, &worker, tensor, unit - pack->first_unit[at]) && !thread)
+            report_progress(pack, unit, pack->first_unit[layout->count]);
+    }
+    worker_destroy(&worker);
+}
+
+static bool prepare(Pack *pack) {
+    Worker worker = {0};
+    bool is_ready = worker_create(&worker, pack->layout);
+    if (!is_ready) fail(pack, PACK_NO_MEMORY, 0);
+    for (int i = 0; is_ready && i < pack->layout->count; i++) {
+        const PackedTensor *tensor = &pack->layout->tensor[i];
+        pack->first_unit[i + 1] = pack->first_unit[i] + unit_count(pack->layout, tensor);
+        if (tensor->form == FORM_ROPE) continue;
+        is_ready = pack_values_prepare(&pack->values, tensor->graph, tensor->constant,
+                                       &worker.scratch);
+        if (!is_ready) fail(pack, PACK_NO_INPUT, 0);
+    }
+    worker_destroy(&worker);
+    return is_ready;
+}
+
+static void pack_tensors(Pack *pack) {
+    if (!prepare(pack)) return;
+    Team *team = team_create(processors_available());
+    if (!team) {
+        fail(pack, PACK_NO_MEMORY, 0);
+        return;
+    }
+    team_run(team, work, pack);
+    team_destroy(team);
+}
+
+/* ---- the file ---- */
+
+static bool checksum(Pack *pack, uint64_t bytes, uint64_t *sum) {
+    XXH3_state_t *state = XXH3_createState();
+    char *block = malloc(CHECKSUM_BYTES);
+    bool is_read = state && block;
+    if (state) XXH3_64bits_reset(state);
+    for (uint64_t at = 0; is_read && at < bytes;) {
+        size_t count = bytes - at < CHECKSUM_BYTES ? (size_t)(bytes - at) : CHECKSUM_BYTES;
+        ssize_t got = pread(pack->file, block, count, (off_t)(TW_WEIGHTS_DATA + at));
+        is_read = got > 0;
+        if (!is_read) break;
+        XXH3_64bits_update(state, block, (size_t)got);
+        at += (uint64_t)got;
+    }
+    if (is_read) *sum = XXH3_64bits_digest(state);
+    else fail(pack, PACK_NO_OUTPUT, errno);
+    free(block);
+    XXH3_freeState(state);
+    return is_read;
+}
+
+static void write_header(Pack *pack) {
+    char page[TW_WEIGHTS_DATA] = {0};
+    WeightsHeader header = {.tensor_count = (uint32_t)pack->layout->count,
+                            .layout_id = layout_id(pack->layout),
+                            .source_id = pack->input->source_id,
+                            .data_bytes = (uint64_t)pack->layout->floats * sizeof(float)};
+    if (!checksum(pack, header.data_bytes, &header.data_checksum)) return;
+    weights_header_seal(&header);
+    memcpy(page, &header, sizeof header);
+    if (!write_all(pack->file, page, sizeof page, 0)) fail(pack, PACK_NO_OUTPUT, errno);
+}
+
+static bool report(const Pack *pack, const char *name, Diag *diag) {
+    switch (pack->failure) {
+    case PACK_OK: return true;
+    case PACK_NO_MEMORY: return diag_error(diag, (Loc){0}, "out of memory while packing weights");
+    case PACK_NO_INPUT:
+        diag_error(diag, (Loc){0}, "the weights cannot be read while packing");
+        return diag_hint(diag, "was the file changed or cut off meanwhile? try again");
+    case PACK_STOPPED: return diag_error(diag, (Loc){0}, "packing weights was stopped");
+    case PACK_NO_OUTPUT: break;
+    }
+    diag_error(diag, (Loc){0}, "'%s' cannot be written: %s", name, strerror(pack->error));
+    return diag_hint(diag, "%.1f MB are needed there", (double)pack->layout->floats * 4e-6);
+}
+
+bool pack_write(const Layout *layout, const PackInput *input, int file, const char *name,
+                Diag *diag) {
+    const int64_t bytes = TW_WEIGHTS_DATA + layout->floats * (int64_t)sizeof(float);
+    Pack pack = {.layout = layout, .input = input, .file = file};
+    pack.values.weights = input->weights;
+    pack.first_unit = calloc((size_t)layout->count + 1, sizeof *pack.first_unit);
+    if (!pack.first_unit) fail(&pack, PACK_NO_MEMORY, 0);
+    if (pack.failure == PACK_OK && ftruncate(file, (off_t)bytes))
+        fail(&pack, PACK_NO_OUTPUT, errno);
+    if (pack.failure == PACK_OK) pack_tensors(&pack);
+    if (pack.failure == PACK_OK) write_header(&pack);
+    pack_values_destroy(&pack.values);
+    free(pack.first_unit);
+    return report(&pack, name, diag);
+}

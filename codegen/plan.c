@@ -1,0 +1,83 @@
+/* plan.c - the kernels of both phases in order, and what each costs. */
+#include "codegen/codegen.h"
+
+/* Kernels keep numbers of each row on the stack, so that rows of one call are bounded. */
+enum { MAX_CHUNK = 1 << 16 };
+
+static int count_kernels(const Graph *graph) {
+    int count = 0;
+    for (uint32_t i = 1; i < graph->count; i++)
+        count += ir_ref_is_none(graph->node[i].root) && !kernel_is_free(graph, (Ref){i});
+    return count;
+}
+
+static bool plan_phase(PhasePlan *phase, const Graph *graph, Layout *layout, Arena *arena) {
+    *phase = (PhasePlan){.graph = graph};
+    phase->kernel = ARENA_ARRAY(arena, Kernel *, (size_t)count_kernels(graph) + 1);
+    for (uint32_t i = 1; i < graph->count; i++) {
+        if (!ir_ref_is_none(graph->node[i].root) || kernel_is_free(graph, (Ref){i})) continue;
+        Kernel *kernel = kernel_form(graph, (Ref){i}, layout, arena);
+        if (!kernel) return false;
+        phase->kernel[phase->count++] = kernel;
+    }
+    return true;
+}
+
+static bool check_phase(const Graph *graph) {
+    const Node *result = ir_node(graph, graph->result);
+    if (graph->chunk > MAX_CHUNK) {
+        diag_error(graph->diag, result->loc, "a call of %lld tokens is too long: at most %d",
+                   (long long)graph->chunk, MAX_CHUNK);
+        return diag_hint(graph->diag, "a model that is not causal takes its whole context at once: "
+                                      "make `context` smaller");
+    }
+    if (result->type.rank != 2 || result->type.dtype != DTYPE_f32 || ir_is_constant(result))
+        return diag_error(graph->diag, result->loc,
+                          "the result must be rows of numbers: f32[L, columns]");
+    return true;
+}
+
+Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena) {
+    Plan *plan = ARENA_NEW(arena, Plan);
+    *plan = (Plan){.name = prefill->name, .layout = layout_create(machine, arena)};
+    if (!check_phase(prefill) || !check_phase(decode)) return NULL;
+    if (!plan_phase(&plan->prefill, prefill, plan->layout, arena)) return NULL;
+    if (!plan_phase(&plan->decode, decode, plan->layout, arena)) return NULL;
+    const Node *result = ir_node(prefill, prefill->result);
+    plan->vocab = result->type.dim[1];
+    plan->logits_stride = result->place.stride;
+    plan->arena_floats = prefill->arena_floats > decode->arena_floats ? prefill->arena_floats
+                                                                      : decode->arena_floats;
+    plan->cache_floats = prefill->cache_floats;
+    return plan;
+}
+
+/* ---- costs ---- */
+
+/* Twice a multiply-add for each query and key of each head, once for scores and once for mixing. */
+static double attention_operations(const Node *node, double tokens, double position) {
+    double seen = node->attr.causal ? position + (tokens + 1) / 2 : position + tokens;
+    if (node->attr.window && seen > (double)node->attr.window) seen = (double)node->attr.window;
+    return 4 * tokens * seen * (double)node->type.dim[1];
+}
+
+KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position) {
+    const Graph *graph = kernel->graph;
+    const Node *root = ir_node(graph, kernel->root);
+    const bool is_logits = root->type.dim[0] == IR_LOGIT_ROWS;
+    const double rows = is_logits ? 1 : (double)tokens;
+    KernelCost cost = {0};
+    for (int i = 0; i < kernel->slot_count; i++) {
+        const Slot *slot = &kernel->slot[i];
+        if (slot->kind != SLOT_WEIGHTS || slot->form == FORM_ROPE) continue;
+        const Node *weight = ir_node(graph, slot->ref);
+        const double columns = weight->type.rank > 1 ? (double)weight->type.dim[1] : 1;
+        double count = (double)weight->type.dim[0];
+        if (slot->form == FORM_ROWS) count = (double)tokens; /* looked up */
+        cost.weight_bytes += 4 * count * columns;
+        if (slot->form == FORM_PANELS) cost.operations += 2 * rows * count * columns;
+    }
+    if (root->op == OP_attend)
+        cost.operations = attention_operations(root, (double)tokens, (double)position);
+    return cost;
+}
