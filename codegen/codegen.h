@@ -51,6 +51,9 @@ typedef enum { MODULE_LLVM, MODULE_ASSEMBLY, MODULE_OBJECT } ModuleForm;
 /* The module's text or bytes, to be freed by LLVMDisposeMemoryBuffer; null: reported to diag. */
 LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag);
 
+/* The same into a stream, whose own errors the caller looks for. */
+bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag);
+
 /* The symbol of a module's TwProgram, made of the model's name. Owned by the arena. */
 const char *module_symbol(const char *name, Arena *arena);
 

@@ -19,7 +19,7 @@
 typedef struct {
     const Node *node;
     int64_t heads, kv_heads, group; /* group: query heads that share a key head */
-    int64_t head_dim, padded_dim, context_panels, keys;
+    int64_t head_dim, padded_dim, context, context_panels, keys;
     int64_t rows;     /* of a tile */
     bool is_one;      /* one token: rows are heads */
     Value q, out, key_cache, value_cache;
@@ -156,7 +156,7 @@ static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, 
 static void value_block(KernelEmit *k, const Attention *a, Value values, Value first_key,
                         Value count) {
     Emit *e = k->e;
-    Value panel_floats = emit_int(e, a->node->attr.context * e->panel);
+    Value panel_floats = emit_int(e, a->context * e->panel);
     TileShape tile = {a->rows, 1, a->keys, true};
     Value at = emit_at(e, values, emit_mul(e, first_key, emit_int(e, e->panel)));
     Loop j = emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel),
@@ -224,7 +224,7 @@ static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile)
     clear(e, a);
     Value q = emit_at(e, a->q, row_start(k, a, tile, emit_int(e, 0), a->q_stride));
     const int64_t key_floats = a->context_panels * a->head_dim * e->panel;
-    const int64_t value_floats = a->padded_dim * a->node->attr.context;
+    const int64_t value_floats = a->padded_dim * a->context;
     Value keys = emit_at(e, a->key_cache, emit_mul(e, tile->kv_head, emit_int(e, key_floats)));
     Value values =
         emit_at(e, a->value_cache, emit_mul(e, tile->kv_head, emit_int(e, value_floats)));
@@ -268,6 +268,7 @@ void emit_attention(KernelEmit *k) {
     Attention a = {.node = node, .heads = node->attr.heads, .kv_heads = node->attr.kv_heads};
     a.group = a.heads / a.kv_heads;
     a.head_dim = node->type.dim[1] / a.heads;
+    a.context = k->kernel->graph->context;
     a.padded_dim = round_up(a.head_dim, e->panel);
     a.is_one = node->type.dim[0] == 1;
     a.rows = node->schedule.rows;
@@ -278,7 +279,7 @@ void emit_attention(KernelEmit *k) {
     a.value_cache = emit_slot(k, node->in[2], FORM_VECTOR);
     a.out = emit_slot(k, k->kernel->root, FORM_VECTOR);
     a.out_stride = emit_slot_stride(k, k->kernel->root);
-    a.context_panels = round_up(node->attr.context, e->panel) / e->panel;
+    a.context_panels = round_up(a.context, e->panel) / e->panel;
     a.scores = emit_stack_floats(e, a.rows * a.keys);
     a.sums = emit_stack_floats(e, a.rows * a.padded_dim);
     a.largest = emit_stack_floats(e, a.rows);

@@ -10,7 +10,7 @@
 #include "codegen/emit_kernel.h"
 
 typedef struct {
-    const Group *group;
+    const OutputGroup *group;
     Value x, weight, bias, scale; /* bias, scale: null when absent; scale[row] */
     int64_t depth, x_stride;
     Value sums; /* [tile rows][tile panels * panel] */
@@ -39,7 +39,7 @@ static Value scaled(KernelEmit *k, const Projection *p, Value sum, Value row, Va
     return bias ? emit_fma(e, sum, scale, bias) : emit_fmul(e, sum, scale);
 }
 
-static void store_outputs(KernelEmit *k, const Group *group, Value y, Value row, Value column) {
+static void store_outputs(KernelEmit *k, const OutputGroup *group, Value y, Value row, Value column) {
     Emit *e = k->e;
     Ref memory = group->memory;
     if (ir_ref_is_none(memory)) memory = kernel_node(k, group->value)->in[0];
@@ -51,7 +51,7 @@ static void store_outputs(KernelEmit *k, const Group *group, Value y, Value row,
 
 static void finish_row(KernelEmit *k, const Projection *p, Value sums, Value row, Value panel) {
     Emit *e = k->e;
-    const Group *group = p->group;
+    const OutputGroup *group = p->group;
     Value first = emit_add(e, panel, emit_int(e, group->first_panel));
     Value output = emit_mul(e, first, emit_int(e, e->panel)); /* in packed order */
     Value width = emit_int(e, e->width);
@@ -134,7 +134,7 @@ static void emit_many_rows(KernelEmit *k, Projection *p, Schedule schedule, Rang
     emit_loop_end(e, &block);
 }
 
-static void emit_heads_of(KernelEmit *k, const Group *group, Range panels) {
+static void emit_heads_of(KernelEmit *k, const OutputGroup *group, Range panels) {
     Emit *e = k->e;
     const int64_t outputs = e->panel / group->panels.parts;
     Value columns = emit_int(e, group->panels.columns), dim = emit_int(e, group->head_dim);
@@ -154,7 +154,7 @@ static void emit_heads_of(KernelEmit *k, const Group *group, Range panels) {
 }
 
 /* This thread's panels of a group, of an even division of all panels of the kernel. */
-static Value clipped_share(KernelEmit *k, const Group *group, Value thread) {
+static Value clipped_share(KernelEmit *k, const OutputGroup *group, Value thread) {
     Emit *e = k->e;
     Value share = emit_mul(e, emit_int(e, k->kernel->panels), thread);
     Value count = emit_int(e, group->panels.panels);

@@ -125,6 +125,6 @@ void emit_row_op(KernelEmit *k) {
     Value from = emit_div(e, emit_mul(e, k->rows, k->thread), k->threads);
     Value to = emit_div(e, emit_mul(e, k->rows, next), k->threads);
     Loop row = emit_loop(e, "row", from, to, emit_int(e, 1));
-    emit_row(k, k->kernel->root, row.i);
+    for (int i = 0; i < k->kernel->node_count; i++) emit_row(k, k->kernel->node[i], row.i);
     emit_loop_end(e, &row);
 }

@@ -31,11 +31,18 @@ static SlotKind cache_kind(const Graph *graph, Ref append) {
     return SLOT_KEYS;
 }
 
+/* Whether a value lies where the last L of T rows do: `last` itself, and states made from it. */
+static bool lies_in_last(const Graph *graph, Ref ref) {
+    const Node *node = ir_node(graph, ref);
+    while (ir_op_info[node->op].kind == KIND_STREAM) node = ir_node(graph, node->in[0]);
+    return node->op == OP_last;
+}
+
 static Slot memory_slot(const Graph *graph, Ref ref) {
     const Node *node = ir_node(graph, ref);
     Slot slot = {.kind = SLOT_ARENA, .ref = ref, .stride = node->place.stride};
     slot.offset = node->place.offset;
-    slot.is_last = node->op == OP_last && !ir_ref_equal(ref, graph->result);
+    slot.is_last = lies_in_last(graph, ref) && !ir_ref_equal(ref, graph->result);
     if (node->op == OP_tokens) slot.kind = SLOT_TOKENS;
     if (node->op == OP_append) slot.kind = cache_kind(graph, ref);
     if (ir_ref_equal(ref, graph->result)) slot.kind = SLOT_LOGITS;
@@ -81,15 +88,15 @@ int kernel_slot(const Kernel *kernel, Ref ref, PackedForm form) {
 
 /* ---- groups of a projection ---- */
 
-static Group *group_of(Kernel *kernel, Ref value) {
+static OutputGroup *group_of(Kernel *kernel, Ref value) {
     for (int i = 0; i < kernel->group_count; i++)
         if (ir_ref_equal(kernel->group[i].value, value)) return &kernel->group[i];
     return NULL;
 }
 
-static Group *add_group(Kernel *kernel, Ref value, int64_t from, int64_t columns) {
-    Group *group = &kernel->group[kernel->group_count++];
-    *group = (Group){.value = value};
+static OutputGroup *add_group(Kernel *kernel, Ref value, int64_t from, int64_t columns) {
+    OutputGroup *group = &kernel->group[kernel->group_count++];
+    *group = (OutputGroup){.value = value};
     group->panels = (PanelGroup){.parts = 1, .from = {from}, .columns = columns};
     return group;
 }
@@ -101,20 +108,20 @@ static bool push(Chain *chain, Ref ref) {
 }
 
 static bool join_gate(Kernel *kernel, const Node *multiply, Ref ref) {
-    Group *a = group_of(kernel, multiply->in[0]), *b = group_of(kernel, multiply->in[1]);
+    OutputGroup *a = group_of(kernel, multiply->in[0]), *b = group_of(kernel, multiply->in[1]);
     if (!a || !b || a == b || a->panels.parts == 2 || b->panels.parts == 2) return false;
     if (a->heads.count || b->heads.count || a->panels.columns != b->panels.columns) return false;
     a->panels.parts = 2;
     a->panels.from[1] = b->panels.from[0];
     a->part[1] = b->part[0];
     a->gate = a->value = ref;
-    Group *end = &kernel->group[--kernel->group_count];
+    OutputGroup *end = &kernel->group[--kernel->group_count];
     memmove(b, b + 1, (size_t)(end - b) * sizeof *b);
     return true;
 }
 
 static bool add_pointwise(Kernel *kernel, Ref operand, Ref ref) {
-    Group *group = group_of(kernel, operand);
+    OutputGroup *group = group_of(kernel, operand);
     if (!group || group->heads.count) return false;
     bool is_gated = group->panels.parts == 2;
     bool is_write = ir_op_info[ir_node(kernel->graph, ref)->op].kind == KIND_STREAM;
@@ -123,7 +130,7 @@ static bool add_pointwise(Kernel *kernel, Ref operand, Ref ref) {
 }
 
 static bool add_head_op(Kernel *kernel, const Node *node, Ref ref) {
-    Group *group = group_of(kernel, node->in[0]);
+    OutputGroup *group = group_of(kernel, node->in[0]);
     if (!group) return false;
     int64_t heads = node->op == OP_norm ? node->attr.groups : node->attr.heads;
     int64_t head_dim = group->panels.columns / heads;
@@ -176,7 +183,7 @@ static void split_by_stack(Kernel *kernel, const Node *weight) {
 static void finish_groups(Kernel *kernel, const Machine *machine) {
     const int64_t panel = machine_panel(machine);
     for (int i = 0; i < kernel->group_count; i++) {
-        Group *group = &kernel->group[i];
+        OutputGroup *group = &kernel->group[i];
         const int64_t outputs = panel / group->panels.parts;
         group->panels.panels = round_up(group->panels.columns, outputs) / outputs;
         group->first_panel = kernel->panels;
@@ -260,6 +267,13 @@ static bool collect_nodes(Kernel *kernel) {
     return true;
 }
 
+/* The one op that joins a look-up. */
+static bool is_position_of_embed(const Kernel *kernel, Ref member) {
+    const Node *node = ir_node(kernel->graph, member);
+    return node->op == OP_add_positions && ir_ref_equal(node->in[0], kernel->root) &&
+           ir_node(kernel->graph, kernel->root)->op == OP_embed;
+}
+
 Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena) {
     Kernel *kernel = ARENA_NEW(arena, Kernel);
     *kernel = (Kernel){.graph = graph, .root = root};
@@ -275,11 +289,13 @@ Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena) 
         add_projection_slots(kernel, layout);
         return kernel;
     }
-    if (kernel->node_count > 1) {
-        no_kernel(kernel, kernel->node[1]);
-        return NULL;
+    for (int i = 0; i < kernel->node_count; i++) {
+        if (i && !is_position_of_embed(kernel, kernel->node[i])) {
+            no_kernel(kernel, kernel->node[i]);
+            return NULL;
+        }
+        add_op_slots(kernel, layout, kernel->node[i]);
     }
-    add_op_slots(kernel, layout, root);
     add_memory(kernel, root);
     return kernel;
 }

@@ -35,7 +35,7 @@ typedef struct {
     Ref memory;           /* the node whose place the rows are stored to; none: a write */
     int64_t head_dim;     /* 0: no head ops */
     int64_t unit;         /* panels that must stay with one thread */
-} Group;
+} OutputGroup;
 
 typedef enum {
     SLOT_ARENA,   /* offset floats into the arena */
@@ -60,7 +60,7 @@ typedef struct {
     Ref root;
     Ref node[MAX_KERNEL_NODES]; /* root first */
     int node_count;
-    Group group[MAX_GROUPS];
+    OutputGroup group[MAX_GROUPS];
     int group_count;
     int64_t panels; /* of all groups */
     Slot slot[MAX_SLOTS];

@@ -15,8 +15,9 @@ struct Module {
 
 /* Kernels come with their loops, tiles and vectors chosen: what remains is to put variables in
  * registers and to move what does not change out of the loops. */
-static const char passes[] = "function(sroa,early-cse<memssa>,instcombine,simplifycfg,"
-                             "loop-mssa(licm),gvn,instcombine,loop-mssa(licm),simplifycfg,adce)";
+static const char passes[] =
+    "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
+                             "loop-mssa(licm),gvn,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg,adce)";
 
 static Emit emit_begin(LLVMContextRef context, LLVMModuleRef module, const Machine *machine) {
     Emit e = {.context = context, .module = module, .machine = machine};
@@ -120,4 +121,12 @@ LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag) {
     diag_error(diag, (Loc){0}, "LLVM makes no code for '%s': %.400s", module->target->cpu, message);
     LLVMDisposeMessage(message);
     return NULL;
+}
+
+bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag) {
+    LLVMMemoryBufferRef buffer = module_write(module, form, diag);
+    if (!buffer) return false;
+    fwrite(LLVMGetBufferStart(buffer), 1, LLVMGetBufferSize(buffer), out);
+    LLVMDisposeMemoryBuffer(buffer);
+    return true;
 }

@@ -3,15 +3,25 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 1024, SHOWN_COLUMNS = 160 };
+enum { MESSAGE_BYTES = 1024, SHOWN_BYTES = 160, LONGEST_WORD = 32 };
 
-static const char *format_text(Arena *arena, const char *format, va_list args) {
-    char text[MESSAGE_MAX];
+/* ---- collecting ---- */
+
+__attribute__((format(printf, 2, 0))) static const char *
+format_text(Arena *arena, const char *format, va_list args) {
+    char text[MESSAGE_BYTES]; /* what is longer loses its end */
     vsnprintf(text, sizeof text, format, args);
     return arena_printf(arena, "%s", text);
 }
 
-static void add(Diag *diag, Severity severity, Loc loc, const char *format, va_list args) {
+/* What belongs to an error that is only counted is not kept either. */
+static bool is_full(const Diag *diag) {
+    return diag->errors > DIAG_MAX_ERRORS;
+}
+
+__attribute__((format(printf, 4, 0))) static void add(Diag *diag, Severity severity, Loc loc,
+                                                      const char *format, va_list args) {
+    if (is_full(diag)) return;
     Diagnostic *added = ARENA_NEW(diag->arena, Diagnostic);
     *added = (Diagnostic){.severity = severity, .loc = loc};
     added->message = format_text(diag->arena, format, args);
@@ -22,13 +32,9 @@ static void add(Diag *diag, Severity severity, Loc loc, const char *format, va_l
     diag->last = added;
 }
 
-/* What follows an error that was not kept belongs to it and is not kept either. */
-static bool is_full(const Diag *diag) { return diag->errors > DIAG_MAX_ERRORS; }
-
 bool diag_error(Diag *diag, Loc loc, const char *format, ...) {
-    diag->errors++;
-    if (is_full(diag)) return false;
     va_list args;
+    diag->errors++;
     va_start(args, format);
     add(diag, DIAG_ERROR, loc, format, args);
     va_end(args);
@@ -36,7 +42,6 @@ bool diag_error(Diag *diag, Loc loc, const char *format, ...) {
 }
 
 void diag_warning(Diag *diag, Loc loc, const char *format, ...) {
-    if (is_full(diag)) return;
     va_list args;
     va_start(args, format);
     add(diag, DIAG_WARNING, loc, format, args);
@@ -44,7 +49,6 @@ void diag_warning(Diag *diag, Loc loc, const char *format, ...) {
 }
 
 void diag_note(Diag *diag, Loc loc, const char *format, ...) {
-    if (is_full(diag)) return;
     va_list args;
     va_start(args, format);
     add(diag, DIAG_NOTE, loc, format, args);
@@ -60,11 +64,56 @@ bool diag_hint(Diag *diag, const char *format, ...) {
     return false;
 }
 
+/* ---- did you mean ---- */
+
+static int least(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* Optimal string alignment: the distance of Wagner and Fischer (1974) with swaps of neighbours. */
+static int distance(const char *a, int a_length, const char *b, int b_length) {
+    int rows[3][LONGEST_WORD + 1];
+    for (int k = 0; k <= b_length; k++) rows[0][k] = k;
+    for (int i = 1; i <= a_length; i++) {
+        int *row = rows[i % 3];
+        const int *above = rows[(i + 2) % 3], *second_above = rows[(i + 1) % 3];
+        row[0] = i;
+        for (int k = 1; k <= b_length; k++) {
+            row[k] = above[k - 1] + (a[i - 1] != b[k - 1]);
+            row[k] = least(row[k], least(above[k], row[k - 1]) + 1);
+            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
+                row[k] = least(row[k], second_above[k - 2] + 1);
+        }
+    }
+    return rows[a_length % 3][b_length];
+}
+
+const char *diag_nearest(const char *word, const char *const *candidates, int count) {
+    const size_t length = strlen(word);
+    const char *nearest = NULL;
+    int fewest = LONGEST_WORD;
+    for (int i = 0; i < count && length <= LONGEST_WORD; i++) {
+        const size_t other = strlen(candidates[i]);
+        if (other > LONGEST_WORD) continue;
+        const int edits = distance(word, (int)length, candidates[i], (int)other);
+        const int longer = (int)(length > other ? length : other);
+        const int allowed = longer < 6 ? 1 : longer / 3;
+        if (edits >= fewest || edits > allowed || edits >= longer) continue;
+        nearest = candidates[i];
+        fewest = edits;
+    }
+    return nearest;
+}
+
 /* ---- places ---- */
+
+static size_t offset_of(Loc loc) {
+    return loc.offset < loc.source->length ? loc.offset : loc.source->length;
+}
 
 LineColumn diag_line_column(Loc loc) {
     if (!loc.source || !loc.source->text) return (LineColumn){0, 0};
-    const size_t offset = loc.offset < loc.source->length ? loc.offset : loc.source->length;
+    const size_t offset = offset_of(loc);
     LineColumn place = {1, 1};
     for (size_t i = 0; i < offset; i++) {
         place.column++;
@@ -75,33 +124,82 @@ LineColumn diag_line_column(Loc loc) {
     return place;
 }
 
-/* The part of the line that has the place in it, so that a line without end stays readable. */
+/* ---- printing ---- */
+
+/* Bytes of the UTF-8 character at text[0 .. length - 1]; 0: there is none (RFC 3629). */
+static size_t character_length(const unsigned char *text, size_t length) {
+    const unsigned char first = text[0];
+    const size_t bytes = first < 0x80   ? 1
+                         : first < 0xc2 ? 0
+                         : first < 0xe0 ? 2
+                         : first < 0xf0 ? 3
+                                        : 4;
+    if (bytes == 0 || first > 0xf4 || bytes > length) return 0;
+    for (size_t i = 1; i < bytes; i++)
+        if ((text[i] & 0xc0) != 0x80) return 0;
+    if (first == 0xe0 && text[1] < 0xa0) return 0; /* longer than it needs to be */
+    if (first == 0xed && text[1] > 0x9f) return 0; /* surrogates */
+    if (first == 0xf0 && text[1] < 0x90) return 0;
+    if (first == 0xf4 && text[1] > 0x8f) return 0; /* beyond U+10FFFF */
+    return bytes;
+}
+
+static bool is_control(const unsigned char *text) {
+    return text[0] < ' ' || text[0] == 127 || (text[0] == 0xc2 && text[1] < 0xa0);
+}
+
+/* Returns how many characters were printed. */
+static int print_text(const char *text, size_t length, FILE *out) {
+    const unsigned char *at = (const unsigned char *)text;
+    int count = 0;
+    for (size_t i = 0; i < length; count++) {
+        const size_t bytes = character_length(at + i, length - i);
+        if (at[i] == '\t')
+            fputc(' ', out);
+        else if (bytes == 0 || is_control(at + i))
+            fputc('?', out);
+        else
+            fwrite(at + i, 1, bytes, out);
+        i += bytes ? bytes : 1;
+    }
+    return count;
+}
+
+/* The line that has the place in it, or the part around the place where it is long. */
 static void print_source_line(Loc loc, int column, FILE *out) {
     const Source *source = loc.source;
-    const size_t here = loc.offset < source->length ? loc.offset : source->length;
-    const size_t line = here - (size_t)(column - 1);
-    const size_t from = here - line > SHOWN_COLUMNS / 2 ? here - SHOWN_COLUMNS / 2 : line;
+    const size_t here = offset_of(loc), before = (size_t)(column - 1);
+    const size_t from = here - (before > SHOWN_BYTES / 2 ? SHOWN_BYTES / 2 : before);
+    size_t to = here;
+    while (to < source->length && to < from + SHOWN_BYTES && source->text[to] != '\n' &&
+           source->text[to] != '\r')
+        to++;
     fputs("  ", out);
-    for (size_t i = from; i < source->length && i < from + SHOWN_COLUMNS; i++) {
-        const unsigned char c = (unsigned char)source->text[i];
-        if (c == '\n' || c == '\r') break;
-        fputc(c == '\t' ? ' ' : c < ' ' || c == 127 ? '?' : c, out);
-    }
-    fprintf(out, "\n  %*s^\n", (int)(here - from), "");
+    const int characters = print_text(source->text + from, here - from, out);
+    print_text(source->text + here, to - here, out);
+    fprintf(out, "\n  %*s^\n", characters, "");
 }
 
 static void print_one(const Diagnostic *d, FILE *out) {
     static const char *const severity[] = {"error", "warning", "note"};
     const LineColumn place = diag_line_column(d->loc);
-    if (d->loc.source) fprintf(out, "%s:", d->loc.source->name);
-    if (place.line) fprintf(out, "%d:%d:", place.line, place.column);
-    fprintf(out, "%s%s: %s\n", d->loc.source ? " " : "", severity[d->severity], d->message);
+    if (d->loc.source) {
+        print_text(d->loc.source->name, strlen(d->loc.source->name), out);
+        if (place.line) fprintf(out, ":%d:%d", place.line, place.column);
+        fputs(": ", out);
+    }
+    fprintf(out, "%s: ", severity[d->severity]);
+    print_text(d->message, strlen(d->message), out);
+    fputc('\n', out);
     if (place.line) print_source_line(d->loc, place.column, out);
-    if (d->hint) fprintf(out, "  hint: %s\n", d->hint);
+    if (!d->hint) return;
+    fputs("  hint: ", out);
+    print_text(d->hint, strlen(d->hint), out);
+    fputc('\n', out);
 }
 
 void diag_print(const Diag *diag, FILE *out) {
     for (const Diagnostic *d = diag->first; d; d = d->next) print_one(d, out);
-    if (diag->errors > DIAG_MAX_ERRORS)
-        fprintf(out, "and %d more errors\n", diag->errors - DIAG_MAX_ERRORS);
+    const int left_out = diag->errors - DIAG_MAX_ERRORS;
+    if (left_out > 0) fprintf(out, "and %d more error%s\n", left_out, left_out > 1 ? "s" : "");
 }

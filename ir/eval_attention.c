@@ -124,9 +124,7 @@ void eval_scores(Eval *e) {
 
 void eval_softmax(Eval *e) {
     const Type *type = &e->node->type;
-    int64_t n = e->out.columns;
-    if (type->rank == 1) n = e->out.rows;
-    if (type->rank == 3) n /= type->dim[1];
+    const int64_t n = type->rank == 3 ? type->dim[2] : e->out.columns;
     for (int64_t start = 0; start < e->out.rows * e->out.columns; start += n)
         softmax(e->in[0].at + start, n, e->out.at + start);
 }

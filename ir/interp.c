@@ -155,7 +155,8 @@ static void find_kept(const Graph *graph, bool *kept) {
         if (node->op == OP_append) kept[i] = true;
         if (ir_is_constant(node)) continue;
         for (int k = 0; k < IR_MAX_INPUTS; k++)
-            if (ir_is_constant(ir_node(graph, node->in[k]))) kept[node->in[k].index] = true;
+            if (!ir_ref_is_none(node->in[k]) && ir_is_constant(ir_node(graph, node->in[k])))
+                kept[node->in[k].index] = true;
     }
     if (ir_is_constant(ir_node(graph, graph->result))) kept[graph->result.index] = true;
 }
@@ -238,9 +239,10 @@ bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t po
 }
 
 const double *interp_constant(Interp *interp, Ref ref) {
-    const Node *node = ir_node(interp->graph, ref);
-    if (ir_ref_is_none(ref) || !ir_is_constant(node)) {
-        diag_error(interp->graph->diag, node->loc, "only a constant has a value without tokens");
+    const Node *node = ir_ref_is_none(ref) ? NULL : ir_node(interp->graph, ref);
+    if (!node || !ir_is_constant(node)) {
+        diag_error(interp->graph->diag, node ? node->loc : (Loc){0},
+                   "only a constant has a value without tokens");
         return NULL;
     }
     interp->kept[ref.index] = true;

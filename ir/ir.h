@@ -29,6 +29,9 @@
 
 enum { IR_MAX_RANK = 3, IR_MAX_INPUTS = 8, IR_MAX_NODES = 1 << 20, IR_MAX_CONTEXT = 1 << 24 };
 
+/* Elements of one value, with T and L at their most. */
+#define IR_MAX_ELEMENTS (INT64_C(1) << 46)
+
 /* Symbolic dimensions. Every other one is a constant, 1 <= d < 2^40. */
 enum { IR_TOKENS = -1 /* T */, IR_LOGIT_ROWS = -2 /* L */ };
 

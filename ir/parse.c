@@ -423,7 +423,7 @@ static bool parse_head(Parser *p) {
     const Item items[] = {{"context", &g->context},
                           {"chunk", &g->chunk},
                           {"arena", &g->arena_floats},
-                          {"caches", &g->cache_floats}};
+                          {"cache", &g->cache_floats}};
     skip_lines(p);
     if (!expect(p, "graph") || !expect(p, "@") || !parse_NAME(p, &g->name)) return false;
     return expect(p, "{") && parse_items(p, items, sizeof items / sizeof *items) &&

@@ -3,11 +3,12 @@
 #include <math.h>
 
 /* Frequencies whose wave is short against the original context stay, long ones are divided by
- * `factor`, those between are mixed (Grattafiori et al. 2024, as published with Llama 3.1). */
+ * `factor`, those between are mixed; 0 < low < high (Grattafiori et al. 2024, as published with
+ * Llama 3.1). */
 static double scale_llama3(const Attrs *attr, double frequency) {
     const double turns = (double)attr->original * frequency / (2 * 3.14159265358979323846);
     if (turns > attr->high) return frequency;
-    if (turns < attr->low || attr->high <= attr->low) return frequency / attr->factor;
+    if (turns < attr->low) return frequency / attr->factor;
     const double share = (turns - attr->low) / (attr->high - attr->low);
     return (1 - share) * frequency / attr->factor + share * frequency;
 }

@@ -31,11 +31,17 @@ static void print_REAL(double value, FILE *out) {
     fputs(text, out);
 }
 
-static void print_INT(int64_t value, FILE *out) { fprintf(out, "%" PRId64, value); }
+static void print_INT(int64_t value, FILE *out) {
+    fprintf(out, "%" PRId64, value);
+}
 
-static void print_BOOL(bool value, FILE *out) { fputs(value ? "true" : "false", out); }
+static void print_BOOL(bool value, FILE *out) {
+    fputs(value ? "true" : "false", out);
+}
 
-static void print_NAME(const char *value, FILE *out) { fputs(value ? value : "none", out); }
+static void print_NAME(const char *value, FILE *out) {
+    fputs(value ? value : "none", out);
+}
 
 static const struct {
     const char *type;
@@ -52,7 +58,9 @@ static void print_word(const char *type, int value, FILE *out) {
         if (words[i].value == value && strcmp(words[i].type, type) == 0) fputs(words[i].word, out);
 }
 
-static void print_NormKind(NormKind value, FILE *out) { print_word("NormKind", (int)value, out); }
+static void print_NormKind(NormKind value, FILE *out) {
+    print_word("NormKind", (int)value, out);
+}
 static void print_Activation(Activation value, FILE *out) {
     print_word("Activation", (int)value, out);
 }
@@ -140,7 +148,7 @@ void ir_print_node(const Graph *graph, Ref ref, FILE *out) {
         print_ref(graph, node->root, out);
     }
     print_type(node->type, out);
-    if (node->place.stride)
+    if (node->place.offset || node->place.stride)
         fprintf(out, " at %" PRId64 " stride %" PRId64, node->place.offset, node->place.stride);
     print_schedule(&node->schedule, out);
 }
@@ -149,7 +157,7 @@ void ir_print(const Graph *graph, FILE *out) {
     fprintf(out, "graph @%s {context = %" PRId64 ", chunk = %" PRId64, graph->name, graph->context,
             graph->chunk);
     if (graph->arena_floats) fprintf(out, ", arena = %" PRId64, graph->arena_floats);
-    if (graph->cache_floats) fprintf(out, ", caches = %" PRId64, graph->cache_floats);
+    if (graph->cache_floats) fprintf(out, ", cache = %" PRId64, graph->cache_floats);
     fputs("} {\n", out);
     for (uint32_t i = 1; i < graph->count; i++) {
         fputs("  ", out);

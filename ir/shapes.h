@@ -1,7 +1,7 @@
 /* shapes.h - the rules that give a node its type: shape_<rule>(), named in ops.def.
  *
- * Each checks its operands' types and the attributes that bear on shape, and reports to graph->diag
- * what does not fit.
+ * Each checks the types of the operands and the attributes that bear on them, and reports to
+ * graph->diag what does not fit. Every operand that an op needs must be there.
  */
 #ifndef IR_SHAPES_H
 #define IR_SHAPES_H
@@ -14,7 +14,7 @@ ShapeRule shape_embed, shape_positions, shape_norm, shape_project, shape_slice, 
     shape_rope, shape_append, shape_scores, shape_mix, shape_attend, shape_write, shape_last,
     shape_columns, shape_matvec, shape_stack;
 
-/* A type as text, "f32[T, 768]", in a buffer of SHAPE_TEXT bytes. */
+/* A type as text, "f32[T, 768]", in a buffer of SHAPE_TEXT bytes; returns the buffer. */
 enum { SHAPE_TEXT = 96 };
 const char *shape_text(Type type, char *text);
 

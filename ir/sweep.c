@@ -37,7 +37,9 @@ static void push(Stack *stack, uint32_t value) {
     stack->at[stack->count++] = value;
 }
 
-static const Node *node_at(const Sweep *s, uint32_t index) { return &s->graph->node[index]; }
+static const Node *node_at(const Sweep *s, uint32_t index) {
+    return &s->graph->node[index];
+}
 
 static uint32_t unit_of(const Sweep *s, uint32_t index) {
     const uint32_t root = node_at(s, index)->root.index;

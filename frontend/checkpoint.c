@@ -1,0 +1,160 @@
+#include "frontend/checkpoint.h"
+
+#include "frontend/checkpoint_params.h"
+#include "frontend/float16.h"
+#include "frontend/synthetic.h"
+
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { TILE = 16 };
+
+struct Checkpoint {
+    Arena *arena;
+    Weights weights;
+    uint64_t seed, identity;
+    SafeTensors *tensors; /* null: synthetic */
+    ParamList params;
+};
+
+/* ---- values ---- */
+
+/* Values first .. first + count - 1 of the tensor, wherever its rows end. */
+static void widen(const SafeTensor *tensor, int64_t first, int64_t count, float *out) {
+    const size_t number = (size_t)count;
+    if (tensor->dtype == SAFETENSORS_F16)
+        float16_widen(tensor->data + 2 * first, number, out);
+    else if (tensor->dtype == SAFETENSORS_BF16)
+        bfloat16_widen(tensor->data + 2 * first, number, out);
+    else
+        memcpy(out, tensor->data + 4 * first, 4 * number);
+}
+
+/* A tile at a time: as many neighbours as there are rows are read together, and the rows are
+ * written a cache line at a time. */
+static void read_transposed(const ParamPlace *place, int64_t row, int64_t count, int64_t columns,
+                            float *out) {
+    float tile[TILE][TILE];
+    for (int64_t first = 0; first < count; first += TILE) {
+        const int64_t tile_rows = count - first < TILE ? count - first : TILE;
+        for (int64_t column = 0; column < columns; column += TILE) {
+            const int64_t tile_columns = columns - column < TILE ? columns - column : TILE;
+            for (int64_t k = 0; k < tile_columns; k++)
+                widen(place->tensor, (column + k) * place->total + row + first, tile_rows, tile[k]);
+            for (int64_t i = 0; i < tile_rows; i++)
+                for (int64_t k = 0; k < tile_columns; k++)
+                    out[(first + i) * columns + column + k] = tile[k][i];
+        }
+    }
+}
+
+static bool read_rows(const Weights *weights, const char *name, int64_t first, int64_t count,
+                      int64_t columns, float *out) {
+    const Checkpoint *checkpoint = weights->context;
+    const Param *param = params_find(&checkpoint->params, name);
+    if (!param || columns != param->columns || first < 0 || count > param->rows - first)
+        return false;
+    const ParamPlace *place = &param->place;
+    if (!safetensors_is_whole(place->tensor)) return false;
+    for (int64_t done = 0, together; done < count; done += together) {
+        const int64_t row = first + done, inside = row % place->part;
+        const int64_t stored = row / place->part * place->chunk + place->start + inside;
+        together = place->part - inside < count - done ? place->part - inside : count - done;
+        if (place->is_transposed)
+            read_transposed(place, stored, together, columns, out + done * columns);
+        else
+            widen(place->tensor, stored * columns, together * columns, out + done * columns);
+    }
+    return true;
+}
+
+/* ---- open ---- */
+
+static uint64_t hash_text(const char *text, uint64_t seed) {
+    return XXH3_64bits_withSeed(text, strlen(text) + 1, seed);
+}
+
+/* Which tensors were taken, and how; not what the table that led there is called. */
+static uint64_t hash_places(const ParamList *params, uint64_t hash) {
+    for (int i = 0; i < params->count; i++) {
+        const Param *param = &params->param[i];
+        const ParamPlace *place = &param->place;
+        const int64_t numbers[] = {place->part, place->chunk, place->start, place->total,
+                                   place->is_transposed};
+        hash = hash_text(param->name, hash);
+        hash = hash_text(place->tensor->name, hash);
+        hash = XXH3_64bits_withSeed(numbers, sizeof numbers, hash);
+    }
+    return hash;
+}
+
+static const char *path_of(const CheckpointSpec *spec, Arena *arena) {
+    const char *directory = spec->directory ? spec->directory : "";
+    const size_t length = strlen(directory);
+    if (length == 0 || *spec->file == '/') return spec->file;
+    return arena_printf(arena, "%s%s%s", directory, directory[length - 1] == '/' ? "" : "/",
+                        spec->file);
+}
+
+/* A pattern that fits no param is a slip of the pen, or part of a mapping for several models. */
+static void warn_of_idle_names(const CheckpointSpec *spec, const ParamList *params, Diag *diag) {
+    for (int i = 0; i < spec->inline_count; i++) {
+        LayerNumber layer;
+        bool is_used = false;
+        for (int k = 0; k < params->count && !is_used; k++)
+            is_used =
+                tensor_names_match(spec->inline_names[i].param, params->param[k].name, &layer);
+        if (!is_used)
+            diag_warning(diag, spec->inline_names[i].loc, "the model has no parameter '%s'",
+                         safetensors_show(spec->inline_names[i].param, diag->arena));
+    }
+}
+
+static bool open_file(Checkpoint *checkpoint, const CheckpointSpec *spec, Diag *diag) {
+    const NameTable *table;
+    if (spec->inline_count)
+        table = tensor_names_given(spec->inline_names, spec->inline_count, checkpoint->arena, diag);
+    else
+        table = tensor_names_find(spec->names ? spec->names : "thalweg", spec->loc, diag);
+    if (!table) return false;
+    warn_of_idle_names(spec, &checkpoint->params, diag);
+    checkpoint->tensors = safetensors_open(path_of(spec, diag->arena), spec->loc, diag);
+    if (!checkpoint->tensors) return false;
+    if (!params_place(&checkpoint->params, table, checkpoint->tensors, diag)) return false;
+    checkpoint->weights = (Weights){.rows = read_rows, .context = checkpoint};
+    checkpoint->identity =
+        hash_places(&checkpoint->params, safetensors_identity(checkpoint->tensors));
+    return true;
+}
+
+Checkpoint *checkpoint_open(const Graph *graph, const CheckpointSpec *spec) {
+    Arena *arena = arena_create();
+    Checkpoint *checkpoint = ARENA_NEW(arena, Checkpoint);
+    checkpoint->arena = arena;
+    if (spec->synthetic) {
+        checkpoint->seed = spec->seed;
+        checkpoint->identity = hash_text("synthetic", spec->seed);
+        checkpoint->weights = synthetic_weights(&checkpoint->seed);
+        return checkpoint;
+    }
+    checkpoint->params = params_collect(graph, arena);
+    if (open_file(checkpoint, spec, graph->diag)) return checkpoint;
+    checkpoint_close(checkpoint);
+    return NULL;
+}
+
+void checkpoint_close(Checkpoint *checkpoint) {
+    if (!checkpoint) return;
+    safetensors_close(checkpoint->tensors);
+    arena_destroy(checkpoint->arena);
+}
+
+const Weights *checkpoint_weights(const Checkpoint *checkpoint) {
+    return &checkpoint->weights;
+}
+
+uint64_t checkpoint_identity(const Checkpoint *checkpoint) {
+    return checkpoint->identity;
+}

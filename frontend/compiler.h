@@ -1,0 +1,87 @@
+/* compiler.h - a Thalweg from inside: what has been made so far, and the steps that make it.
+ *
+ * compiler_<product>() takes the steps that lead to a product, each of them once, and returns false
+ * when one fails, now or before: what depends on the description alone is tried once and reported
+ * once. What depends on files beside it is tried again by each call.
+ */
+#ifndef FRONTEND_COMPILER_H
+#define FRONTEND_COMPILER_H
+
+#include "codegen/codegen.h"
+#include "frontend/checkpoint.h"
+#include "frontend/model.h"
+#include "frontend/thalweg.h"
+#include "ir/interp.h"
+#include "passes/pass.h"
+
+typedef enum { STEP_target, STEP_passes, STEP_plan, STEP_module, STEP_jit, STEP_COUNT } Step;
+typedef enum { NOT_TAKEN, SUCCEEDED, FAILED } StepState;
+
+struct Thalweg {
+    ThalwegOptions options;
+    Arena *arena; /* texts, description, graphs, plan, diagnostics */
+    Diag diag;
+    StepState step[STEP_COUNT];
+
+    bool has_input;        /* a description was handed in, good or not */
+    const char *directory; /* of its weights */
+    Model *model;          /* null: none, or none that can be compiled */
+    Graph *described;      /* in the model's own order of operations; never rewritten */
+    Target *target;
+    Graph *optimised, *prefill, *decode;
+    const char *statistics; /* a line for each pass that ran */
+    Plan *plan;
+    Module *module;
+    Jit *jit;
+
+    Checkpoint *checkpoint;
+    TwWeights *weights;
+    Interp *interp;
+};
+
+/* ---- compiler.c ---- */
+
+bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory);
+bool compiler_described(Thalweg *thalweg);
+bool compiler_target(Thalweg *thalweg);
+bool compiler_plan(Thalweg *thalweg);
+bool compiler_module(Thalweg *thalweg);
+bool compiler_program(Thalweg *thalweg);
+PassOptions compiler_pass_options(const Thalweg *thalweg);
+
+/* Tells the caller how far a work is. False: it is to stop, which is reported. */
+bool compiler_progress(Thalweg *thalweg, const char *what, double done);
+
+/* ---- compiler_input.c ---- */
+
+/* A copy of a text, or of the first `most` bytes, for as long as the arena lives. */
+const Source *compiler_copy_text(Thalweg *thalweg, const char *name, const char *text,
+                                 size_t length, size_t most);
+
+/* A file's first `most` bytes. Null: reported. */
+const Source *compiler_read_file(Thalweg *thalweg, const char *path, size_t most);
+
+/* The directory of a path, "" for the current one. */
+const char *compiler_directory(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_weights.c ---- */
+
+bool compiler_checkpoint(Thalweg *thalweg);
+bool compiler_weights(Thalweg *thalweg);
+bool compiler_write_weights(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_header.c ---- */
+
+bool compiler_write_header(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_explain.c ---- */
+
+void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out);
+
+/* ---- compiler_kernel_text.c: what a kernel is, in words that are the same in equal layers ---- */
+
+const char *compiler_kernel_work(const Kernel *kernel, Arena *arena);
+const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena);
+const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena);
+
+#endif

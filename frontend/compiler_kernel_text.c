@@ -1,0 +1,129 @@
+/* compiler_kernel_text.c - a kernel in words: "read attention.q,k,v + bias + rope + append". */
+#include "frontend/compiler.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- weights ---- */
+
+typedef struct {
+    Arena *arena;
+    const char *text;
+    const char *before; /* the name said last */
+    size_t stem;        /* its letters up to the last dot, that one included */
+} Words;
+
+static const char *skip_layer(const char *name) {
+    static const char blocks[] = "blocks.";
+    if (strncmp(name, blocks, sizeof blocks - 1) != 0) return name;
+    const char *number = name + sizeof blocks - 1;
+    const char *rest = number + strspn(number, "0123456789");
+    return *rest == '.' ? rest + 1 : name;
+}
+
+/* "attention.q", then "attention.k": the second is said as ",k". */
+static void say_param(Words *words, const char *param) {
+    static const char suffix[] = ".weight";
+    const char *name = arena_printf(words->arena, "%s", skip_layer(param));
+    size_t length = strlen(name);
+    if (length >= sizeof suffix && strcmp(name + length - (sizeof suffix - 1), suffix) == 0)
+        length -= sizeof suffix - 1;
+    name = arena_printf(words->arena, "%.*s", (int)length, name);
+    const bool is_near = words->before && words->stem &&
+                         strncmp(words->before, name, words->stem) == 0;
+    words->text = arena_printf(words->arena, is_near ? "%s,%s" : "%s %s", words->text,
+                               name + (is_near ? words->stem : 0));
+    const char *dot = strrchr(name, '.');
+    words->before = name;
+    words->stem = dot ? (size_t)(dot + 1 - name) : 0;
+}
+
+/* The params that a matrix is made of; what the passes do to them goes without saying. */
+static void say_weight(Words *words, const Graph *graph, Ref ref) {
+    const Node *node = ir_node(graph, ref);
+    if (node->op == OP_param) {
+        say_param(words, node->name);
+        return;
+    }
+    const int parts = node->op == OP_stack ? IR_MAX_INPUTS : 1;
+    for (int i = 0; i < parts && !ir_ref_is_none(node->in[i]); i++)
+        say_weight(words, graph, node->in[i]);
+}
+
+/* ---- what is computed ---- */
+
+static const char *const norm_words[] = {[NORM_none] = "none",
+                                         [NORM_rms] = "rms",
+                                         [NORM_layer] = "layer",
+                                         [NORM_l2] = "l2"};
+static const char *const activation_words[] = {
+    [ACT_relu] = "relu",           [ACT_relu2] = "relu2", [ACT_gelu] = "gelu",
+    [ACT_gelu_tanh] = "gelu_tanh", [ACT_silu] = "silu",   [ACT_sigmoid] = "sigmoid"};
+
+static const char *node_words(const Node *node, Arena *arena) {
+    const char *name = ir_op_info[node->op].name;
+    if (node->op == OP_activate) return activation_words[node->attr.activation];
+    if (node->op == OP_norm) return arena_printf(arena, "norm %s", norm_words[node->attr.kind]);
+    if (node->op == OP_attend && node->attr.window)
+        return arena_printf(arena, "attend window %" PRId64, node->attr.window);
+    return name;
+}
+
+static bool is_said(const Kernel *kernel, int count, const char *said, Arena *arena) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(node_words(ir_node(kernel->graph, kernel->node[i]), arena), said) == 0)
+            return true;
+    return false;
+}
+
+/* Each op is said once, at its first place: rope, that turns queries and keys, is one word. */
+static const char *say_members(const Kernel *kernel, const char *text, Arena *arena) {
+    for (int i = 1; i < kernel->node_count; i++) {
+        const Node *node = ir_node(kernel->graph, kernel->node[i]);
+        const char *said = node_words(node, arena);
+        if (node->op == OP_slice || is_said(kernel, i, said, arena)) continue;
+        text = arena_printf(arena, "%s + %s", text, said);
+    }
+    return text;
+}
+
+static bool is_projection(const Node *node) {
+    return node->op == OP_project || node->op == OP_read;
+}
+
+const char *compiler_kernel_work(const Kernel *kernel, Arena *arena) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    Words words = {.arena = arena, .text = node_words(root, arena)};
+    if (is_projection(root) || root->op == OP_embed || root->op == OP_add_positions)
+        say_weight(&words, kernel->graph, root->in[1]);
+    if (is_projection(root) && !ir_ref_is_none(root->in[2]))
+        words.text = arena_printf(arena, "%s + bias", words.text);
+    return say_members(kernel, words.text, arena);
+}
+
+/* ---- sizes ---- */
+
+/* Columns in, columns out. */
+const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    const Type type = root->type;
+    if (is_projection(root)) {
+        const Type weight = ir_node(kernel->graph, root->in[1])->type;
+        return arena_printf(arena, "%" PRId64 " -> %" PRId64, weight.dim[1], weight.dim[0]);
+    }
+    if (root->op == OP_attend)
+        return arena_printf(arena, "%" PRId64 "/%" PRId64 " heads", root->attr.heads,
+                            root->attr.kv_heads);
+    return arena_printf(arena, "%" PRId64, type.dim[type.rank - 1]);
+}
+
+const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena) {
+    const Schedule schedule = ir_node(kernel->graph, kernel->root)->schedule;
+    const char *text = "";
+    if (schedule.rows)
+        text = arena_printf(arena, "%" PRId64 " x %" PRId64, schedule.rows, schedule.panels);
+    if (schedule.block) text = arena_printf(arena, "%s, block %" PRId64, text, schedule.block);
+    if (schedule.keys)
+        text = arena_printf(arena, "%s%s%" PRId64 " keys", text, *text ? ", " : "", schedule.keys);
+    return text;
+}

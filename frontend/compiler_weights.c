@@ -1,0 +1,146 @@
+/* compiler_weights.c - packed weights: where they are kept, and when they are made again.
+ *
+ * A file of the cache is called <model>-<layout id>-<source id>.weights, so that another model, a
+ * processor with other vectors, other passes or other values never meet the wrong file; the ids
+ * inside are checked all the same. Processes that make the same file at once do so under different
+ * names, and the last one that renames wins.
+ */
+#include "frontend/compiler.h"
+#include "frontend/output_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- where values come from ---- */
+
+/* Names given in the description. */
+static bool list_names(Thalweg *thalweg, const YamlNode *given, CheckpointSpec *spec) {
+    if (!given) return true;
+    NamePair *pair = ARENA_ARRAY(thalweg->arena, NamePair, (size_t)given->count + 1);
+    bool ok = true;
+    for (const YamlNode *node = given->first; node; node = node->next) {
+        NamePair *name = &pair[spec->inline_count++];
+        *name = (NamePair){.param = node->key, .loc = node->loc};
+        ok &= yaml_read_text(node, &thalweg->diag, &name->tensor);
+    }
+    spec->inline_names = pair;
+    return ok;
+}
+
+bool compiler_checkpoint(Thalweg *thalweg) {
+    if (thalweg->checkpoint) return true;
+    if (!compiler_described(thalweg)) return false;
+    const WeightsSpec *weights = &thalweg->model->weights;
+    CheckpointSpec spec = {.directory = thalweg->directory,
+                           .file = weights->file,
+                           .names = weights->names_table,
+                           .synthetic = weights->is_synthetic,
+                           .seed = (uint64_t)weights->synthetic,
+                           .loc = weights->loc};
+    if (!list_names(thalweg, weights->names_given, &spec)) return false;
+    thalweg->checkpoint = checkpoint_open(thalweg->described, &spec);
+    return thalweg->checkpoint != NULL;
+}
+
+/* ---- making a file ---- */
+
+static bool report_progress(void *context, const char *what, double done) {
+    const ThalwegOptions *options = &((const Thalweg *)context)->options;
+    return !options->progress || options->progress(options->progress_context, what, done);
+}
+
+static bool pack(Thalweg *thalweg, const char *path) {
+    OutputFile file;
+    if (!output_file_open(&file, path, &thalweg->diag)) return false;
+    const PackInput input = {checkpoint_weights(thalweg->checkpoint),
+                             checkpoint_identity(thalweg->checkpoint), report_progress, thalweg};
+    const bool is_packed = pack_write(thalweg->plan->layout, &input, fileno(file.stream), path,
+                                      &thalweg->diag) &&
+                           compiler_progress(thalweg, "packing weights", 1);
+    return output_file_close(&file, is_packed, &thalweg->diag);
+}
+
+bool compiler_write_weights(Thalweg *thalweg, const char *path) {
+    return compiler_plan(thalweg) && compiler_checkpoint(thalweg) && pack(thalweg, path);
+}
+
+/* ---- the cache ---- */
+
+static const char *cache_directory(Thalweg *thalweg) {
+    const char *given = thalweg->options.cache_directory;
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (given) return *given ? given : ".";
+    /* The specification of these variables says to ignore a path that is not absolute. */
+    if (cache && *cache == '/') return arena_printf(thalweg->arena, "%s/thalweg", cache);
+    if (home && *home == '/') return arena_printf(thalweg->arena, "%s/.cache/thalweg", home);
+    diag_error(&thalweg->diag, (Loc){0},
+               "packed weights have no place: neither XDG_CACHE_HOME nor HOME is a full path");
+    diag_hint(&thalweg->diag, "set XDG_CACHE_HOME to a directory that can be written");
+    return NULL;
+}
+
+/* Parents first. One that is there already is fine, whoever made it. */
+static bool make_directory(const char *path, Diag *diag) {
+    char *part = arena_printf(diag->arena, "%s", path);
+    for (char *end = part; *end;) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        const char rest = *end;
+        *end = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            diag_error(diag, (Loc){0}, "the directory '%s' for packed weights cannot be made: %s",
+                       part, strerror(errno));
+            return diag_hint(diag, "set XDG_CACHE_HOME to a directory that can be written");
+        }
+        *end = rest;
+    }
+    return true;
+}
+
+static const char *cached_path(Thalweg *thalweg, const char *directory) {
+    const uint64_t layout = layout_id(thalweg->plan->layout);
+    const uint64_t source = checkpoint_identity(thalweg->checkpoint);
+    return arena_printf(thalweg->arena, "%s/%s-%016" PRIx64 "-%016" PRIx64 ".weights", directory,
+                        thalweg->model->name, layout, source);
+}
+
+/* Whether the file is of this layout and source, and as it was written. */
+static TwStatus open_packed(Thalweg *thalweg, const char *path, bool verify) {
+    const uint64_t layout = layout_id(thalweg->plan->layout);
+    const uint64_t source = checkpoint_identity(thalweg->checkpoint);
+    TwWeights *weights = NULL;
+    const TwStatus status = tw_weights_open(path, layout, verify, &weights);
+    if (status != TW_OK) return status;
+    if (tw_weights_source_id(weights) == source) {
+        thalweg->weights = weights;
+        return TW_OK;
+    }
+    tw_weights_close(weights);
+    return TW_WRONG_LAYOUT;
+}
+
+/* A file is read once before it is used: a kernel would not notice that a value is damaged, and the
+ * first token reads all of it anyway. */
+static bool open_cached(Thalweg *thalweg, const char *path) {
+    return open_packed(thalweg, path, true) == TW_OK;
+}
+
+static bool make_cached(Thalweg *thalweg, const char *directory, const char *path) {
+    if (!make_directory(directory, &thalweg->diag) || !pack(thalweg, path)) return false;
+    const TwStatus status = open_packed(thalweg, path, false);
+    return status == TW_OK || diag_error(&thalweg->diag, (Loc){0},
+                                         "'%s', packed a moment ago, cannot be used: %s", path,
+                                         tw_status_text(status));
+}
+
+bool compiler_weights(Thalweg *thalweg) {
+    if (thalweg->weights) return true;
+    if (!compiler_plan(thalweg) || !compiler_checkpoint(thalweg)) return false;
+    const char *directory = cache_directory(thalweg);
+    if (!directory) return false;
+    const char *path = cached_path(thalweg, directory);
+    return open_cached(thalweg, path) || make_cached(thalweg, directory, path);
+}

@@ -1,0 +1,16 @@
+/* interrupt.h - SIGINT and SIGTERM as a question that long work asks now and then.
+ *
+ * The first signal asks the program to stop: work ends at a clean place, files that are not whole
+ * are removed. A second one ends it at once. For the command line alone.
+ */
+#ifndef FRONTEND_INTERRUPT_H
+#define FRONTEND_INTERRUPT_H
+
+/* From here on the signals are caught; those that are ignored stay so. SIGPIPE becomes an error of
+ * the write that met it. */
+void interrupt_begin(void);
+
+/* The signal that came, or 0. */
+int interrupt_signal(void);
+
+#endif

@@ -1,0 +1,293 @@
+/* keys_kinds.c - kinds of values that are a word, a section, or a choice of both. */
+#include "frontend/keys.h"
+
+#include <string.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* ---- words ---- */
+
+static bool read_word(Reader *reader, const YamlNode *node, const char *const *words, int count,
+                      int *out) {
+    return yaml_read_word(node, reader->diag, words, count, out);
+}
+
+bool keys_read_OVER(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {"head", "width"};
+    int word = 0;
+    (void)key;
+    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    *(NormOver *)out = (NormOver)word;
+    return true;
+}
+
+/* The word `none` is no kind inside a mapping: the mapping would say how nothing is done. */
+bool keys_read_NORM_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {"rms", "layer", "l2"};
+    static const NormKind kinds[] = {NORM_rms, NORM_layer, NORM_l2};
+    int word = 0;
+    (void)key;
+    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    *(NormKind *)out = kinds[word];
+    return true;
+}
+
+bool keys_read_ROPE_STYLE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {"half", "interleaved"};
+    static const RopeStyle styles[] = {ROPE_half, ROPE_interleaved};
+    int word = 0;
+    (void)key;
+    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    *(RopeStyle *)out = styles[word];
+    return true;
+}
+
+bool keys_read_SCALING_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {
+#define SCALING_WORD(word, lowered) #word,
+#include "frontend/model.def"
+    };
+    int word = 0;
+    (void)key;
+    if (!read_word(reader, node, words + 1, COUNT(words) - 1, &word)) return false;
+    *(RopeScalingKind *)out = (RopeScalingKind)(word + 1);
+    return true;
+}
+
+bool keys_read_ACTIVATION(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {
+#define ACTIVATION_WORD(word, lowered) #word,
+#include "frontend/model.def"
+    };
+    int word = 0;
+    (void)key;
+    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    *(ActivationKind *)out = (ActivationKind)word;
+    return true;
+}
+
+bool keys_read_WRITE_SCALE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    WriteScale *scale = out;
+    scale->value = 1;
+    scale->kind = yaml_is_word(node, "vector") ? WRITE_SCALE_vector : WRITE_SCALE_learned;
+    if (yaml_is_word(node, "vector") || yaml_is_word(node, "learned")) return true;
+    scale->kind = WRITE_SCALE_number;
+    if (keys_read_REAL(reader, node, key, &scale->value)) return true;
+    return diag_hint(reader->diag, "or 'learned' or 'vector'");
+}
+
+bool keys_read_TOKENIZER(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    (void)key;
+    if (yaml_is_word(node, "bytes")) {
+        *(Tokenizer *)out = TOKENIZER_bytes;
+        return true;
+    }
+    if (node->kind != YAML_MAPPING)
+        return yaml_expected(node, reader->diag, "'bytes' or {file: tokenizer.json}");
+    TokenizerKeys keys = {0};
+    if (!keys_read_mapping(reader, node, &keys_tokenizer, &keys)) return false;
+    *(Tokenizer *)out = TOKENIZER_file;
+    return true;
+}
+
+bool keys_read_POSITIONS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {"none", "learned", "sinusoidal"};
+    Positions positions = {0};
+    int word = POSITIONS_learned;
+    (void)key;
+    if (node->kind == YAML_MAPPING) {
+        const YamlNode *learned = yaml_find(node, "learned");
+        LearnedKeys keys = {0};
+        if (!learned || node->count != 1)
+            return yaml_expected(node, reader->diag,
+                                 "'none', 'learned', 'sinusoidal' or {learned: {offset: 2}}");
+        if (!keys_read_mapping(reader, learned, &keys_learned, &keys)) return false;
+        positions.offset = keys.offset;
+    } else if (!read_word(reader, node, words, COUNT(words), &word)) {
+        return false;
+    }
+    positions.kind = (PositionsKind)word;
+    *(Positions *)out = positions;
+    return true;
+}
+
+/* ---- norms ---- */
+
+static bool expect_mapping(Reader *reader, const YamlNode *node, const char *others,
+                           const Section *section) {
+    const char *keys = keys_list(section, reader->diag->arena);
+    return yaml_expected(node, reader->diag,
+                         arena_printf(reader->diag->arena, "%s or a mapping {%s}", others, keys));
+}
+
+static bool read_norm(Reader *reader, const YamlNode *node, const Section *section, Norm *norm) {
+    static const Norm initial = {
+#define NORM(key, kind, need, least, most, initial, help)    .key = initial,
+#define QK_NORM(key, kind, need, least, most, initial, help) .key = initial,
+#include "frontend/model.def"
+    };
+    *norm = initial;
+    if (yaml_is_word(node, "none")) return true;
+    if (node->kind != YAML_MAPPING) return expect_mapping(reader, node, "'none'", section);
+    if (!keys_read_mapping(reader, node, section, norm)) return false;
+    if (!norm->bias_loc.source) norm->bias = norm->kind == NORM_layer;
+    if (norm->gain || !norm->gain_offset) return true;
+    yaml_error_at(node, norm->gain_offset_loc, reader->diag, "gain_offset 1 without a gain");
+    return diag_hint(reader->diag, "leave out 'gain_offset', or 'gain: false'");
+}
+
+bool keys_read_NORM(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    (void)key;
+    return read_norm(reader, node, &keys_norm, out);
+}
+
+bool keys_read_QK_NORM(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    (void)key;
+    return read_norm(reader, node, &keys_qk_norm, out);
+}
+
+/* ---- parts of a branch ---- */
+
+bool keys_read_WRITE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Write initial = WRITE_ADD;
+    Write *write = out;
+    (void)key;
+    *write = initial;
+    if (yaml_is_word(node, "add")) return true;
+    write->is_gated = yaml_is_word(node, "gated");
+    if (write->is_gated) return true;
+    if (node->kind != YAML_MAPPING)
+        return expect_mapping(reader, node, "'add', 'gated'", &keys_write);
+    return keys_read_mapping(reader, node, &keys_write, write);
+}
+
+static bool need_key(Reader *reader, const YamlNode *node, Loc given, const char *name) {
+    if (given.source) return true;
+    return yaml_key_error(node, reader->diag, "missing key '%s', which this kind needs", name);
+}
+
+bool keys_read_SCALING(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Scaling initial = {
+#define SCALING(key, kind, need, least, most, initial, help) .key = initial,
+#include "frontend/model.def"
+    };
+    Scaling *scaling = out;
+    (void)key;
+    *scaling = initial;
+    if (yaml_is_word(node, "none")) return true;
+    if (node->kind != YAML_MAPPING) return expect_mapping(reader, node, "'none'", &keys_scaling);
+    if (!keys_read_mapping(reader, node, &keys_scaling, scaling)) return false;
+    bool ok = true;
+    if (scaling->kind != ROPE_SCALING_longrope)
+        ok &= need_key(reader, node, scaling->factor_loc, "factor");
+    if (scaling->kind != ROPE_SCALING_linear)
+        ok &= need_key(reader, node, scaling->original_loc, "original");
+    if (scaling->kind == ROPE_SCALING_llama3 && scaling->low >= scaling->high)
+        ok = yaml_error(node, reader->diag, "'low' must be less than 'high': they are %g and %g",
+                        scaling->low, scaling->high);
+    return ok;
+}
+
+bool keys_read_ROPE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Rope initial = {
+#define ROPE(key, kind, need, least, most, initial, help) .key = initial,
+#include "frontend/model.def"
+    };
+    Rope *rope = out;
+    (void)key;
+    *rope = initial;
+    if (yaml_is_word(node, "none")) return true;
+    if (node->kind != YAML_MAPPING) return expect_mapping(reader, node, "'none'", &keys_rope);
+    rope->is_used = true;
+    if (!keys_read_mapping(reader, node, &keys_rope, rope)) return false;
+    if (rope->dims % 2 == 0) return true;
+    return yaml_error_at(node, rope->dims_loc, reader->diag,
+                         "dims must be even, since columns turn in pairs: it is %lld",
+                         (long long)rope->dims);
+}
+
+bool keys_read_ATTENTION_BIAS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    AttentionBias *bias = out;
+    bool all = false;
+    (void)key;
+    if (node->kind == YAML_MAPPING)
+        return keys_read_mapping(reader, node, &keys_attention_bias, bias);
+    if (!yaml_read_bool(node, reader->diag, &all))
+        return diag_hint(reader->diag, "or a mapping {q, k, v, o}");
+    bias->q = bias->k = bias->v = bias->o = all;
+    return true;
+}
+
+bool keys_read_MLP_BIAS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    MlpBias *bias = out;
+    bool all = false;
+    (void)key;
+    if (node->kind == YAML_MAPPING) return keys_read_mapping(reader, node, &keys_mlp_bias, bias);
+    if (!yaml_read_bool(node, reader->diag, &all))
+        return diag_hint(reader->diag, "or a mapping {in, out}");
+    bias->in = bias->out = all;
+    return true;
+}
+
+bool keys_read_EXPERTS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    Experts *experts = out;
+    (void)key;
+    if (yaml_is_word(node, "none")) return true;
+    if (node->kind != YAML_MAPPING) return expect_mapping(reader, node, "'none'", &keys_experts);
+    if (!keys_read_mapping(reader, node, &keys_experts, experts)) return false;
+    if (experts->used <= experts->count) return true;
+    return yaml_error_at(node, experts->used_loc, reader->diag,
+                         "a token cannot use %lld of %lld experts", (long long)experts->used,
+                         (long long)experts->count);
+}
+
+/* ---- parts of a model ---- */
+
+bool keys_read_EMBED(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Embed initial = {
+#define EMBED(key, kind, need, least, most, initial, help) .key = initial,
+#include "frontend/model.def"
+    };
+    (void)key;
+    *(Embed *)out = initial;
+    return keys_read_mapping(reader, node, &keys_embed, out);
+}
+
+bool keys_read_HEAD(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Head initial = {
+#define HEAD(key, kind, need, least, most, initial, help) .key = initial,
+#include "frontend/model.def"
+    };
+    (void)key;
+    *(Head *)out = initial;
+    return keys_read_mapping(reader, node, &keys_head, out);
+}
+
+static bool read_names(Reader *reader, const YamlNode *names, WeightsSpec *spec) {
+    spec->names_table = "thalweg";
+    if (!names) return true;
+    spec->names_given = names->kind == YAML_MAPPING ? names : NULL;
+    spec->names_table = names->kind == YAML_SCALAR && *names->text ? names->text : NULL;
+    if (spec->names_given || spec->names_table) return true;
+    return yaml_expected(names, reader->diag, "the name of a table, or a mapping of names");
+}
+
+bool keys_read_WEIGHTS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    WeightsSpec *spec = out;
+    (void)key;
+    if (!keys_read_mapping(reader, node, &keys_weights, spec)) return false;
+    spec->loc = node->loc;
+    spec->is_synthetic = spec->synthetic_loc.source != NULL;
+    if (spec->is_synthetic && spec->file)
+        return yaml_error_at(node, spec->synthetic_loc, reader->diag,
+                             "weights come from a file or from a seed, not from both");
+    if (spec->is_synthetic && spec->names)
+        return yaml_error_at(node, spec->names_loc, reader->diag,
+                             "synthetic weights have no tensor names to map");
+    if (!spec->is_synthetic && !spec->file) {
+        yaml_key_error(node, reader->diag, "missing key 'file' or 'synthetic'");
+        return diag_hint(reader->diag, "{file: model.safetensors, names: llama}, or {synthetic: 1} "
+                                       "for made-up weights");
+    }
+    return spec->is_synthetic || read_names(reader, spec->names, spec);
+}

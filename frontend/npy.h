@@ -1,0 +1,24 @@
+/* npy.h - rows of float32 to a NumPy file (.npy, version 1.0), which appears whole or not at all.
+ *
+ * NumPy Enhancement Proposal 1 describes the format.
+ */
+#ifndef FRONTEND_NPY_H
+#define FRONTEND_NPY_H
+
+#include "frontend/output_file.h"
+
+typedef struct Npy {
+    OutputFile file;
+    int64_t rows, columns;
+} Npy;
+
+/* For rows of `columns` numbers. False: reported, and there is nothing to close. */
+bool npy_open(Npy *npy, const char *path, int64_t columns, Diag *diag);
+
+/* What cannot be written is reported by npy_close(). */
+void npy_append(Npy *npy, const float *row);
+
+/* Ends the file; without `is_complete` it leaves none. True: it is there. */
+bool npy_close(Npy *npy, bool is_complete, Diag *diag);
+
+#endif

@@ -1,0 +1,65 @@
+/* tensor_names.h - which tensor of a checkpoint a param comes from, and how it lies there.
+ *
+ * A pattern is a name in which `N`, with no letter or digit beside it, stands for the number of a
+ * layer: "blocks.N.mlp.up.weight".
+ */
+#ifndef FRONTEND_TENSOR_NAMES_H
+#define FRONTEND_TENSOR_NAMES_H
+
+#include "ir/diag.h"
+
+typedef enum { /* as tensor_names.def says */
+               LAYOUT_plain,
+               LAYOUT_first_rows,
+               LAYOUT_transposed,
+               LAYOUT_stacked,
+               LAYOUT_stacked_transposed,
+               LAYOUT_per_head
+} NameLayout;
+
+typedef struct {
+    const char *param, *tensor; /* patterns */
+    NameLayout layout;
+} NameRow;
+
+typedef struct {
+    const char *name;   /* null: given in the description */
+    const char *prefix; /* tried before a tensor's name */
+    const NameRow *row;
+    int count;
+    bool has_own_names; /* a param without a row is called in the checkpoint as it is here */
+} NameTable;
+
+/* A name given in a description: the param's pattern, the tensor's pattern. */
+typedef struct {
+    const char *param, *tensor;
+    Loc loc;
+} NamePair;
+
+/* The tables of tensor_names.def. */
+extern const NameTable tensor_names_table[];
+extern const int tensor_names_table_count;
+
+/* Null: reported at `loc`. */
+const NameTable *tensor_names_find(const char *name, Loc loc, Diag *diag);
+
+/* A table of names from a description, plain ones; other params have their own names. The pairs
+ * outlive it. Null: reported. */
+const NameTable *tensor_names_given(const NamePair *pair, int count, Arena *arena, Diag *diag);
+
+enum { LAYER_DIGITS = 9 };
+typedef struct {
+    char digits[LAYER_DIGITS + 1]; /* "" for a pattern without `N` */
+} LayerNumber;
+
+/* Whether the name is of the pattern, and with which layer's number. */
+bool tensor_names_match(const char *pattern, const char *name, LayerNumber *layer);
+
+/* The name that the pattern has in this layer. */
+const char *tensor_names_fill(const char *pattern, const LayerNumber *layer, Arena *arena);
+
+/* The tensor that the row means for a param of this layer, with the table's prefix or without. */
+const char *tensor_names_of_row(const NameTable *table, const NameRow *row,
+                                const LayerNumber *layer, bool has_prefix, Arena *arena);
+
+#endif

@@ -1,0 +1,193 @@
+#include "frontend/thalweg.h"
+
+#include "frontend/compiler.h"
+#include "frontend/output_file.h"
+
+#include <stdlib.h>
+
+/* A graph's text may come from a program; a description is written by hand. One byte more than is
+ * allowed is kept, for the reader to see that it is too much. */
+enum { GRAPH_MAX_BYTES = 1 << 28 };
+
+Thalweg *thalweg_create(const ThalwegOptions *options) {
+    Thalweg *thalweg = calloc(1, sizeof *thalweg);
+    if (!thalweg) return NULL;
+    if (options) thalweg->options = *options;
+    thalweg->arena = arena_create();
+    thalweg->diag.arena = thalweg->arena;
+    return thalweg;
+}
+
+void thalweg_destroy(Thalweg *thalweg) {
+    if (!thalweg) return;
+    interp_destroy(thalweg->interp);
+    tw_weights_close(thalweg->weights);
+    checkpoint_close(thalweg->checkpoint);
+    jit_destroy(thalweg->jit);
+    module_destroy(thalweg->module);
+    target_destroy(thalweg->target);
+    arena_destroy(thalweg->arena);
+    free(thalweg);
+}
+
+/* ---- in ---- */
+
+static bool begin_reading(Thalweg *thalweg) {
+    const bool is_first = !thalweg->has_input;
+    thalweg->has_input = true;
+    return is_first ||
+           diag_error(&thalweg->diag, (Loc){0}, "a model has been read already: this holds one");
+}
+
+bool thalweg_read_file(Thalweg *thalweg, const char *path) {
+    if (!begin_reading(thalweg)) return false;
+    const Source *source = compiler_read_file(thalweg, path, YAML_MAX_BYTES + 1);
+    return compiler_read(thalweg, source, compiler_directory(thalweg, path));
+}
+
+bool thalweg_read_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
+                       const char *directory) {
+    if (!begin_reading(thalweg)) return false;
+    const Source *source = compiler_copy_text(thalweg, name, text, length, YAML_MAX_BYTES + 1);
+    return compiler_read(thalweg, source, directory);
+}
+
+static int64_t count_parameters(const Graph *graph) {
+    int64_t parameters = 0;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        int64_t values = node->op == OP_param;
+        for (int k = 0; k < node->type.rank && values; k++) values *= node->type.dim[k];
+        parameters += values;
+    }
+    return parameters;
+}
+
+static bool is_causal(const Graph *graph) {
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (graph->node[i].op == OP_scores && !graph->node[i].attr.causal) return false;
+    return true;
+}
+
+ThalwegModel thalweg_model(const Thalweg *thalweg) {
+    const Model *model = thalweg->model;
+    if (!model) return (ThalwegModel){0};
+    return (ThalwegModel){.name = model->name,
+                          .vocab = model->vocab,
+                          .context = model->context,
+                          .width = model->width,
+                          .parameters = count_parameters(thalweg->described),
+                          .has_byte_tokens = model->tokenizer == TOKENIZER_bytes,
+                          .is_causal = is_causal(thalweg->described)};
+}
+
+bool thalweg_check_weights(Thalweg *thalweg) {
+    return compiler_checkpoint(thalweg);
+}
+
+/* ---- out ---- */
+
+const TwProgram *thalweg_program(Thalweg *thalweg) {
+    return compiler_program(thalweg) ? jit_program(thalweg->jit) : NULL;
+}
+
+const TwWeights *thalweg_weights(Thalweg *thalweg) {
+    return compiler_weights(thalweg) ? thalweg->weights : NULL;
+}
+
+bool thalweg_write_weights(Thalweg *thalweg, const char *path) {
+    return compiler_write_weights(thalweg, path);
+}
+
+bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *path) {
+    static const ModuleForm forms[] = {[THALWEG_LLVM] = MODULE_LLVM,
+                                       [THALWEG_ASSEMBLY] = MODULE_ASSEMBLY,
+                                       [THALWEG_OBJECT] = MODULE_OBJECT};
+    OutputFile file;
+    if (!compiler_module(thalweg) || !output_file_open(&file, path, &thalweg->diag)) return false;
+    const bool is_made = module_print(thalweg->module, forms[form], file.stream, &thalweg->diag) &&
+                         compiler_progress(thalweg, "compiling", 1);
+    return output_file_close(&file, is_made, &thalweg->diag);
+}
+
+bool thalweg_write_header(Thalweg *thalweg, const char *path) {
+    return compiler_write_header(thalweg, path);
+}
+
+bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count, int64_t position,
+                       int64_t rows, double *out) {
+    if (!compiler_checkpoint(thalweg)) return false;
+    if (!thalweg->interp)
+        thalweg->interp =
+            interp_create(thalweg->described, checkpoint_weights(thalweg->checkpoint));
+    return thalweg->interp && interp_run(thalweg->interp, tokens, count, position, rows, out);
+}
+
+static bool check_stream(Thalweg *thalweg, FILE *out) {
+    return !ferror(out) ||
+           diag_error(&thalweg->diag, (Loc){0}, "the output could not be written");
+}
+
+bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out) {
+    if (!compiler_plan(thalweg)) return false;
+    compiler_explain(thalweg, graphs, out);
+    return check_stream(thalweg, out);
+}
+
+bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
+                           FILE *out) {
+    if (length > GRAPH_MAX_BYTES)
+        return diag_error(&thalweg->diag, (Loc){0}, "'%s' is too long: at most %d bytes", name,
+                          GRAPH_MAX_BYTES);
+    if (!compiler_target(thalweg)) return false;
+    const Source *source = compiler_copy_text(thalweg, name, text, length, length);
+    Graph *graph = ir_parse(thalweg->arena, &thalweg->diag, source);
+    if (!graph || !ir_verify(graph)) return false;
+    const PassOptions options = compiler_pass_options(thalweg);
+    if (!pass_run_all(graph, &options)) return false;
+    ir_print(graph, out);
+    return check_stream(thalweg, out);
+}
+
+/* ---- what there is to know ---- */
+
+void thalweg_print_cpus(FILE *out) {
+    target_print_cpus(out);
+}
+
+void thalweg_print_passes(FILE *out) {
+    for (int i = 0; i < pass_count; i++)
+        fprintf(out, "  %-15s %s\n", pass_info[i].text, pass_info[i].doc);
+}
+
+void thalweg_print_operations(FILE *out) {
+    ir_print_reference(out);
+}
+
+/* ---- diagnostics ---- */
+
+int thalweg_diagnostic_count(const Thalweg *thalweg) {
+    int count = 0;
+    for (const Diagnostic *d = thalweg->diag.first; d; d = d->next) count++;
+    return count;
+}
+
+ThalwegDiagnostic thalweg_diagnostic(const Thalweg *thalweg, int index) {
+    static const ThalwegSeverity severity[] = {[DIAG_ERROR] = THALWEG_ERROR,
+                                               [DIAG_WARNING] = THALWEG_WARNING,
+                                               [DIAG_NOTE] = THALWEG_NOTE};
+    const Diagnostic *d = thalweg->diag.first;
+    while (d && index-- > 0) d = d->next;
+    if (!d) return (ThalwegDiagnostic){.message = ""};
+    const LineColumn place = diag_line_column(d->loc);
+    return (ThalwegDiagnostic){.severity = severity[d->severity],
+                               .file = d->loc.source ? d->loc.source->name : NULL,
+                               .line = place.line,
+                               .column = place.column,
+                               .message = d->message,
+                               .hint = d->hint};
+}
+
+void thalweg_print_diagnostics(const Thalweg *thalweg, FILE *out) {
+    diag_print(&thalweg->diag, out);
+}

@@ -1,0 +1,141 @@
+/* thalweg.h - the compiler as a library: a YAML description goes in, native code comes out.
+ *
+ *   Thalweg *t = thalweg_create(&(ThalwegOptions){0});
+ *   if (!thalweg_read_file(t, "model.yaml") || !thalweg_program(t) || !thalweg_weights(t))
+ *       thalweg_print_diagnostics(t, stderr);
+ *   else
+ *       tw_session_create(thalweg_program(t), thalweg_weights(t), NULL, &session);
+ *
+ * A Thalweg is one model on its way from text to code, and is used by one thread at a time; any
+ * number of them may work at once. There is no global state. The library never prints, except to
+ * a FILE it is given, and never exits. What fails returns false or null and adds diagnostics.
+ * Steps that a call needs and that have not been taken yet are taken by it.
+ */
+#ifndef THALWEG_THALWEG_H
+#define THALWEG_THALWEG_H
+
+#include "runtime/runtime.h"
+
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct Thalweg Thalweg;
+
+/* All zero: everything by default. Texts and files outlive the Thalweg. */
+typedef struct ThalwegOptions {
+    const char *cpu;             /* a name thalweg_print_cpus() lists; null: this machine */
+    const char *passes;          /* names "a,b" to run; null: all */
+    const char *skip_passes;     /* names to leave out; null: none */
+    const char *print_after;     /* names to print the graph after, or "all"; null: none */
+    bool exact;                  /* keep the model's own order of operations */
+    FILE *dump;                  /* where print_after goes */
+    FILE *statistics;            /* a line for each pass; null: nowhere */
+    const char *cache_directory; /* for packed weights; null: $XDG_CACHE_HOME/thalweg, else
+                                    $HOME/.cache/thalweg */
+    /* Called now and then during long work, with 0 <= done <= 1; false stops the work, which then
+     * fails and leaves no file. Null: not wanted. */
+    bool (*progress)(void *context, const char *what, double done);
+    void *progress_context;
+} ThalwegOptions;
+
+/* Null: out of memory. Destroy sessions of the program and the weights before the Thalweg. */
+TW_API Thalweg *thalweg_create(const ThalwegOptions *options);
+TW_API void thalweg_destroy(Thalweg *thalweg);
+
+/* ---- in: once for each Thalweg ---- */
+
+/* Reads and checks a model description. Its weights are looked for beside the file (in `directory`
+ * for text, which the caller keeps until thalweg_destroy). */
+TW_API bool thalweg_read_file(Thalweg *thalweg, const char *path);
+TW_API bool thalweg_read_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
+                              const char *directory);
+
+typedef struct ThalwegModel {
+    const char *name; /* owned by the Thalweg */
+    int64_t vocab, context, width;
+    int64_t parameters;    /* values of all tensors of the weights */
+    bool has_byte_tokens;  /* a token is a byte of text */
+    bool is_causal;
+} ThalwegModel;
+
+/* What was read; all zero before. */
+TW_API ThalwegModel thalweg_model(const Thalweg *thalweg);
+
+/* Whether the weights are there, and every tensor has the shape that the model needs. */
+TW_API bool thalweg_check_weights(Thalweg *thalweg);
+
+/* ---- out ---- */
+
+/* Compiled for this machine and loaded; owned by the Thalweg. Null also when `cpu` is not able to
+ * run here. */
+TW_API const TwProgram *thalweg_program(Thalweg *thalweg);
+
+/* Packed weights of this model for this layout, from the cache, where they are put if they are not
+ * there yet; owned by the Thalweg. */
+TW_API const TwWeights *thalweg_weights(Thalweg *thalweg);
+
+/* Writes the packed weights to a file, which appears whole or not at all. */
+TW_API bool thalweg_write_weights(Thalweg *thalweg, const char *path);
+
+typedef enum ThalwegEmit { THALWEG_LLVM, THALWEG_ASSEMBLY, THALWEG_OBJECT } ThalwegEmit;
+
+/* Writes the compiled module to a file, which appears whole or not at all. The object exports
+ * `const TwProgram <thalweg_symbol>`, which thalweg_write_header() declares. */
+TW_API bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *path);
+TW_API bool thalweg_write_header(Thalweg *thalweg, const char *path);
+
+/* Evaluates the model as described, in double precision and slowly. Keeps its own caches. Copies
+ * the logits of the last `rows` of the tokens to out[rows * vocab]. */
+TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count,
+                              int64_t position, int64_t rows, double *out);
+
+/* What became of the model: kernels of each phase, arena, bytes and floating-point operations of a
+ * token; with `graphs` also the graphs themselves. */
+TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
+
+/* What one call costs that feeds `tokens` tokens from `position` on and asks for one row of logits;
+ * attention is counted for what it sees in the middle of the call. */
+typedef struct ThalwegCosts {
+    double weight_bytes; /* of packed weights, read once */
+    double operations;   /* floating-point; a multiply-add is two */
+} ThalwegCosts;
+
+/* 1 <= tokens, tokens + position <= context; one token is the decode phase, more are the prefill. */
+TW_API bool thalweg_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCosts *out);
+
+/* Graph text in, the passes chosen in the options, graph text out. */
+TW_API bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text,
+                                  size_t length, FILE *out);
+
+/* ---- what there is to know ---- */
+
+TW_API void thalweg_print_cpus(FILE *out);
+TW_API void thalweg_print_passes(FILE *out);
+TW_API void thalweg_print_operations(FILE *out); /* the reference of all ops, as Markdown */
+
+/* ---- diagnostics, in order ---- */
+
+typedef enum ThalwegSeverity { THALWEG_ERROR, THALWEG_WARNING, THALWEG_NOTE } ThalwegSeverity;
+
+typedef struct ThalwegDiagnostic {
+    ThalwegSeverity severity;
+    const char *file;      /* null: no place in a file */
+    int line, column;      /* from 1; 0: the whole file */
+    const char *message;
+    const char *hint;      /* null: none */
+} ThalwegDiagnostic;
+
+TW_API int thalweg_diagnostic_count(const Thalweg *thalweg);
+/* Strings are owned by the Thalweg. 0 <= index < count. */
+TW_API ThalwegDiagnostic thalweg_diagnostic(const Thalweg *thalweg, int index);
+/* As a compiler prints them: place, message, source line, caret, hint. */
+TW_API void thalweg_print_diagnostics(const Thalweg *thalweg, FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,106 @@
+/* fold_norm.c - move a norm's gain, bias and mean into the weights of its readers.
+ *
+ *   %5 = norm %4, @g, @b {kind = layer, eps = 1e-05}      @w.gained = scale_columns @w, @g
+ *   %6 = project %5, @w, @c                               @w.gained.centred = centre_rows @w.gained
+ *                                                    =>   @w.bias.folded = project_bias @w, @b, @c
+ *                                                         %5 = read %4, @w.gained.centred,
+ *                                                              @w.bias.folded {kind = layer, eps = 1e-05}
+ *
+ * With y = (x - mean x) / size, a reader of the norm computes
+ *
+ *   W (g * y + b) + c  =  (W * g) y + (W b + c)  =  centred (W * g) x / size + (W b + c)
+ *
+ * since a matrix whose rows sum to zero does not see a mean. Saves the norm's pass over [T, W] and
+ * the wait for it: the size is one number for each row. Legal when all uses of the norm are
+ * projections of it (a value that is also written to the stream has to exist), it normalises whole
+ * rows (groups = 1), and each use stands before the norm's input is overwritten. Rounding:
+ * reassociates; exact in real arithmetic. Needs: nothing. Keeps: the place of every node.
+ */
+#include "passes/match.h"
+#include "passes/names.h"
+#include "passes/pass.h"
+
+typedef struct {
+    Graph *graph;
+    Users users;
+    Names names;
+    int norms, readers;
+} Fold;
+
+static bool is_reader(const Graph *graph, uint32_t index, Ref norm) {
+    const Node *node = &graph->node[index];
+    return node->op == OP_project && ir_ref_equal(node->in[0], norm) && ir_ref_is_none(node->root);
+}
+
+static bool is_foldable(const Fold *fold, uint32_t index) {
+    const Graph *graph = fold->graph;
+    const Node *norm = &graph->node[index];
+    const uint32_t from = fold->users.first[index], to = fold->users.first[index + 1];
+    if (norm->op != OP_norm || norm->attr.groups != 1 || !ir_ref_is_none(norm->root)) return false;
+    if (from == to || graph->result.index == index) return false;
+    const uint32_t overwriter = match_overwriter(&fold->users, norm->in[0]);
+    for (uint32_t k = from; k < to; k++) {
+        const uint32_t user = fold->users.user[k];
+        if (!is_reader(graph, user, (Ref){index}) || user > overwriter) return false;
+    }
+    return true;
+}
+
+/* A constant computed from `weight` (and `other`), named after it. */
+static Ref derive(Fold *fold, Op op, Ref weight, Ref other, double offset, const char *suffix) {
+    const Node *of = ir_node(fold->graph, weight);
+    Node node = {.op = op, .loc = of->loc, .in = {weight, other}, .attr = ir_attrs_default()};
+    node.attr.offset = offset;
+    node.name = names_make(&fold->names, of->name, suffix);
+    return ir_node_add(fold->graph, node);
+}
+
+/* W b + c, named after c where there is one. */
+static Ref fold_bias(Fold *fold, Ref weight, Ref norm_bias, Ref bias) {
+    const Node *of = ir_node(fold->graph, weight);
+    Node node = {.op = OP_project_bias, .loc = of->loc, .attr = ir_attrs_default()};
+    node.in[0] = weight;
+    node.in[1] = norm_bias;
+    node.in[2] = bias;
+    const char *stem = ir_ref_is_none(bias) ? names_of_bias(&fold->names, of->name)
+                                            : ir_node(fold->graph, bias)->name;
+    node.name = names_make(&fold->names, stem, ".folded");
+    return ir_node_add(fold->graph, node);
+}
+
+static void fold_into(Fold *fold, uint32_t reader, Ref norm_ref) {
+    const Node norm = *ir_node(fold->graph, norm_ref); /* adding nodes moves them */
+    const Ref gain = norm.in[1], norm_bias = norm.in[2];
+    const Ref weight = fold->graph->node[reader].in[1];
+    Ref folded = weight, bias = fold->graph->node[reader].in[2];
+    if (!ir_ref_is_none(gain))
+        folded = derive(fold, OP_scale_columns, folded, gain, norm.attr.offset, ".gained");
+    if (norm.attr.kind == NORM_layer)
+        folded = derive(fold, OP_centre_rows, folded, (Ref){0}, 0, ".centred");
+    if (!ir_ref_is_none(norm_bias)) bias = fold_bias(fold, weight, norm_bias, bias);
+
+    Node *node = &fold->graph->node[reader];
+    node->op = norm.attr.kind == NORM_none ? OP_project : OP_read;
+    node->attr.kind = norm.attr.kind;
+    node->attr.eps = node->op == OP_read ? norm.attr.eps : 0;
+    node->in[0] = norm.in[0];
+    node->in[1] = folded;
+    node->in[2] = bias;
+    fold->readers++;
+}
+
+bool pass_fold_norm(Graph *graph, PassContext *context) {
+    Fold fold = {.graph = graph, .users = match_users(graph, context->scratch)};
+    fold.names = names_create(graph, context->scratch);
+    const uint32_t count = graph->count;
+    for (uint32_t i = 1; i < count; i++) {
+        if (!is_foldable(&fold, i)) continue;
+        for (uint32_t k = fold.users.first[i]; k < fold.users.first[i + 1]; k++)
+            fold_into(&fold, fold.users.user[k], (Ref){i});
+        fold.norms++;
+    }
+    ir_sweep(graph, context->scratch);
+    snprintf(context->summary, sizeof context->summary, "%d norms fold into the weights of %d readers",
+             fold.norms, fold.readers);
+    return true;
+}

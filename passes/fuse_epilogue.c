@@ -1,0 +1,210 @@
+/* fuse_epilogue.c - compute activation, gate, head norm, rope and cache append in the projection
+ * before them.
+ *
+ *   %5 = read %4, @gate_up               %5 = read %4, @gate_up
+ *   %6 = slice %5 {to = 768}             %6 = slice %5 {to = 768} in %5
+ *   %7 = slice %5 {from = 768, ...}  =>  %7 = slice %5 {from = 768, ...} in %5
+ *   %8 = activate %6 {...}               %8 = activate %6 {...} in %5
+ *   %9 = multiply %8, %7                 %9 = multiply %8, %7 in %5
+ *
+ * Each part of a projection (a slice that is exactly one operand of its stacked weight, or all of
+ * it where there are no slices) starts a chain:
+ *
+ *   activate, scale, softcap ...                      on every part
+ *   multiply of two chains, then activate, ... again  at most once in a chain
+ *   norm of each head, rope, append                   on a part without multiply, in this order
+ *
+ * Also: add_positions in the embed before it.
+ *
+ * Saves a store and a load of [T, columns] and a wait of all threads for each node that joins. Legal
+ * when every value inside a chain has the next member as its only use; the last one is free. When a
+ * projection has slices, all its uses must be such slices, each part at most once. A norm of whole
+ * rows is no head norm unless there is one head: it needs columns that other threads compute. Head
+ * ops agree on the width of a head, and their result is not the graph's. Rounding: none.
+ * Needs: merge-reads before, to see all parts. Keeps: the order and all types.
+ */
+#include "passes/match.h"
+#include "passes/pass.h"
+
+enum { MAX_POINTWISE = 7, MAX_PARTS = IR_MAX_INPUTS }; /* code of a chain is unrolled: bound it */
+
+typedef struct {
+    Graph *graph;
+    Users users;
+    uint32_t *members;
+    int joined, kernels;
+} Fusion;
+
+/* ---- predicates ---- */
+
+/* A node that no kernel has claimed. */
+static bool is_alone(const Fusion *fusion, uint32_t index) {
+    return ir_ref_is_none(fusion->graph->node[index].root) && fusion->members[index] == 0;
+}
+
+/* The only user of a value, if it may join: as operand 0 unless it is a multiply. */
+static Ref next_in_chain(const Fusion *fusion, Ref value) {
+    const Ref user = match_single_user(&fusion->users, value);
+    if (ir_ref_is_none(user) || !is_alone(fusion, user.index)) return (Ref){0};
+    return user;
+}
+
+static bool is_leaf(const Graph *graph, Ref ref) {
+    return ir_op_info[ir_node(graph, ref)->op].kind == KIND_LEAF;
+}
+
+/* How many heads the use of a value makes of its columns; 0: it does not say. */
+static int64_t heads_of_use(const Fusion *fusion, Ref value) {
+    const Ref user = match_single_user(&fusion->users, value);
+    if (ir_ref_is_none(user)) return 0;
+    const Node *node = ir_node(fusion->graph, user);
+    if (node->op == OP_rope || node->op == OP_append) return node->attr.heads;
+    const bool is_query = ir_ref_equal(node->in[0], value);
+    if ((node->op == OP_attend || node->op == OP_scores) && is_query) return node->attr.heads;
+    return 0;
+}
+
+static bool is_constant(const Graph *graph, Ref ref) {
+    return ir_ref_is_none(ref) || ir_is_constant(ir_node(graph, ref));
+}
+
+/* The heads that a head op sees in its operand; 0: it is none. */
+static int64_t heads_of(const Fusion *fusion, Ref ref) {
+    const Node *node = ir_node(fusion->graph, ref);
+    switch (node->op) {
+    case OP_norm:
+        if (node->attr.kind == NORM_none || !is_constant(fusion->graph, node->in[1]) ||
+            !is_constant(fusion->graph, node->in[2]))
+            return 0;
+        if (node->attr.groups > 1) return node->attr.groups;
+        return heads_of_use(fusion, ref) == 1 ? 1 : 0;
+    case OP_rope:
+    case OP_append: return is_leaf(fusion->graph, node->in[1]) ? node->attr.heads : 0;
+    default: return 0;
+    }
+}
+
+/* norm < rope < append */
+static int rank_of(Op op) {
+    return op == OP_norm ? 1 : op == OP_rope ? 2 : 3;
+}
+
+/* ---- rewrite ---- */
+
+static void join(Fusion *fusion, Ref member, Ref root) {
+    ir_node(fusion->graph, member)->root = root;
+    fusion->members[root.index]++;
+    fusion->joined++;
+}
+
+/* Lets pointwise ops behind `value` join; returns the last of them. */
+static Ref join_pointwise(Fusion *fusion, Ref value, Ref root) {
+    for (int k = 0; k < MAX_POINTWISE; k++) {
+        const Ref next = next_in_chain(fusion, value);
+        if (ir_ref_is_none(next) || !match_is_pointwise(ir_node(fusion->graph, next))) break;
+        join(fusion, next, root);
+        value = next;
+    }
+    return value;
+}
+
+static void join_head_ops(Fusion *fusion, Ref value, Ref root) {
+    const int64_t columns = ir_node(fusion->graph, value)->type.dim[1];
+    int64_t head_dim = 0;
+    int rank = 0;
+    for (;;) {
+        const Ref next = next_in_chain(fusion, value);
+        if (ir_ref_is_none(next) || ir_ref_equal(next, fusion->graph->result)) return;
+        const Node *node = ir_node(fusion->graph, next);
+        const int64_t heads = heads_of(fusion, next);
+        if (heads == 0 || rank_of(node->op) <= rank) return;
+        if (!ir_ref_equal(node->in[0], value)) return;
+        if (head_dim && columns / heads != head_dim) return;
+        head_dim = columns / heads;
+        rank = rank_of(node->op);
+        join(fusion, next, root);
+        value = next;
+    }
+}
+
+/* Joins the multiply whose operands are the ends of two chains; none: there is no such. */
+static Ref join_multiply(Fusion *fusion, Ref a, Ref b, Ref root) {
+    const Ref multiply = next_in_chain(fusion, a);
+    if (ir_ref_is_none(multiply) || !ir_ref_equal(next_in_chain(fusion, b), multiply))
+        return (Ref){0};
+    if (ir_node(fusion->graph, multiply)->op != OP_multiply) return (Ref){0};
+    join(fusion, multiply, root);
+    return multiply;
+}
+
+/* Each chain from its start: pointwise ops, then a multiply with another chain or head ops. */
+static void join_chains(Fusion *fusion, const Ref *start, int count, Ref root) {
+    Ref end[MAX_PARTS];
+    bool has_multiply[MAX_PARTS] = {false};
+    for (int p = 0; p < count; p++) end[p] = join_pointwise(fusion, start[p], root);
+    for (int p = 0; p < count; p++) {
+        for (int q = p + 1; q < count && !has_multiply[p]; q++) {
+            if (has_multiply[q]) continue;
+            const Ref multiply = join_multiply(fusion, end[p], end[q], root);
+            if (ir_ref_is_none(multiply)) continue;
+            join_pointwise(fusion, multiply, root);
+            has_multiply[p] = has_multiply[q] = true;
+        }
+        if (!has_multiply[p]) join_head_ops(fusion, end[p], root);
+    }
+}
+
+/* ---- loop ---- */
+
+/* The slices of a projection, by part, to slice[]. Returns how many there are; 0: a chain starts at
+ * the projection itself; -1: nothing can be fused. */
+static int find_slices(const Fusion *fusion, uint32_t index, Ref *slice) {
+    const Graph *graph = fusion->graph;
+    const Users *users = &fusion->users;
+    const Parts parts = match_parts(graph, &graph->node[index]);
+    bool taken[MAX_PARTS] = {false};
+    int count = 0;
+    const uint32_t from = users->first[index], to = users->first[index + 1];
+    for (uint32_t k = from; k < to; k++)
+        count += graph->node[users->user[k]].op == OP_slice;
+    if (count == 0) return 0;
+    if ((uint32_t)count != match_use_count(users, index) || count > parts.count) return -1;
+    for (uint32_t k = from; k < to; k++) {
+        const uint32_t user = users->user[k];
+        const int part = match_part(&parts, &graph->node[user]);
+        if (part < 0 || taken[part] || !is_alone(fusion, user)) return -1;
+        taken[part] = true;
+        slice[k - from] = (Ref){user};
+    }
+    return count;
+}
+
+static void fuse_projection(Fusion *fusion, uint32_t index) {
+    const Ref root = {index};
+    Ref start[MAX_PARTS] = {root};
+    const int slices = find_slices(fusion, index, start);
+    for (int p = 0; p < slices; p++) join(fusion, start[p], root);
+    if (slices >= 0) join_chains(fusion, start, slices ? slices : 1, root);
+}
+
+static void fuse_embed(Fusion *fusion, uint32_t index) {
+    const Ref next = next_in_chain(fusion, (Ref){index});
+    if (ir_ref_is_none(next)) return;
+    const Node *node = ir_node(fusion->graph, next);
+    if (node->op != OP_add_positions || node->in[0].index != index) return;
+    if (is_leaf(fusion->graph, node->in[2])) join(fusion, next, (Ref){index});
+}
+
+bool pass_fuse_epilogue(Graph *graph, PassContext *context) {
+    Fusion fusion = {.graph = graph, .users = match_users(graph, context->scratch)};
+    fusion.members = match_count_members(graph, context->scratch);
+    for (uint32_t i = 1; i < graph->count; i++) {
+        if (!is_alone(&fusion, i)) continue;
+        if (match_is_projection(&graph->node[i])) fuse_projection(&fusion, i);
+        if (graph->node[i].op == OP_embed) fuse_embed(&fusion, i);
+        fusion.kernels += fusion.members[i] > 0;
+    }
+    snprintf(context->summary, sizeof context->summary, "%d nodes join the %d kernels before them",
+             fusion.joined, fusion.kernels);
+    return true;
+}

@@ -1,0 +1,132 @@
+#include "passes/match.h"
+
+#include <string.h>
+
+/* ---- uses ---- */
+
+Users match_users(const Graph *graph, Arena *scratch) {
+    Users users = {.graph = graph, .first = ARENA_ARRAY(scratch, uint32_t, graph->count + 2)};
+    uint32_t *first = users.first; /* shifted by one while counting, and by two while summing */
+    uint32_t total = 0;
+    for (uint32_t i = 1; i < graph->count; i++)
+        for (int k = 0; k < IR_MAX_INPUTS; k++)
+            if (!ir_ref_is_none(graph->node[i].in[k])) first[graph->node[i].in[k].index + 1]++, total++;
+    for (uint32_t i = 1; i <= graph->count; i++) first[i] += first[i - 1];
+    users.user = ARENA_ARRAY(scratch, uint32_t, total + 1);
+    uint32_t *next = ARENA_ARRAY(scratch, uint32_t, graph->count);
+    memcpy(next, first, graph->count * sizeof *next);
+    for (uint32_t i = 1; i < graph->count; i++)
+        for (int k = 0; k < IR_MAX_INPUTS; k++)
+            if (!ir_ref_is_none(graph->node[i].in[k]))
+                users.user[next[graph->node[i].in[k].index]++] = i;
+    return users;
+}
+
+uint32_t match_use_count(const Users *users, uint32_t index) {
+    const uint32_t returns = users->graph->result.index == index;
+    return users->first[index + 1] - users->first[index] + returns;
+}
+
+Ref match_single_user(const Users *users, Ref value) {
+    const uint32_t first = users->first[value.index];
+    if (match_use_count(users, value.index) != 1 || users->graph->result.index == value.index)
+        return (Ref){0};
+    return (Ref){users->user[first]};
+}
+
+uint32_t match_overwriter(const Users *users, Ref value) {
+    for (uint32_t k = users->first[value.index]; k < users->first[value.index + 1]; k++) {
+        const Node *user = &users->graph->node[users->user[k]];
+        if (match_is_stream(user) && ir_ref_equal(user->in[0], value)) return users->user[k];
+    }
+    return users->graph->count;
+}
+
+/* ---- kinds ---- */
+
+bool match_is_stream(const Node *node) {
+    return ir_op_info[node->op].kind == KIND_STREAM;
+}
+
+bool match_is_projection(const Node *node) {
+    return node->op == OP_project || node->op == OP_read;
+}
+
+bool match_is_pointwise(const Node *node) {
+    return node->op == OP_activate || node->op == OP_scale || node->op == OP_softcap;
+}
+
+uint32_t *match_count_members(const Graph *graph, Arena *scratch) {
+    uint32_t *members = ARENA_ARRAY(scratch, uint32_t, graph->count);
+    for (uint32_t i = 1; i < graph->count; i++) members[graph->node[i].root.index]++;
+    members[0] = 0;
+    return members;
+}
+
+/* ---- parts ---- */
+
+Parts match_parts(const Graph *graph, const Node *projection) {
+    const Node *weight = ir_node(graph, projection->in[1]);
+    Parts parts = {.count = 0};
+    if (weight->op != OP_stack) {
+        parts.count = 1;
+        parts.from[1] = weight->type.dim[0];
+        return parts;
+    }
+    for (int k = 0; k < IR_MAX_INPUTS && !ir_ref_is_none(weight->in[k]); k++) {
+        const int64_t rows = ir_node(graph, weight->in[k])->type.dim[0];
+        parts.from[k + 1] = parts.from[k] + rows;
+        parts.count = k + 1;
+    }
+    return parts;
+}
+
+int match_part(const Parts *parts, const Node *slice) {
+    for (int p = 0; p < parts->count; p++)
+        if (slice->attr.from == parts->from[p] && slice->attr.to == parts->from[p + 1]) return p;
+    return -1;
+}
+
+/* ---- changes ---- */
+
+void match_rename(Graph *graph, const Ref *to, uint32_t limit) {
+    for (uint32_t i = 1; i < limit; i++) {
+        Node *node = &graph->node[i];
+        for (int k = 0; k < IR_MAX_INPUTS; k++)
+            if (to[node->in[k].index].index) node->in[k] = to[node->in[k].index];
+        if (to[node->root.index].index) node->root = to[node->root.index];
+    }
+    if (to[graph->result.index].index) graph->result = to[graph->result.index];
+}
+
+/* place[i] becomes the index of node i after the move. */
+static uint32_t *new_places(const Graph *graph, const uint32_t *behind, uint32_t limit,
+                            Arena *scratch) {
+    uint32_t *place = ARENA_ARRAY(scratch, uint32_t, graph->count);
+    uint32_t *first = ARENA_ARRAY(scratch, uint32_t, limit); /* lists of nodes behind each node */
+    uint32_t *next = ARENA_ARRAY(scratch, uint32_t, graph->count);
+    for (uint32_t i = graph->count - 1; i >= limit; i--) {
+        next[i] = first[behind[i]];
+        first[behind[i]] = i;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 1; i < limit; i++) {
+        place[i] = ++kept;
+        for (uint32_t k = first[i]; k; k = next[k]) place[k] = ++kept;
+    }
+    for (uint32_t k = first[0]; k; k = next[k]) place[k] = ++kept;
+    return place;
+}
+
+void match_move(Graph *graph, const uint32_t *behind, uint32_t limit, Arena *scratch) {
+    const uint32_t *place = new_places(graph, behind, limit, scratch);
+    Node *old = ARENA_ARRAY(scratch, Node, graph->count);
+    memcpy(old, graph->node, graph->count * sizeof *old);
+    for (uint32_t i = 1; i < graph->count; i++) {
+        Node *node = &graph->node[place[i]];
+        *node = old[i];
+        for (int k = 0; k < IR_MAX_INPUTS; k++) node->in[k].index = place[node->in[k].index];
+        node->root.index = place[node->root.index];
+    }
+    graph->result.index = place[graph->result.index];
+}
