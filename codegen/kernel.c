@@ -40,7 +40,7 @@ static bool lies_in_last(const Graph *graph, Ref ref) {
 
 static Slot memory_slot(const Graph *graph, Ref ref) {
     const Node *node = ir_node(graph, ref);
-    Slot slot = {.kind = SLOT_ARENA, .ref = ref, .stride = node->place.stride};
+    Slot slot = {SLOT_ARENA, FORM_VECTOR, ref, .stride = node->place.stride};
     slot.offset = node->place.offset;
     slot.is_last = lies_in_last(graph, ref) && !ir_ref_equal(ref, graph->result);
     if (node->op == OP_tokens) slot.kind = SLOT_TOKENS;
@@ -49,13 +49,10 @@ static Slot memory_slot(const Graph *graph, Ref ref) {
     return slot;
 }
 
-static bool has_slot(const Kernel *kernel, Ref ref, PackedForm form, bool is_constant) {
-    for (int i = 0; i < kernel->slot_count; i++) {
-        const Slot *slot = &kernel->slot[i];
-        if (!ir_ref_equal(slot->ref, ref)) continue;
-        if (!is_constant || slot->form == form) return true;
-    }
-    return false;
+static int find_slot(const Kernel *kernel, Ref ref, PackedForm form) {
+    for (int i = 0; i < kernel->slot_count; i++)
+        if (ir_ref_equal(kernel->slot[i].ref, ref) && kernel->slot[i].form == form) return i;
+    return -1;
 }
 
 static void add_slot(Kernel *kernel, Slot slot) {
@@ -65,25 +62,21 @@ static void add_slot(Kernel *kernel, Slot slot) {
 
 static void add_memory(Kernel *kernel, Ref ref) {
     if (ir_ref_is_none(ref) || ir_node(kernel->graph, ref)->op == OP_position) return;
-    if (!has_slot(kernel, ref, FORM_PANELS, false))
+    if (find_slot(kernel, ref, FORM_VECTOR) < 0)
         add_slot(kernel, memory_slot(kernel->graph, ref));
 }
 
 static void add_packed(Kernel *kernel, Layout *layout, PackedForm form, Ref ref,
                        const PanelGroup *group, int group_count) {
-    if (ir_ref_is_none(ref) || has_slot(kernel, ref, form, true)) return;
+    if (ir_ref_is_none(ref) || find_slot(kernel, ref, form) >= 0) return;
     int index = layout_add(layout, form, kernel->graph, ref, group, group_count);
     add_slot(kernel, (Slot){SLOT_WEIGHTS, form, ref, layout->tensor[index].offset, 0, false});
 }
 
 int kernel_slot(const Kernel *kernel, Ref ref, PackedForm form) {
-    for (int i = 0; i < kernel->slot_count; i++) {
-        const Slot *slot = &kernel->slot[i];
-        if (!ir_ref_equal(slot->ref, ref)) continue;
-        if (slot->kind != SLOT_WEIGHTS || slot->form == form) return i;
-    }
-    assert(!"no such slot");
-    return -1;
+    const int slot = find_slot(kernel, ref, form);
+    assert(slot >= 0);
+    return slot;
 }
 
 /* ---- groups of a projection ---- */

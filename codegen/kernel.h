@@ -48,7 +48,7 @@ typedef enum {
 
 typedef struct {
     SlotKind kind;
-    PackedForm form; /* SLOT_WEIGHTS */
+    PackedForm form; /* of a constant; VECTOR for a value in memory */
     Ref ref;         /* the value it points to; for ROPE the rope node */
     int64_t offset;
     int64_t stride;  /* floats between rows, where it has rows */

@@ -3,6 +3,7 @@
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>
 #include <llvm-c/Target.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -148,6 +149,7 @@ static bool probe_machine(Target *target, Diag *diag) {
 
 /* ---- targets ---- */
 
+/* LLVM's list of targets belongs to the process and has no lock. */
 static void initialise_llvm(void) {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
@@ -171,9 +173,10 @@ static LLVMTargetMachineRef create_machine(const Target *target) {
 }
 
 Target *target_create(const char *cpu, Arena *arena, Diag *diag) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     Target *target = ARENA_NEW(arena, Target);
     *target = (Target){0};
-    initialise_llvm();
+    pthread_once(&once, initialise_llvm);
     if (!cpu || strcmp(cpu, "native") == 0)
         choose_host(target, arena);
     else if (!choose_named(target, cpu, arena, diag))

@@ -1,0 +1,185 @@
+/* test_compiled.c - random models: compiled code against the interpreter, and against itself.
+ *
+ *   test_compiled [models [first seed]]
+ *
+ * A model that fails is shrunk, and its YAML and seed are printed.
+ */
+#include "frontend/thalweg.h"
+#include "tests/differential/random_model.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TOKENS = 13, FIRST_CALL = 6, SHRINK_TRIES = 300 };
+
+typedef struct {
+    Thalweg *thalweg;
+    int64_t vocab;
+    int32_t token[TOKENS];
+    double *expected, *expected_split; /* [TOKENS, vocab] */
+    float *one, *other;
+} Case;
+
+typedef struct {
+    const char *cache;
+    char what[256]; /* what went wrong */
+} Run;
+
+static bool wrong(Run *run, const char *what) {
+    snprintf(run->what, sizeof run->what, "%s", what);
+    return false;
+}
+
+/* ---- running ---- */
+
+/* Logits of all tokens, brought in calls of `first` tokens and then `step` at a time. */
+static bool run_session(const Case *c, int threads, int first, int step, float *logits) {
+    TwSession *session = NULL;
+    const TwSessionOptions options = {threads, TOKENS};
+    TwStatus status = tw_session_create(thalweg_program(c->thalweg), thalweg_weights(c->thalweg),
+                                        &options, &session);
+    for (int at = 0, count = first; status == TW_OK && at < TOKENS; at += count, count = step) {
+        if (count > TOKENS - at) count = TOKENS - at;
+        status = tw_session_step(session, c->token + at, count, count);
+        for (int row = 0; status == TW_OK && row < count; row++)
+            memcpy(logits + (at + row) * c->vocab, tw_session_logits(session, row),
+                   (size_t)c->vocab * sizeof *logits);
+    }
+    tw_session_destroy(session);
+    return status == TW_OK;
+}
+
+static bool interpret(const Case *c, int first, int step, double *logits) {
+    for (int at = 0, count = first; at < TOKENS; at += count, count = step) {
+        if (count > TOKENS - at) count = TOKENS - at;
+        if (!thalweg_interpret(c->thalweg, c->token + at, count, at, count, logits + at * c->vocab))
+            return false;
+    }
+    return true;
+}
+
+/* ---- comparing ---- */
+
+static bool is_close(Run *run, const char *what, const Case *c, const double *expected,
+                     const float *got) {
+    double low = expected[0], high = expected[0], worst = 0;
+    for (int64_t i = 0; i < TOKENS * c->vocab; i++) {
+        low = fmin(low, expected[i]);
+        high = fmax(high, expected[i]);
+        double off = fabs(expected[i] - (double)got[i]);
+        if (!(off <= worst)) worst = off;
+    }
+    if (worst <= 1e-4 * (high - low) + 1e-6) return true;
+    snprintf(run->what, sizeof run->what, "%s: off by %g where logits range over %g", what, worst,
+             high - low);
+    return false;
+}
+
+static bool is_same(Run *run, const char *what, const Case *c) {
+    if (memcmp(c->one, c->other, (size_t)(TOKENS * c->vocab) * sizeof *c->one) == 0) return true;
+    return wrong(run, what);
+}
+
+static bool compare(Run *run, Case *c) {
+    const bool is_causal = thalweg_model(c->thalweg).is_causal;
+    if (!interpret(c, TOKENS, TOKENS, c->expected)) return wrong(run, "the interpreter fails");
+    if (!run_session(c, 1, TOKENS, TOKENS, c->one)) return wrong(run, "prefill fails");
+    if (!is_close(run, "prefill", c, c->expected, c->one)) return false;
+    for (int threads = 2; threads <= 3; threads++) {
+        if (!run_session(c, threads, TOKENS, TOKENS, c->other)) return wrong(run, "prefill fails");
+        if (!is_same(run, "prefill differs with the number of threads", c)) return false;
+    }
+    if (!interpret(c, 1, 1, c->expected_split)) return wrong(run, "the interpreter fails");
+    if (!run_session(c, 2, 1, 1, c->other)) return wrong(run, "decode fails");
+    if (!is_close(run, "decode", c, c->expected_split, c->other)) return false;
+    if (!is_causal) return true;
+    if (!is_same(run, "decode and prefill differ", c)) return false;
+    if (!run_session(c, 3, FIRST_CALL, 1, c->other)) return wrong(run, "decode fails");
+    if (!is_same(run, "decode after a prefill differs from one long prefill", c)) return false;
+    if (!run_session(c, 1, FIRST_CALL, 4, c->other)) return wrong(run, "prefill fails");
+    return is_same(run, "two prefills differ from one long one", c);
+}
+
+/* ---- one model ---- */
+
+static bool read_and_compare(Run *run, Case *c, const char *text) {
+    if (!thalweg_read_text(c->thalweg, "random.yaml", text, strlen(text), run->cache) ||
+        !thalweg_program(c->thalweg) || !thalweg_weights(c->thalweg)) {
+        for (int i = 0; i < thalweg_diagnostic_count(c->thalweg); i++) {
+            const ThalwegDiagnostic d = thalweg_diagnostic(c->thalweg, i);
+            if (d.severity != THALWEG_ERROR) continue;
+            snprintf(run->what, sizeof run->what, "%d:%d: %s", d.line, d.column, d.message);
+            return false;
+        }
+        return wrong(run, "fails without an error");
+    }
+    c->vocab = thalweg_model(c->thalweg).vocab;
+    for (int i = 0; i < TOKENS; i++) c->token[i] = (int32_t)((i * 7 + i * i * 3) % c->vocab);
+    const size_t count = (size_t)(TOKENS * c->vocab);
+    c->expected = calloc(count, sizeof *c->expected);
+    c->expected_split = calloc(count, sizeof *c->expected_split);
+    c->one = calloc(count, sizeof *c->one);
+    c->other = calloc(count, sizeof *c->other);
+    if (!c->expected || !c->expected_split || !c->one || !c->other)
+        return wrong(run, "out of memory");
+    return compare(run, c);
+}
+
+static void empty_folder(const char *path) {
+    DIR *folder = opendir(path);
+    if (!folder) return;
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (entry->d_name[0] != '.') unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+}
+
+static bool passes(Run *run, const Tape *tape) {
+    char text[MODEL_TEXT_MAX];
+    if (!random_model(tape, text, sizeof text)) return wrong(run, "the model is too long");
+    /* Every other model keeps its own order of operations: norms are kernels then. */
+    const bool is_exact = tape->length > 0 && tape->number[0] % 4 == 3;
+    const ThalwegOptions options = {.cache_directory = run->cache, .exact = is_exact};
+    Case c = {.thalweg = thalweg_create(&options)};
+    bool is_right = c.thalweg ? read_and_compare(run, &c, text) : wrong(run, "out of memory");
+    thalweg_destroy(c.thalweg);
+    free(c.expected);
+    free(c.expected_split);
+    free(c.one);
+    free(c.other);
+    empty_folder(run->cache);
+    return is_right;
+}
+
+static bool fails(const Tape *tape, void *context) { return !passes(context, tape); }
+
+static void explain(Run *run, Tape tape, uint64_t seed) {
+    tape_shrink(&tape, fails, run, SHRINK_TRIES);
+    char text[MODEL_TEXT_MAX] = "";
+    random_model(&tape, text, sizeof text);
+    passes(run, &tape);
+    printf("seed %llu: %s\nthe smallest model that fails:\n%s\n", (unsigned long long)seed,
+           run->what, text);
+}
+
+int main(int count, char **argument) {
+    const long models = count > 1 ? strtol(argument[1], NULL, 10) : 300;
+    const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
+    char cache[] = "/tmp/thalweg-test-XXXXXX";
+    if (!mkdtemp(cache)) return 2;
+    Run run = {.cache = cache};
+    int failures = 0;
+    for (long i = 0; i < models && failures < 3; i++) {
+        Tape tape;
+        tape_draw(&tape, first + (uint64_t)i);
+        if (passes(&run, &tape)) continue;
+        explain(&run, tape, first + (uint64_t)i);
+        failures++;
+    }
+    rmdir(cache);
+    printf("%ld random models, %d failures\n", models, failures);
+    return failures != 0;
+}

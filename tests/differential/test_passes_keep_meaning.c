@@ -1,0 +1,150 @@
+/* test_passes_keep_meaning.c - random models in the interpreter, before and after each pass.
+ *
+ *   test_passes_keep_meaning [models [first seed]]
+ */
+#include "frontend/build_graph.h"
+#include "frontend/model.h"
+#include "ir/interp.h"
+#include "passes/pass.h"
+#include "tests/differential/random_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKENS = 9, FIRST_CALL = 5, SHRINK_TRIES = 500 };
+
+static const Machine machine = {16, 32, 48 << 10, 2 << 20};
+
+typedef struct {
+    char what[256];
+} Run;
+
+/* ---- weights: any values will do ---- */
+
+static double hash(const char *name, int64_t index) {
+    uint64_t h = 1469598103934665603u;
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
+    h = (h ^ (uint64_t)index) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 29;
+    h *= 0xbf58476d1ce4e5b9u;
+    return (double)(h >> 40) / (double)(1 << 23) - 1;
+}
+
+static bool hashed_rows(const Weights *weights, const char *param, int64_t first, int64_t count,
+                        int64_t columns, float *out) {
+    (void)weights;
+    for (int64_t i = 0; i < count * columns; i++)
+        out[i] = (float)(hash(param, first * columns + i) * 0.7);
+    return true;
+}
+
+static const Weights weights = {hashed_rows, NULL};
+
+/* ---- a graph's logits, in two calls ---- */
+
+static double *evaluate(const Graph *graph, int64_t *columns) {
+    *columns = ir_node(graph, graph->result)->type.dim[1];
+    double *logits = calloc((size_t)(TOKENS * *columns), sizeof *logits);
+    Interp *interp = interp_create(graph, &weights);
+    int32_t token[TOKENS];
+    for (int i = 0; i < TOKENS; i++) token[i] = (i * 5 + 2) % 7;
+    bool is_done = interp && logits &&
+                   interp_run(interp, token, FIRST_CALL, 0, FIRST_CALL, logits) &&
+                   interp_run(interp, token + FIRST_CALL, TOKENS - FIRST_CALL, FIRST_CALL,
+                              TOKENS - FIRST_CALL, logits + FIRST_CALL * *columns);
+    interp_destroy(interp);
+    if (is_done) return logits;
+    free(logits);
+    return NULL;
+}
+
+static double distance(const double *a, const double *b, int64_t count) {
+    double low = a[0], high = a[0], worst = 0;
+    for (int64_t i = 0; i < count; i++) {
+        low = fmin(low, a[i]);
+        high = fmax(high, a[i]);
+        const double off = fabs(a[i] - b[i]);
+        if (!(off <= worst)) worst = off;
+    }
+    return worst / (high - low + 1e-9);
+}
+
+/* ---- passes one after the other ---- */
+
+static bool report(Run *run, const Diag *diag, const char *where) {
+    snprintf(run->what, sizeof run->what, "%s: %s", where,
+             diag->first ? diag->first->message : "no diagnostic");
+    return false;
+}
+
+static bool still_equal(Run *run, const Graph *graph, const char *pass, const double *expected) {
+    int64_t columns = 0;
+    double *logits = evaluate(graph, &columns);
+    if (!logits) return report(run, graph->diag, pass);
+    const double off = distance(expected, logits, TOKENS * columns);
+    free(logits);
+    if (off <= 1e-9) return true;
+    snprintf(run->what, sizeof run->what, "%s: off by %g of the logits' range", pass, off);
+    return false;
+}
+
+static bool run_passes(Run *run, Graph *graph, const double *expected) {
+    PassOptions options = {.machine = &machine};
+    for (int i = 0; i < pass_count; i++) {
+        options.only = pass_info[i].text;
+        if (!pass_run_all(graph, &options)) return report(run, graph->diag, pass_info[i].text);
+        if (!still_equal(run, graph, pass_info[i].text, expected)) return false;
+    }
+    return true;
+}
+
+static bool check_text(Run *run, const char *text, Arena *arena) {
+    Diag diag = {.arena = arena};
+    const Source source = {"random.yaml", text, strlen(text)};
+    const Model *model = model_read(arena, &diag, &source);
+    if (!model || !model_check_lowered(model, &diag)) return report(run, &diag, "the model");
+    Graph *graph = model_build_graph(model, arena, &diag);
+    if (!graph || !ir_verify(graph)) return report(run, &diag, "the graph");
+    int64_t columns = 0;
+    double *expected = evaluate(graph, &columns);
+    bool is_right = expected ? run_passes(run, graph, expected)
+                             : report(run, &diag, "the interpreter");
+    free(expected);
+    return is_right;
+}
+
+static bool passes(Run *run, const Tape *tape) {
+    char text[MODEL_TEXT_MAX];
+    if (!random_model(tape, text, sizeof text)) {
+        snprintf(run->what, sizeof run->what, "the model is too long");
+        return false;
+    }
+    Arena *arena = arena_create();
+    bool is_right = check_text(run, text, arena);
+    arena_destroy(arena);
+    return is_right;
+}
+
+static bool fails(const Tape *tape, void *context) { return !passes(context, tape); }
+
+int main(int count, char **argument) {
+    const long models = count > 1 ? strtol(argument[1], NULL, 10) : 300;
+    const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
+    Run run = {0};
+    int failures = 0;
+    for (long i = 0; i < models && failures < 3; i++) {
+        Tape tape;
+        tape_draw(&tape, first + (uint64_t)i);
+        if (passes(&run, &tape)) continue;
+        tape_shrink(&tape, fails, &run, SHRINK_TRIES);
+        char text[MODEL_TEXT_MAX] = "";
+        random_model(&tape, text, sizeof text);
+        passes(&run, &tape);
+        printf("seed %llu: %s\nthe smallest model that fails:\n%s\n",
+               (unsigned long long)(first + (uint64_t)i), run.what, text);
+        failures++;
+    }
+    printf("%ld random models, %d failures\n", models, failures);
+    return failures != 0;
+}

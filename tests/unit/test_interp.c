@@ -1,0 +1,174 @@
+/* test_interp.c - calls that follow each other, constants, and what a call may not be. */
+#include "tests/unit/interp_model.h"
+
+/* ---- calls ---- */
+
+/* Tokens 0 .. 4 at once, and as 3 and 2: the same bits. */
+START_TEST(a_call_continues_the_one_before) {
+    const int32_t tokens[] = {3, 1, 4, 1, 5};
+    double once[60], twice[60];
+    Model *m = open_attend(_i ? ", window = 3" : "");
+    ck_assert(interp_run(m->interp, tokens, 5, 0, 5, once));
+    ck_assert(interp_run(m->interp, tokens, 3, 0, 3, twice));
+    ck_assert(interp_run(m->interp, tokens + 3, 2, 3, 2, twice + 36));
+    for (int i = 0; i < 60; i++) ck_assert(once[i] == twice[i]);
+    close_model(m);
+}
+END_TEST
+
+START_TEST(a_sequence_that_starts_again_does_not_see_the_last_one) {
+    double first[24], again[24], all[96];
+    Model *m = open_mix(_i ? ", causal = false" : "");
+    run(m, 2, 0, first);
+    run(m, 8, 0, all);
+    run(m, 2, 0, again);
+    for (int i = 0; i < 24; i++) ck_assert(first[i] == again[i]);
+    close_model(m);
+}
+END_TEST
+
+static const char *const whole_result = TWO_ROWS "  return %6\n";
+static const char *const last_result = TWO_ROWS "  %7 = last %6 : f32[L, 4]\n  return %7\n";
+
+START_TEST(the_last_rows_of_the_result_are_given) {
+    Model *m = open_model(_i ? last_result : whole_result, two_rows);
+    double out[8] = {0};
+    ck_assert(interp_run(m->interp, counting, 2, 0, 1, out));
+    expect(out, DOUBLES(0, 3, 0, 4, 0), 5);
+    ck_assert(interp_run(m->interp, counting, 2, 0, 2, out));
+    expect(out, DOUBLES(1, 3, 5, 7, 0, 3, 0, 4), 8);
+    ck_assert(interp_run(m->interp, counting, 2, 0, 0, NULL));
+    close_model(m);
+}
+END_TEST
+
+/* ---- constants ---- */
+
+START_TEST(constants_can_be_asked_for) {
+    Model *m =
+        open_model("  @a = param : f32[1, 2]\n"
+                   "  @b = param : f32[2, 2]\n"
+                   "  @ab = stack @a, @b : f32[3, 2]\n"
+                   "  @none = zeros : f32[2]\n"
+                   "  @some = param : f32[1]\n"
+                   "  @both = stack @none, @some : f32[3]\n"
+                   "  @centred = centre_rows @ab : f32[3, 2]\n"
+                   "  %8 = tokens : i32[T]\n"
+                   "  %9 = embed %8, @centred : f32[T, 2]\n"
+                   "  %10 = project %9, @ab, @both : f32[T, 3]\n"
+                   "  return %10\n",
+                   PARAMS({"a", FLOATS(1, 2)}, {"b", FLOATS(3, 4, 5, 7)}, {"some", FLOATS(9)}));
+    expect(interp_constant(m->interp, (Ref){7}), DOUBLES(-.5, .5, -.5, .5, -1, 1), 6);
+    expect(interp_constant(m->interp, (Ref){3}), DOUBLES(1, 2, 3, 4, 5, 7), 6);
+    expect(interp_constant(m->interp, (Ref){6}), DOUBLES(0, 0, 9), 3);
+    expect(interp_constant(m->interp, (Ref){2}), DOUBLES(3, 4, 5, 7), 4);
+    double out[9];
+    run(m, 3, 0, out);
+    expect(out, DOUBLES(.5, .5, 1 + 9, .5, .5, 1 + 9, 1, 1, 2 + 9), 9);
+    expect(interp_constant(m->interp, (Ref){1}), DOUBLES(1, 2), 2);
+    ck_assert_int_eq(m->diag.errors, 0);
+    ck_assert_ptr_null(interp_constant(m->interp, (Ref){9}));
+    expect_error(m, "constant");
+    close_model(m);
+}
+END_TEST
+
+/* ---- what a call may not be ---- */
+
+static void expect_refusal(const char *body, const int32_t *tokens, int64_t count, int64_t position,
+                           int64_t wanted, const char *message) {
+    double out[64];
+    Model *m = open_model(body, two_rows);
+    ck_assert(!interp_run(m->interp, tokens, count, position, wanted, out));
+    expect_error(m, message);
+    close_model(m);
+}
+
+START_TEST(calls_that_do_not_fit_are_refused) {
+    expect_refusal(whole_result, (const int32_t[]){0, 2}, 2, 0, 1, "token 2 at index 1");
+    expect_refusal(whole_result, (const int32_t[]){-1}, 1, 0, 1, "token -1 at index 0");
+    expect_refusal(whole_result, counting, 0, 0, 0, "0 tokens in a call: expected 1 to 8");
+    expect_refusal(whole_result, counting, 9, 0, 1, "9 tokens in a call");
+    expect_refusal(whole_result, counting, 2, 7, 1, "past the end of the context of 8");
+    expect_refusal(whole_result, counting, 2, INT64_MAX, 1, "past the end of the context of 8");
+    expect_refusal(whole_result, counting, 2, -1, 1, "position -1");
+    expect_refusal(whole_result, counting, 2, 0, 3, "3 rows of the result are wanted of 2");
+}
+END_TEST
+
+START_TEST(a_specialised_graph_takes_its_own_sizes_only) {
+    double out[8];
+    Model *m = open_model(last_result, two_rows);
+    ir_specialise(m->graph, 2, 1, m->arena);
+    interp_destroy(m->interp);
+    m->interp = interp_create(m->graph, &m->weights);
+    ck_assert(interp_run(m->interp, counting, 2, 0, 1, out));
+    expect(out, DOUBLES(0, 3, 0, 4), 4);
+    ck_assert(!interp_run(m->interp, counting, 1, 0, 1, out));
+    expect_error(m, "made for 2 tokens in a call, found 1");
+    ck_assert(!interp_run(m->interp, counting, 2, 0, 2, out));
+    ck_assert_int_eq(m->diag.errors, 2);
+    ck_assert_ptr_nonnull(strstr(m->diag.last->message, "has 1 rows, 2 are wanted"));
+    close_model(m);
+}
+END_TEST
+
+START_TEST(a_refused_call_leaves_the_interpreter_usable) {
+    double out[4];
+    Model *m = open_model(whole_result, two_rows);
+    ck_assert(!interp_run(m->interp, (const int32_t[]){5}, 1, 0, 1, out));
+    ck_assert(interp_run(m->interp, counting, 1, 0, 1, out));
+    expect(out, DOUBLES(1, 3, 5, 7), 4);
+    close_model(m);
+}
+END_TEST
+
+START_TEST(weights_that_cannot_be_read_are_reported) {
+    double out[2];
+    Model *m = open_model("  @unreadable = param : f32[2, 2]\n"
+                          "  %2 = tokens : i32[T]\n"
+                          "  %3 = embed %2, @unreadable : f32[T, 2]\n"
+                          "  return %3\n",
+                          NULL);
+    ck_assert(!interp_run(m->interp, counting, 1, 0, 1, out));
+    expect_error(m, "'unreadable' cannot be read");
+    ck_assert(!interp_run(m->interp, counting, 1, 0, 1, out));
+    ck_assert_ptr_null(interp_constant(m->interp, (Ref){1}));
+    ck_assert_int_eq(m->diag.errors, 3);
+    close_model(m);
+}
+END_TEST
+
+START_TEST(values_beyond_any_memory_are_reported) {
+    double out[1];
+    Model *m = open_model("  @huge = param : f32[2, 2]\n"
+                          "  %2 = tokens : i32[T]\n"
+                          "  %3 = embed %2, @huge : f32[T, 2]\n"
+                          "  return %3\n",
+                          NULL);
+    m->graph->node[1].type.dim[0] = m->graph->node[1].type.dim[1] = INT64_MAX / 2;
+    ck_assert(!interp_run(m->interp, counting, 1, 0, 1, out));
+    expect_error(m, "out of memory: the value of 'huge'");
+    close_model(m);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("interp");
+    TCase *tests = tcase_create("interp");
+    tcase_add_loop_test(tests, the_last_rows_of_the_result_are_given, 0, 2);
+    tcase_add_test(tests, constants_can_be_asked_for);
+    tcase_add_loop_test(tests, a_call_continues_the_one_before, 0, 2);
+    tcase_add_loop_test(tests, a_sequence_that_starts_again_does_not_see_the_last_one, 0, 2);
+    tcase_add_test(tests, calls_that_do_not_fit_are_refused);
+    tcase_add_test(tests, a_specialised_graph_takes_its_own_sizes_only);
+    tcase_add_test(tests, a_refused_call_leaves_the_interpreter_usable);
+    tcase_add_test(tests, weights_that_cannot_be_read_are_reported);
+    tcase_add_test(tests, values_beyond_any_memory_are_reported);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
