@@ -94,7 +94,17 @@ void emit_if_end(Emit *e, If *branch) {
     LLVMPositionBuilderAtEnd(e->builder, branch->done);
 }
 
-/* ---- variables and arrays on the stack ---- */
+void emit_columns(Emit *e, int64_t columns, ColumnBody *body, void *context) {
+    const int64_t whole = columns / e->width * e->width;
+    if (whole) {
+        Loop loop = emit_loop(e, "c", emit_int(e, 0), emit_int(e, whole), emit_int(e, e->width));
+        body(e, context, loop.i, e->width);
+        emit_loop_end(e, &loop);
+    }
+    if (whole < columns) body(e, context, emit_int(e, whole), columns - whole);
+}
+
+/* ---- variables and arrays on the stack, tables in the code ---- */
 
 /* In the entry block, where mem2reg looks and a loop does not grow the stack. */
 static Value stack_slot(Emit *e, VType type, const char *name) {
@@ -128,6 +138,15 @@ Value emit_stack_floats(Emit *e, int64_t count) {
     Value slot = stack_slot(e, LLVMArrayType2(e->f32, (uint64_t)count), "scratch");
     LLVMSetAlignment(slot, 64);
     return slot;
+}
+
+Value emit_table(Emit *e, Value *values, int64_t count) {
+    Value data = LLVMConstArray2(e->f32, values, (uint64_t)count);
+    Value table = LLVMAddGlobal(e->module, LLVMTypeOf(data), "table");
+    LLVMSetInitializer(table, data);
+    LLVMSetLinkage(table, LLVMPrivateLinkage);
+    LLVMSetGlobalConstant(table, 1);
+    return table;
 }
 
 /* ---- integers ---- */

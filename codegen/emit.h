@@ -56,11 +56,16 @@ typedef struct {
 If emit_if(Emit *e, Value condition);
 void emit_if_end(Emit *e, If *branch);
 
-/* ---- variables and arrays on the stack ---- */
+/* Columns of known number: whole vectors in a loop, then the rest, whose lanes are fewer. */
+typedef void ColumnBody(Emit *e, void *context, Value column, int64_t lanes);
+void emit_columns(Emit *e, int64_t columns, ColumnBody *body, void *context);
+
+/* ---- variables and arrays on the stack, tables in the code ---- */
 Value emit_variable(Emit *e, VType type, Value initial);
 Value emit_get(Emit *e, VType type, Value variable);
 void emit_set(Emit *e, Value variable, Value value);
 Value emit_stack_floats(Emit *e, int64_t count); /* 64-byte aligned */
+Value emit_table(Emit *e, Value *values, int64_t count); /* of f32 constants */
 
 /* ---- integers (64 bits) ---- */
 Value emit_int(Emit *e, int64_t constant);

@@ -34,11 +34,10 @@ typedef struct {
 } TileRows;
 
 static Value slope_table(KernelEmit *k, int64_t heads) {
-    Emit *e = k->e;
-    Value table = emit_stack_floats(e, heads);
+    Value *slopes = ARENA_ARRAY(k->kernel->graph->arena, Value, (size_t)heads);
     for (int64_t h = 0; h < heads; h++)
-        emit_store_f32(e, emit_f32(e, positions_alibi_slope(heads, h)), table, emit_int(e, h));
-    return table;
+        slopes[h] = emit_f32(k->e, positions_alibi_slope(heads, h));
+    return emit_table(k->e, slopes, heads);
 }
 
 /* ---- one row of scores in place: softcap, bias, mask, and the online softmax's step ---- */
@@ -189,17 +188,23 @@ static Value row_start(KernelEmit *k, const Attention *a, const TileRows *tile, 
                     emit_mul(e, head, emit_int(e, a->head_dim)));
 }
 
+typedef struct {
+    Value from, to, scale;
+} Storing;
+
+static void store_columns(Emit *e, void *context, Value column, int64_t lanes) {
+    const Storing *s = context;
+    Value o = emit_fmul(e, emit_load(e, s->from, column), emit_splat(e, s->scale));
+    emit_store_part(e, o, s->to, column, lanes);
+}
+
 static void store_rows(KernelEmit *k, const Attention *a, const TileRows *tile) {
     Emit *e = k->e;
     Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
-    Value scale = emit_fdiv(e, emit_f32(e, 1), emit_load_f32(e, a->total, r.i));
-    Value from = emit_at(e, a->sums, emit_mul(e, r.i, emit_int(e, a->padded_dim)));
-    Value to = emit_at(e, a->out, row_start(k, a, tile, r.i, a->out_stride));
-    for (int64_t c = 0; c < a->head_dim; c += e->width) {
-        Value column = emit_int(e, c);
-        Value o = emit_fmul(e, emit_load(e, from, column), emit_splat(e, scale));
-        emit_store_part(e, o, to, column, a->head_dim - c < e->width ? a->head_dim - c : e->width);
-    }
+    Storing s = {emit_at(e, a->sums, emit_mul(e, r.i, emit_int(e, a->padded_dim))),
+                 emit_at(e, a->out, row_start(k, a, tile, r.i, a->out_stride)),
+                 emit_fdiv(e, emit_f32(e, 1), emit_load_f32(e, a->total, r.i))};
+    emit_columns(e, a->head_dim, store_columns, &s);
     emit_loop_end(e, &r);
 }
 

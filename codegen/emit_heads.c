@@ -1,20 +1,6 @@
 /* emit_heads.c - work on the row or head that lies at a pointer: its size, norm, rope, append. */
 #include "codegen/emit_kernel.h"
 
-/* ---- columns of known number: whole vectors in a loop, then a masked rest ---- */
-
-typedef void ColumnBody(Emit *e, void *context, Value column, int64_t lanes);
-
-static void for_columns(Emit *e, int64_t columns, ColumnBody *body, void *context) {
-    const int64_t whole = columns / e->width * e->width;
-    if (whole) {
-        Loop loop = emit_loop(e, "c", emit_int(e, 0), emit_int(e, whole), emit_int(e, e->width));
-        body(e, context, loop.i, e->width);
-        emit_loop_end(e, &loop);
-    }
-    if (whole < columns) body(e, context, emit_int(e, whole), columns - whole);
-}
-
 /* ---- size of a row ---- */
 
 typedef struct {
@@ -39,7 +25,7 @@ static void add_to_sum(Emit *e, void *context, Value column, int64_t lanes) {
 
 static Value sum_of(Emit *e, Value base, int64_t columns, Value mean, bool is_squared) {
     Summing s = {base, emit_variable(e, e->vector, emit_vector(e, 0)), mean, is_squared};
-    for_columns(e, columns, add_to_sum, &s);
+    emit_columns(e, columns, add_to_sum, &s);
     return emit_sum(e, emit_get(e, e->vector, s.sum));
 }
 
@@ -78,13 +64,21 @@ static void norm_columns(Emit *e, void *context, Value column, int64_t lanes) {
     emit_store_part(e, x, n->base, column, lanes);
 }
 
-static void norm_head(KernelEmit *k, const Node *node, int64_t head_dim, Value base) {
+/* A gain or bias is as long as a head, or as long as a row. */
+static Value piece_of(KernelEmit *k, Ref ref, int64_t head_dim, Value head) {
+    if (ir_ref_is_none(ref)) return NULL;
+    Value whole = emit_slot(k, ref, FORM_VECTOR);
+    if (kernel_node(k, ref)->type.dim[0] == head_dim) return whole;
+    return emit_at(k->e, whole, emit_mul(k->e, head, emit_int(k->e, head_dim)));
+}
+
+static void norm_head(KernelEmit *k, const Node *node, int64_t head_dim, Value base, Value head) {
     Emit *e = k->e;
     Norming n = {.base = base, .offset = node->attr.offset};
-    if (!ir_ref_is_none(node->in[1])) n.gain = emit_slot(k, node->in[1], FORM_VECTOR);
-    if (!ir_ref_is_none(node->in[2])) n.bias = emit_slot(k, node->in[2], FORM_VECTOR);
+    n.gain = piece_of(k, node->in[1], head_dim, head);
+    n.bias = piece_of(k, node->in[2], head_dim, head);
     n.size = emit_row_size(e, node->attr.kind, node->attr.eps, base, head_dim);
-    for_columns(e, head_dim, norm_columns, &n);
+    emit_columns(e, head_dim, norm_columns, &n);
 }
 
 /* ---- rope ---- */
@@ -123,9 +117,9 @@ static void rope_head(KernelEmit *k, Ref op, Value base, Value row) {
                           emit_mul(e, position, emit_int(e, 2 * columns)));
     Rotating r = {base, table, emit_at(e, table, emit_int(e, columns)), node->attr.dims / 2};
     if (node->attr.style == ROPE_half)
-        for_columns(e, r.half, rotate_halves, &r);
+        emit_columns(e, r.half, rotate_halves, &r);
     else
-        for_columns(e, node->attr.dims, rotate_pairs, &r);
+        emit_columns(e, node->attr.dims, rotate_pairs, &r);
 }
 
 /* ---- append: keys as panels of positions [head][position / P][d][P], values as panels of columns
@@ -144,26 +138,35 @@ static void append_key(KernelEmit *k, Ref op, int64_t head_dim, Value base, Valu
     emit_loop_end(e, &loop);
 }
 
+typedef struct {
+    Value base, cache; /* of the head; of its panels */
+    Value position;
+    int64_t context;
+} AppendingValue;
+
+static void append_columns(Emit *e, void *context, Value column, int64_t lanes) {
+    const AppendingValue *v = context;
+    Value panel = emit_int(e, e->panel);
+    Value at = emit_mul(e, emit_div(e, column, panel), emit_int(e, v->context));
+    at = emit_mul(e, emit_add(e, at, v->position), panel);
+    at = emit_add(e, at, emit_rem(e, column, panel));
+    emit_store(e, emit_load_part(e, v->base, column, lanes), v->cache, at);
+}
+
 static void append_value(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row,
                          Value head) {
     Emit *e = k->e;
     const int64_t context = kernel_node(k, op)->attr.context;
-    const int64_t panels = round_up(head_dim, e->panel) / e->panel;
-    Value position = emit_add(e, k->position, row);
-    for (int64_t c = 0; c < head_dim; c += e->width) {
-        Value panel = emit_add(e, emit_mul(e, head, emit_int(e, panels)),
-                               emit_int(e, c / e->panel));
-        Value at = emit_add(e, emit_mul(e, panel, emit_int(e, context)), position);
-        at = emit_add(e, emit_mul(e, at, emit_int(e, e->panel)), emit_int(e, c % e->panel));
-        int64_t lanes = head_dim - c < e->width ? head_dim - c : e->width;
-        emit_store(e, emit_load_part(e, base, emit_int(e, c), lanes),
-                   emit_slot(k, op, FORM_VECTOR), at);
-    }
+    const int64_t head_floats = round_up(head_dim, e->panel) * context;
+    Value cache = emit_slot(k, op, FORM_VECTOR);
+    AppendingValue v = {base, emit_at(e, cache, emit_mul(e, head, emit_int(e, head_floats))),
+                        emit_add(e, k->position, row), context};
+    emit_columns(e, head_dim, append_columns, &v);
 }
 
 void emit_head_op(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row, Value head) {
     const Node *node = kernel_node(k, op);
-    if (node->op == OP_norm) norm_head(k, node, head_dim, base);
+    if (node->op == OP_norm) norm_head(k, node, head_dim, base, head);
     if (node->op == OP_rope) rope_head(k, op, base, row);
     if (node->op != OP_append) return;
     const Slot *slot = &k->kernel->slot[kernel_slot(k->kernel, op, FORM_VECTOR)];

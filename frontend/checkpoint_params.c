@@ -88,9 +88,11 @@ static bool find_candidate(const Search *s, const Param *param, Candidate *found
     static const NameRow own = {"", "", LAYOUT_plain};
     bool has_row = false;
     for (int i = 0; i < s->table->count; i++) {
-        *found = (Candidate){.row = &s->table->row[i]};
-        if (!tensor_names_match(found->row->param, param->name, &found->layer)) continue;
+        const NameRow *row = &s->table->row[i];
+        LayerNumber layer;
+        if (!tensor_names_match(row->param, param->name, &layer)) continue;
         has_row = true;
+        *found = (Candidate){.row = row, .layer = layer};
         for (int has_prefix = *s->table->prefix ? 1 : 0; has_prefix >= 0; has_prefix--) {
             found->tensor =
                 tensor_names_of_row(s->table, found->row, &found->layer, has_prefix, s->scratch);
@@ -138,10 +140,10 @@ static Sharers find_sharers(const Search *s, const Param *param, const Candidate
     return sharers;
 }
 
-/* Key-value heads, of which each has a part of every param; 0: unknown. */
-static int64_t count_groups(const Sharers *sharers) {
-    int64_t groups = sharers->param[0]->heads;
-    for (int i = 1; i < sharers->count; i++)
+/* Key-value heads, of which each has a part of every sharer; 0: unknown. */
+static int64_t count_groups(const Param *param, const Sharers *sharers) {
+    int64_t groups = param->heads;
+    for (int i = 0; i < sharers->count; i++)
         if (sharers->param[i]->heads < groups) groups = sharers->param[i]->heads;
     for (int i = 0; i < sharers->count; i++)
         if (groups && sharers->param[i]->rows % groups != 0) return 0;
@@ -152,7 +154,7 @@ static bool find_place(const Search *s, const Param *param, const Candidate *can
                        ParamPlace *place) {
     const NameLayout layout = candidate->row->layout;
     const Sharers sharers = find_sharers(s, param, candidate);
-    const int64_t groups = layout == LAYOUT_per_head ? count_groups(&sharers) : 1;
+    const int64_t groups = layout == LAYOUT_per_head ? count_groups(param, &sharers) : 1;
     if (groups == 0)
         return diag_error(s->diag, safetensors_tensor_loc(place->tensor),
                           "tensor '%s' is stored head by head, and the model's '%s' is not a "

@@ -32,8 +32,9 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
     Graph *graph = model_build_graph(model, thalweg->arena, diag);
     if (!graph) return false;
     if (!ir_verify(graph))
-        return diag_error(diag, (Loc){0}, "the model became a graph that does not verify, "
-                                          "which is a bug of the compiler");
+        return diag_error(diag, (Loc){0},
+                          "the model became a graph that does not verify, "
+                          "which is a bug of the compiler");
     thalweg->model = model;
     thalweg->described = graph;
     return true;
@@ -72,8 +73,8 @@ static void keep_statistics(Thalweg *thalweg, const char *lines, const char *pha
     FILE *out = thalweg->options.statistics;
     while (*lines) {
         const int length = (int)strcspn(lines, "\n");
-        thalweg->statistics = arena_printf(thalweg->arena, "%s%.*s%s\n", thalweg->statistics,
-                                           length, lines, phase);
+        thalweg->statistics =
+            arena_printf(thalweg->arena, "%s%.*s%s\n", thalweg->statistics, length, lines, phase);
         if (out) fprintf(out, "%.*s%s\n", length, lines, phase);
         lines += length + (lines[length] == '\n');
     }
@@ -141,8 +142,8 @@ static bool check_phase(const Graph *graph) {
 
 static bool make_plan(Thalweg *thalweg) {
     if (!check_phase(thalweg->prefill) || !check_phase(thalweg->decode)) return false;
-    thalweg->plan = plan_create(thalweg->prefill, thalweg->decode, &thalweg->target->machine,
-                                thalweg->arena);
+    thalweg->plan =
+        plan_create(thalweg->prefill, thalweg->decode, &thalweg->target->machine, thalweg->arena);
     return thalweg->plan != NULL;
 }
 

@@ -74,6 +74,11 @@ bool compiler_write_weights(Thalweg *thalweg, const char *path);
 
 bool compiler_write_header(Thalweg *thalweg, const char *path);
 
+/* ---- compiler_costs.c ---- */
+
+/* Bytes of keys and values that a kernel reads in a call. */
+double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t position);
+
 /* ---- compiler_explain.c ---- */
 
 void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out);

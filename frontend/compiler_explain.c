@@ -20,17 +20,6 @@ typedef struct {
     int work_width, shape_width, schedule_width;
 } Table;
 
-static double cache_bytes(const Kernel *kernel, const Table *table) {
-    const Node *root = ir_node(kernel->graph, kernel->root);
-    if (root->op != OP_attend) return 0;
-    int64_t seen = table->position + table->tokens;
-    const int64_t window = root->attr.window ? root->attr.window + table->tokens - 1 : seen;
-    if (seen > window) seen = window;
-    const Node *keys = ir_node(kernel->graph, root->in[1]);
-    const Node *values = ir_node(kernel->graph, root->in[2]);
-    return 4 * (double)seen * (double)(keys->type.dim[1] + values->type.dim[1]);
-}
-
 static int wider(int width, const char *text) {
     const int length = (int)strlen(text);
     return length > width ? length : width;
@@ -49,7 +38,7 @@ static void fill(Table *table, Arena *arena) {
         row->shape = compiler_kernel_shape(kernel, arena);
         row->schedule = compiler_kernel_schedule(kernel, arena);
         row->cost = plan_cost(kernel, table->tokens, table->position);
-        row->cache_bytes = cache_bytes(kernel, table);
+        row->cache_bytes = compiler_cache_bytes(kernel, table->tokens, table->position);
         table->work_width = wider(table->work_width, row->work);
         table->shape_width = wider(table->shape_width, row->shape);
         table->schedule_width = wider(table->schedule_width, row->schedule);

@@ -8,7 +8,8 @@ static void print_sizes(const Thalweg *thalweg, FILE *out) {
     const Plan *plan = thalweg->plan;
     const Graph *graph = plan->prefill.graph;
     fprintf(out, " *   vocab            %12" PRId64 " tokens\n", plan->vocab);
-    fprintf(out, " *   context          %12" PRId64 " tokens, most in a sequence\n", graph->context);
+    fprintf(out, " *   context          %12" PRId64 " tokens, most in a sequence\n",
+            graph->context);
     fprintf(out, " *   chunk            %12" PRId64 " tokens, most in a call\n", graph->chunk);
     fprintf(out, " *   weights          %12" PRId64 " bytes, mapped\n", plan->layout->floats * 4);
     fprintf(out, " *   caches           %12" PRId64 " bytes for a session\n",

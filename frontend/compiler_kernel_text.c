@@ -29,8 +29,8 @@ static void say_param(Words *words, const char *param) {
     if (length >= sizeof suffix && strcmp(name + length - (sizeof suffix - 1), suffix) == 0)
         length -= sizeof suffix - 1;
     name = arena_printf(words->arena, "%.*s", (int)length, name);
-    const bool is_near = words->before && words->stem &&
-                         strncmp(words->before, name, words->stem) == 0;
+    const bool is_near =
+        words->before && words->stem && strncmp(words->before, name, words->stem) == 0;
     words->text = arena_printf(words->arena, is_near ? "%s,%s" : "%s %s", words->text,
                                name + (is_near ? words->stem : 0));
     const char *dot = strrchr(name, '.');
@@ -52,18 +52,27 @@ static void say_weight(Words *words, const Graph *graph, Ref ref) {
 
 /* ---- what is computed ---- */
 
-static const char *const norm_words[] = {[NORM_none] = "none",
-                                         [NORM_rms] = "rms",
-                                         [NORM_layer] = "layer",
-                                         [NORM_l2] = "l2"};
-static const char *const activation_words[] = {
-    [ACT_relu] = "relu",           [ACT_relu2] = "relu2", [ACT_gelu] = "gelu",
-    [ACT_gelu_tanh] = "gelu_tanh", [ACT_silu] = "silu",   [ACT_sigmoid] = "sigmoid"};
+static const struct {
+    const char *type, *word;
+    int value;
+} enum_words[] = {
+#define ENUM(type, prefix, word) {#type, #word, prefix##_##word},
+#include "ir/enums.def"
+#undef ENUM
+};
+
+static const char *enum_word(const char *type, int value) {
+    for (size_t i = 0; i < sizeof enum_words / sizeof *enum_words; i++)
+        if (enum_words[i].value == value && strcmp(enum_words[i].type, type) == 0)
+            return enum_words[i].word;
+    return "";
+}
 
 static const char *node_words(const Node *node, Arena *arena) {
     const char *name = ir_op_info[node->op].name;
-    if (node->op == OP_activate) return activation_words[node->attr.activation];
-    if (node->op == OP_norm) return arena_printf(arena, "norm %s", norm_words[node->attr.kind]);
+    if (node->op == OP_activate) return enum_word("Activation", (int)node->attr.activation);
+    if (node->op == OP_norm)
+        return arena_printf(arena, "norm %s", enum_word("NormKind", (int)node->attr.kind));
     if (node->op == OP_attend && node->attr.window)
         return arena_printf(arena, "attend window %" PRId64, node->attr.window);
     return name;
@@ -120,8 +129,11 @@ const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena) {
 const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena) {
     const Schedule schedule = ir_node(kernel->graph, kernel->root)->schedule;
     const char *text = "";
-    if (schedule.rows)
+    if (schedule.rows && schedule.panels)
         text = arena_printf(arena, "%" PRId64 " x %" PRId64, schedule.rows, schedule.panels);
+    else if (schedule.rows)
+        text =
+            arena_printf(arena, "%" PRId64 " row%s", schedule.rows, schedule.rows == 1 ? "" : "s");
     if (schedule.block) text = arena_printf(arena, "%s, block %" PRId64, text, schedule.block);
     if (schedule.keys)
         text = arena_printf(arena, "%s%s%" PRId64 " keys", text, *text ? ", " : "", schedule.keys);

@@ -57,9 +57,9 @@ static bool pack(Thalweg *thalweg, const char *path) {
     if (!output_file_open(&file, path, &thalweg->diag)) return false;
     const PackInput input = {checkpoint_weights(thalweg->checkpoint),
                              checkpoint_identity(thalweg->checkpoint), report_progress, thalweg};
-    const bool is_packed = pack_write(thalweg->plan->layout, &input, fileno(file.stream), path,
-                                      &thalweg->diag) &&
-                           compiler_progress(thalweg, "packing weights", 1);
+    const bool is_packed =
+        pack_write(thalweg->plan->layout, &input, file.descriptor, path, &thalweg->diag) &&
+        compiler_progress(thalweg, "packing weights", 1);
     return output_file_close(&file, is_packed, &thalweg->diag);
 }
 
@@ -131,9 +131,9 @@ static bool open_cached(Thalweg *thalweg, const char *path) {
 static bool make_cached(Thalweg *thalweg, const char *directory, const char *path) {
     if (!make_directory(directory, &thalweg->diag) || !pack(thalweg, path)) return false;
     const TwStatus status = open_packed(thalweg, path, false);
-    return status == TW_OK || diag_error(&thalweg->diag, (Loc){0},
-                                         "'%s', packed a moment ago, cannot be used: %s", path,
-                                         tw_status_text(status));
+    return status == TW_OK ||
+           diag_error(&thalweg->diag, (Loc){0}, "'%s', packed a moment ago, cannot be used: %s",
+                      path, tw_status_text(status));
 }
 
 bool compiler_weights(Thalweg *thalweg) {
@@ -142,5 +142,8 @@ bool compiler_weights(Thalweg *thalweg) {
     const char *directory = cache_directory(thalweg);
     if (!directory) return false;
     const char *path = cached_path(thalweg, directory);
-    return open_cached(thalweg, path) || make_cached(thalweg, directory, path);
+    const char *what = "checking packed weights";
+    if (!compiler_progress(thalweg, what, 0)) return false;
+    if (!open_cached(thalweg, path)) return make_cached(thalweg, directory, path);
+    return compiler_progress(thalweg, what, 1);
 }

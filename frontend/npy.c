@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The header has room for any shape, so that it can be written again when the rows are counted. */
 enum { HEADER_BYTES = 128, PREFIX_BYTES = 10 };
 
-static void write_header(const Npy *npy) {
-    char header[HEADER_BYTES];
-    memset(header, ' ', sizeof header);
+static void make_header(const Npy *npy, char header[HEADER_BYTES]) {
+    memset(header, ' ', HEADER_BYTES);
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = HEADER_BYTES - PREFIX_BYTES;
     header[9] = 0;
@@ -18,13 +18,14 @@ static void write_header(const Npy *npy) {
                               (long long)npy->rows, (long long)npy->columns);
     text[used] = ' ';
     header[HEADER_BYTES - 1] = '\n';
-    fwrite(header, 1, sizeof header, npy->file.stream);
 }
 
 bool npy_open(Npy *npy, const char *path, int64_t columns, Diag *diag) {
     *npy = (Npy){.columns = columns};
     if (!output_file_open(&npy->file, path, diag)) return false;
-    write_header(npy);
+    char header[HEADER_BYTES];
+    make_header(npy, header);
+    fwrite(header, 1, sizeof header, npy->file.stream);
     return true;
 }
 
@@ -35,9 +36,12 @@ void npy_append(Npy *npy, const float *row) {
 }
 
 bool npy_close(Npy *npy, bool is_complete, Diag *diag) {
-    const bool is_at_start = fseek(npy->file.stream, 0, SEEK_SET) == 0;
-    if (is_at_start) write_header(npy);
-    if (!is_at_start && is_complete)
+    char header[HEADER_BYTES];
+    make_header(npy, header);
+    const bool is_counted =
+        !is_complete || (fflush(npy->file.stream) == 0 &&
+                         pwrite(npy->file.descriptor, header, sizeof header, 0) == HEADER_BYTES);
+    if (!is_counted)
         diag_error(diag, (Loc){0}, "'%s' cannot be written: %s", npy->file.path, strerror(errno));
-    return output_file_close(&npy->file, is_complete && is_at_start, diag);
+    return output_file_close(&npy->file, is_complete && is_counted, diag);
 }

@@ -12,7 +12,8 @@ typedef struct Npy {
     int64_t rows, columns;
 } Npy;
 
-/* For rows of `columns` numbers. False: reported, and there is nothing to close. */
+/* For rows of `columns` numbers. Stays where it is until npy_close(). False: reported, and there is
+ * nothing to close. */
 bool npy_open(Npy *npy, const char *path, int64_t columns, Diag *diag);
 
 /* What cannot be written is reported by npy_close(). */

@@ -19,8 +19,7 @@ static bool report(const char *path, int error, Diag *diag) {
 static int create_temporary(OutputFile *file, Arena *arena) {
     enum { MOST_TRIES = 1000 };
     for (int i = 0; i < MOST_TRIES; i++) {
-        file->temporary =
-            arena_printf(arena, "%s.%ld-%d.part", file->target, (long)getpid(), i);
+        file->temporary = arena_printf(arena, "%s.%ld-%d.part", file->target, (long)getpid(), i);
         const int opened = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (opened >= 0 || errno != EEXIST) return opened;
     }
@@ -47,26 +46,39 @@ static int open_descriptor(OutputFile *file, Arena *arena) {
     return create_temporary(file, arena);
 }
 
+/* A stream forgets why it could not write; this one tells. */
+static ssize_t write_all(void *cookie, const char *bytes, size_t count) {
+    OutputFile *file = cookie;
+    size_t done = 0;
+    while (done < count && !file->error) {
+        const ssize_t written = write(file->descriptor, bytes + done, count - done);
+        if (written >= 0)
+            done += (size_t)written;
+        else if (errno != EINTR)
+            file->error = errno;
+    }
+    return file->error ? 0 : (ssize_t)count;
+}
+
 bool output_file_open(OutputFile *file, const char *path, Diag *diag) {
     *file = (OutputFile){.path = arena_printf(diag->arena, "%s", path)};
-    const int descriptor = open_descriptor(file, diag->arena);
-    if (descriptor < 0) return report(path, errno, diag);
-    file->stream = fdopen(descriptor, file->temporary ? "w+" : "w");
+    file->descriptor = open_descriptor(file, diag->arena);
+    if (file->descriptor < 0) return report(path, errno, diag);
+    file->stream = fopencookie(file, "w", (cookie_io_functions_t){.write = write_all});
     if (file->stream) return true;
-    const int error = errno;
-    close(descriptor);
+    close(file->descriptor);
     if (file->temporary) unlink(file->temporary);
-    return report(path, error, diag);
+    return report(path, ENOMEM, diag);
 }
 
 bool output_file_close(OutputFile *file, bool is_complete, Diag *diag) {
-    errno = 0;
-    const bool is_written = fflush(file->stream) == 0 && !ferror(file->stream);
-    int error = is_written ? 0 : errno ? errno : EIO;
-    if (fclose(file->stream) != 0 && !error) error = errno;
-    if (is_complete && !error && file->temporary && rename(file->temporary, file->target) != 0)
-        error = errno;
-    if (file->temporary && (error || !is_complete)) unlink(file->temporary);
-    if (is_complete && error) return report(file->path, error, diag);
-    return is_complete;
+    fclose(file->stream);
+    if (close(file->descriptor) != 0 && !file->error) file->error = errno;
+    if (is_complete && !file->error && file->temporary &&
+        rename(file->temporary, file->target) != 0)
+        file->error = errno;
+    const bool is_there = is_complete && !file->error;
+    if (file->temporary && !is_there) unlink(file->temporary);
+    if (is_complete && file->error) return report(file->path, file->error, diag);
+    return is_there;
 }

@@ -9,13 +9,16 @@
 #include "ir/diag.h"
 
 typedef struct {
-    FILE *stream;          /* fileno(stream) is open for reading, too, where `temporary` is set */
+    FILE *stream;          /* to be written, */
+    int descriptor;        /* unless this is; open for reading, too, where `temporary` is set */
+    int error;             /* errno of the first write of the stream that failed */
     const char *path;      /* as it was given, for messages */
     const char *target;    /* what is replaced: `path` behind all links */
     const char *temporary; /* null: a device or a pipe, written as it is */
 } OutputFile;
 
-/* False: reported, and there is nothing to close. The path is copied into the diag's arena. */
+/* False: reported, and there is nothing to close. The struct stays where it is until it is closed;
+ * the path is copied into the diag's arena. */
 bool output_file_open(OutputFile *file, const char *path, Diag *diag);
 
 /* Ends the file: with `is_complete` it gets its name, otherwise it is removed, as it is when

@@ -30,7 +30,7 @@ const char *safetensors_show(const char *name, Arena *arena) {
     size_t length = 0;
     for (; name[length] && length < SHOWN_BYTES; length++) {
         const unsigned char byte = (unsigned char)name[length];
-        shown[length] = byte < 0x20 || byte == 0x7f ? '?' : name[length];
+        shown[length] = (char)(byte < 0x20 || byte == 0x7f ? '?' : byte);
     }
     const bool is_cut = name[length] != '\0';
     while (is_cut && length && ((unsigned char)name[length] & 0xc0) == 0x80)

@@ -124,8 +124,7 @@ bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count, i
 }
 
 static bool check_stream(Thalweg *thalweg, FILE *out) {
-    return !ferror(out) ||
-           diag_error(&thalweg->diag, (Loc){0}, "the output could not be written");
+    return !ferror(out) || diag_error(&thalweg->diag, (Loc){0}, "the output could not be written");
 }
 
 bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out) {
@@ -173,9 +172,8 @@ int thalweg_diagnostic_count(const Thalweg *thalweg) {
 }
 
 ThalwegDiagnostic thalweg_diagnostic(const Thalweg *thalweg, int index) {
-    static const ThalwegSeverity severity[] = {[DIAG_ERROR] = THALWEG_ERROR,
-                                               [DIAG_WARNING] = THALWEG_WARNING,
-                                               [DIAG_NOTE] = THALWEG_NOTE};
+    static const ThalwegSeverity severity[] = {
+        [DIAG_ERROR] = THALWEG_ERROR, [DIAG_WARNING] = THALWEG_WARNING, [DIAG_NOTE] = THALWEG_NOTE};
     const Diagnostic *d = thalweg->diag.first;
     while (d && index-- > 0) d = d->next;
     if (!d) return (ThalwegDiagnostic){.message = ""};

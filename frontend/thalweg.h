@@ -100,6 +100,7 @@ TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
  * attention is counted for what it sees in the middle of the call. */
 typedef struct ThalwegCosts {
     double weight_bytes; /* of packed weights, read once */
+    double cache_bytes;  /* of keys and values, read at least once */
     double operations;   /* floating-point; a multiply-add is two */
 } ThalwegCosts;
 

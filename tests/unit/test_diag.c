@@ -95,8 +95,8 @@ START_TEST(what_a_terminal_would_act_on_is_not_shown) {
     const Source source = source_of("\x1b[31m\tr\xc2\x9b\x7f\xff!\r\n");
     diag_error(&diag, (Loc){&source, 11}, "bad '\x1b[2J\xc3\xa9\xe0\x80\x80'");
     diag_hint(&diag, "not\nthis");
-    ck_assert_str_eq(printed(), "file.ir:1:12: error: bad '?[2J\xc3\xa9???'\n"
-                                "  ?[31m r???!\n"
+    ck_assert_str_eq(printed(), "file.ir:1:12: error: bad '?[2J\xc3\xa9?\?\?'\n"
+                                "  ?[31m r?\?\?!\n"
                                 "            ^\n"
                                 "  hint: not?this\n");
 }

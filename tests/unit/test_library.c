@@ -128,9 +128,9 @@ static void run(Thalweg *thalweg, float *logits) {
     assert_works(thalweg, thalweg_program(thalweg));
     assert_works(thalweg, thalweg_weights(thalweg));
     const TwSessionOptions options = {.threads = 1};
-    ck_assert_int_eq(tw_session_create(thalweg_program(thalweg), thalweg_weights(thalweg), &options,
-                                       &session),
-                     TW_OK);
+    ck_assert_int_eq(
+        tw_session_create(thalweg_program(thalweg), thalweg_weights(thalweg), &options, &session),
+        TW_OK);
     ck_assert_int_eq(tw_session_prefill(session, tokens, TOKENS), TW_OK);
     memcpy(logits, tw_session_logits(session, 0), VOCAB * sizeof *logits);
     tw_session_destroy(session);
@@ -528,7 +528,8 @@ END_TEST
 START_TEST(what_cannot_be_written_is_a_diagnostic) {
     static const struct {
         const char *path, *message;
-    } bad[] = {{"/dev/full", "No space left"}, {"/no/such/place", "No such file"}, {"/", "directory"}};
+    } bad[] = {
+        {"/dev/full", "No space left"}, {"/no/such/place", "No such file"}, {"/", "directory"}};
     for (int i = 0; i < 3; i++) {
         Thalweg *thalweg = create(model);
         ck_assert(!thalweg_write_code(thalweg, THALWEG_LLVM, bad[i].path));
@@ -572,8 +573,8 @@ END_TEST
 /* ---- text ---- */
 
 START_TEST(explain_shows_passes_kernels_and_costs) {
-    static const char *const expected[] = {"fuse-write", "prefill: ",  "decode: ", "x 3",
-                                           "attention.q,k,v", "append", "weights MB", "arena"};
+    static const char *const expected[] = {"fuse-write",      "prefill: ", "decode: ",   "x 3",
+                                           "attention.q,k,v", "append",    "weights MB", "arena"};
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);

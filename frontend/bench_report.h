@@ -1,0 +1,40 @@
+/* bench_report.h - what `thalweg bench` found, as text or JSON. */
+#ifndef FRONTEND_BENCH_REPORT_H
+#define FRONTEND_BENCH_REPORT_H
+
+#include "frontend/samples.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Rates are per second; a multiply-add is two operations. */
+typedef struct PhaseResult {
+    int64_t tokens; /* of one measurement; 0: not measured */
+    int64_t position;
+    Summary rate;             /* tokens */
+    double bytes, operations; /* of weights and caches that are read; at the median rate */
+    double fraction;          /* of the limit that binds this phase */
+} PhaseResult;
+
+typedef struct BenchResult {
+    const char *model;
+    int64_t parameters;
+    int threads, repeats;
+    PhaseResult prefill, decode;
+    double read_limit, operation_limit; /* bytes and operations a second, the best of `samples` */
+    int samples;
+    int64_t buffer_bytes; /* that were read */
+
+    bool has_compile;
+    double compile_seconds; /* from the file's name to running code, weights packed already */
+    double pack_seconds;
+    int64_t pack_memory; /* most memory of the process's own while packing, bytes; 0: not known */
+} BenchResult;
+
+void bench_print_text(const BenchResult *result, FILE *out);
+
+/* False: memory is out. */
+bool bench_print_json(const BenchResult *result, FILE *out);
+
+#endif

@@ -1,0 +1,39 @@
+/* command.h - the commands of the program, and what they share.
+ *
+ * A command returns the exit code. What it says about failure goes to standard error.
+ */
+#ifndef FRONTEND_COMMAND_H
+#define FRONTEND_COMMAND_H
+
+#include "frontend/options.h"
+#include "frontend/terminal.h"
+#include "frontend/thalweg.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 /* plus the signal */ };
+
+#define COMMAND(name, ...) int command_##name(const Arguments *arguments);
+#include "frontend/commands.def"
+#undef COMMAND
+
+/* Says that options do not go together. Returns EXIT_USAGE. */
+int command_misused(Command command, const char *text);
+
+/* A Thalweg with the options of the command line, whose progress is shown on standard error while
+ * `progress` lives. Null: said. */
+Thalweg *command_thalweg(const Arguments *arguments, Progress *progress);
+
+/* Erases the line of progress, prints the diagnostics and destroys the Thalweg. Returns the exit
+ * code, for work that failed after a signal that of the signal. */
+int command_end(Thalweg *thalweg, Progress *progress, bool is_done);
+
+/* Says an error of the command line's own. Always returns false. */
+bool command_fail(Progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same for what the runtime answered; TW_OK says nothing. True: TW_OK. */
+bool command_runs(Progress *progress, TwStatus status);
+
+/* Checks that all of standard output could be written. False: said. */
+bool command_flush(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* command_common.c - what the commands share. */
+#include "frontend/command.h"
+
+#include "frontend/interrupt.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+int command_misused(Command command, const char *text) {
+    fprintf(stderr, "thalweg %s: %s\n", options_command_name(command), text);
+    return EXIT_USAGE;
+}
+
+static bool show_progress(void *context, const char *what, double done) {
+    progress_show(context, what, done);
+    return interrupt_signal() == 0;
+}
+
+Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
+    progress_begin(progress, stderr);
+    Thalweg *thalweg = thalweg_create(&(ThalwegOptions){
+        .cpu = arguments->cpu,
+        .passes = arguments->passes,
+        .skip_passes = arguments->skip_passes,
+        .print_after = arguments->print_after,
+        .exact = arguments->exact,
+        .dump = stderr,
+        .statistics = arguments->statistics ? stderr : NULL,
+        .cache_directory = arguments->cache,
+        .progress = show_progress,
+        .progress_context = progress,
+    });
+    if (!thalweg) command_fail(progress, "out of memory");
+    return thalweg;
+}
+
+int command_end(Thalweg *thalweg, Progress *progress, bool is_done) {
+    const int number = is_done ? 0 : interrupt_signal();
+    progress_end(progress);
+    if (!number) thalweg_print_diagnostics(thalweg, stderr);
+    thalweg_destroy(thalweg);
+    if (number) return EXIT_SIGNAL + number;
+    return is_done ? EXIT_DONE : EXIT_FAILED;
+}
+
+bool command_fail(Progress *progress, const char *format, ...) {
+    progress_end(progress);
+    va_list args;
+    va_start(args, format);
+    fputs("error: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return false;
+}
+
+bool command_runs(Progress *progress, TwStatus status) {
+    return status == TW_OK || command_fail(progress, "%s", tw_status_text(status));
+}
+
+bool command_flush(void) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
+    const char *reason = errno ? strerror(errno) : "an earlier write failed";
+    fprintf(stderr, "error: standard output could not be written: %s\n", reason);
+    return false;
+}

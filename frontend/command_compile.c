@@ -1,0 +1,117 @@
+/* command_compile.c - `thalweg compile`: a model as files, to be linked into a program. */
+#include "frontend/command.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct {
+    const Arguments *arguments;
+    Thalweg *thalweg;
+    Progress *progress;
+    char *stem; /* of the files, with room for an ending; malloc */
+    size_t length;
+} Compile;
+
+enum { MOST_ENDING = 16 };
+
+static const char *const code_ending[] = {
+    [THALWEG_LLVM] = ".ll", [THALWEG_ASSEMBLY] = ".s", [THALWEG_OBJECT] = ".o"};
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    const size_t length = strlen(path);
+    return (length && path[length - 1] == '/') || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+/* The model's name as a file's: anything but letters, digits, '-', '_' and '.' becomes '_'. */
+static void append_name(char *out, const char *name) {
+    for (; *name; name++, out++) {
+        const bool is_plain = isalnum((unsigned char)*name) || strchr("-_.", *name);
+        *out = is_plain ? *name : '_';
+    }
+    *out = 0;
+}
+
+static bool choose_stem(Compile *compile) {
+    const char *output = compile->arguments->output;
+    const char *name = thalweg_model(compile->thalweg).name;
+    const char *ending = code_ending[compile->arguments->emit];
+    const size_t length = strlen(output), tail = strlen(ending);
+    compile->stem = calloc(1, length + strlen(name) + 2 + MOST_ENDING);
+    if (!compile->stem) return command_fail(compile->progress, "out of memory");
+    memcpy(compile->stem, output, length);
+    if (is_folder(output)) {
+        char *end = compile->stem + length;
+        if (!length || end[-1] != '/') *end++ = '/';
+        append_name(end, name);
+    } else if (length > tail && strcmp(output + length - tail, ending) == 0) {
+        compile->stem[length - tail] = 0;
+    }
+    compile->length = strlen(compile->stem);
+    return true;
+}
+
+/* Valid until the next call. */
+static const char *file_name(Compile *compile, const char *ending) {
+    strcpy(compile->stem + compile->length, ending);
+    return compile->stem;
+}
+
+static bool write_files(Compile *compile) {
+    Thalweg *thalweg = compile->thalweg;
+    const ThalwegEmit form = (ThalwegEmit)compile->arguments->emit;
+    if (!thalweg_write_code(thalweg, form, file_name(compile, code_ending[form]))) return false;
+    return form != THALWEG_OBJECT ||
+           (thalweg_write_header(thalweg, file_name(compile, ".h")) &&
+            thalweg_write_weights(thalweg, file_name(compile, ".weights")));
+}
+
+static bool copy(const char *path, Progress *progress) {
+    char block[1 << 14];
+    FILE *file = fopen(path, "rb");
+    if (!file) return command_fail(progress, "'%s' cannot be read: %s", path, strerror(errno));
+    for (size_t count; (count = fread(block, 1, sizeof block, file)) > 0;)
+        fwrite(block, 1, count, stdout);
+    const bool is_read = !ferror(file);
+    fclose(file);
+    return is_read || command_fail(progress, "'%s' cannot be read", path);
+}
+
+/* The library writes to files, so the text takes a way through a temporary one. */
+static bool write_to_output(Compile *compile) {
+    char path[PATH_MAX];
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/thalweg-XXXXXX", folder && *folder ? folder : P_tmpdir);
+    const int file = mkstemp(path);
+    if (file < 0)
+        return command_fail(compile->progress, "'%s' cannot be written: %s", path, strerror(errno));
+    close(file);
+    const ThalwegEmit form = (ThalwegEmit)compile->arguments->emit;
+    const bool is_done =
+        thalweg_write_code(compile->thalweg, form, path) && copy(path, compile->progress);
+    unlink(path);
+    return is_done;
+}
+
+static bool write_all(Compile *compile) {
+    if (!thalweg_read_file(compile->thalweg, compile->arguments->operands[0])) return false;
+    if (strcmp(compile->arguments->output, "-") == 0) return write_to_output(compile);
+    return choose_stem(compile) && write_files(compile);
+}
+
+int command_compile(const Arguments *arguments) {
+    Progress progress;
+    if (arguments->emit == THALWEG_OBJECT && strcmp(arguments->output, "-") == 0)
+        return command_misused(COMMAND_compile,
+                               "--output=- is for --emit=llvm and --emit=asm; an object file comes "
+                               "with a header and weights");
+    Compile compile = {arguments, command_thalweg(arguments, &progress), &progress, NULL, 0};
+    if (!compile.thalweg) return EXIT_FAILED;
+    const bool is_done = write_all(&compile);
+    free(compile.stem);
+    return command_end(compile.thalweg, &progress, is_done);
+}

@@ -1,0 +1,235 @@
+/* command_run.c - `thalweg run`: continues a prompt. */
+#include "frontend/command.h"
+
+#include "frontend/clock.h"
+#include "frontend/engine.h"
+#include "frontend/interrupt.h"
+#include "frontend/npy.h"
+#include "frontend/prompt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    const Arguments *arguments;
+    Progress *progress;
+    Thalweg *thalweg;
+    ThalwegModel model;
+    Prompt prompt;
+    Engine *engine;
+    TwSampler *sampler;
+    Npy npy;
+    bool has_npy;
+    Diag diag; /* of the file of logits */
+
+    int64_t wanted, generated;
+    int32_t last; /* token generated */
+    double compile_seconds, prompt_seconds, generate_seconds;
+} Run;
+
+/* ---- the model ---- */
+
+/* Where the example model is: what the environment says, or where it was built or installed. */
+static bool find_example(char path[PATH_MAX]) {
+    static const char model[] = "shakespeare/model.yaml";
+    const char *folder = getenv("THALWEG_EXAMPLES");
+    const char *from = folder && *folder ? folder : THALWEG_EXAMPLES_DIR;
+    int length = snprintf(path, PATH_MAX, "%s/%s", from, model);
+    if (length < PATH_MAX && (from == folder || access(path, R_OK) == 0)) return true;
+
+    char program[PATH_MAX];
+    const ssize_t end = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (end <= 0) return false;
+    program[end] = 0;
+    char *name = strrchr(program, '/');
+    if (!name) return false;
+    *name = 0;
+    length = snprintf(path, PATH_MAX, "%s/../share/thalweg/examples/%s", program, model);
+    return length < PATH_MAX && access(path, R_OK) == 0;
+}
+
+static bool read_model(Run *run) {
+    char example[PATH_MAX];
+    const bool is_given = run->arguments->operand_count > 0;
+    if (!is_given && !find_example(example))
+        return command_fail(run->progress, "the example model is not where it was installed; set "
+                                           "THALWEG_EXAMPLES to the folder it is in, or name a "
+                                           "model");
+    if (!thalweg_read_file(run->thalweg, is_given ? run->arguments->operands[0] : example))
+        return false;
+    run->model = thalweg_model(run->thalweg);
+    return true;
+}
+
+/* ---- the prompt, and how much follows ---- */
+
+static bool read_prompt(Run *run) {
+    const Arguments *arguments = run->arguments;
+    const PromptSource source = {arguments->prompt, arguments->tokens, run->model.has_byte_tokens,
+                                 run->model.vocab, run->model.context};
+    Complaint complaint;
+    if (prompt_read(&source, &run->prompt, &complaint)) return true;
+    return command_fail(run->progress, "%s", complaint.text);
+}
+
+static bool choose_count(Run *run) {
+    const int64_t room = run->model.context - run->prompt.count;
+    run->wanted = run->arguments->count < room ? run->arguments->count : room;
+    if (run->model.is_causal) return true;
+    if (run->arguments->count > 0)
+        return command_fail(run->progress,
+                            "'%s' is not causal: it cannot generate; give -n 0 and "
+                            "--logits",
+                            run->model.name);
+    if (run->arguments->no_prefill && run->prompt.count > 1)
+        return command_fail(run->progress,
+                            "'%s' is not causal: its tokens cannot be fed one by "
+                            "one; leave --no-prefill out",
+                            run->model.name);
+    return true;
+}
+
+/* ---- what it runs on ---- */
+
+static bool open_engine(Run *run) {
+    const Arguments *arguments = run->arguments;
+    const EngineOptions options = {.is_interpreted = arguments->engine == ENGINE_INTERPRETER,
+                                   .has_all_logits = arguments->logits != NULL,
+                                   .threads = (int)arguments->threads};
+    TwStatus status;
+    run->engine = engine_create(run->thalweg, &options, &status);
+    return run->engine || (command_runs(run->progress, status) && false);
+}
+
+static bool open_sampler(Run *run) {
+    const Arguments *arguments = run->arguments;
+    const TwSampling sampling = {.temperature = (float)arguments->temperature,
+                                 .top_k = arguments->top_k,
+                                 .top_p = (float)arguments->top_p,
+                                 .seed = (uint64_t)arguments->seed};
+    return command_runs(run->progress,
+                        tw_sampler_create(&sampling, run->model.vocab, &run->sampler));
+}
+
+static bool open_logits(Run *run) {
+    if (!run->arguments->logits) return true;
+    run->has_npy = npy_open(&run->npy, run->arguments->logits, run->model.vocab, &run->diag);
+    return run->has_npy;
+}
+
+/* ---- generation ---- */
+
+/* One call, and its logits into the file. */
+static bool feed(Run *run, const int32_t *tokens, int64_t count) {
+    const int64_t rows = run->has_npy ? count : 1;
+    TwStatus status;
+    if (!engine_step(run->engine, tokens, count, rows, &status))
+        return command_runs(run->progress, status) && false;
+    for (int64_t i = 0; run->has_npy && i < rows; i++)
+        npy_append(&run->npy, engine_logits(run->engine, i));
+    return true;
+}
+
+static bool feed_prompt(Run *run) {
+    const Prompt *prompt = &run->prompt;
+    const int64_t chunk = run->arguments->no_prefill ? 1 : engine_chunk(run->engine);
+    const double begin = clock_seconds();
+    progress_begin(run->progress, stderr);
+    for (int64_t i = 0, count; i < prompt->count; i += count) {
+        if (interrupt_signal()) return false;
+        count = prompt->count - i < chunk ? prompt->count - i : chunk;
+        if (!feed(run, prompt->tokens + i, count)) return false;
+        progress_show(run->progress, "reading the prompt",
+                      (double)(i + count) / (double)prompt->count);
+    }
+    progress_end(run->progress);
+    run->prompt_seconds = clock_seconds() - begin;
+    return true;
+}
+
+static void print_token(const Run *run, int32_t token) {
+    if (!run->model.has_byte_tokens)
+        printf(run->generated ? " %d" : "%d", token);
+    else if (token < 256)
+        putchar(token);
+    else
+        printf("<%d>", token);
+    fflush(stdout);
+}
+
+static bool generate(Run *run) {
+    const double begin = clock_seconds();
+    int64_t row = run->has_npy ? (run->prompt.count - 1) % engine_chunk(run->engine) : 0;
+    if (run->arguments->no_prefill) row = 0;
+    bool is_fine = true;
+    while (is_fine && run->generated < run->wanted && !ferror(stdout)) {
+        const int32_t token = tw_sampler_draw(run->sampler, engine_logits(run->engine, row));
+        print_token(run, token);
+        run->last = token;
+        run->generated++;
+        is_fine = !interrupt_signal();
+        if (is_fine && run->generated < run->wanted) is_fine = feed(run, &token, 1);
+        row = 0;
+    }
+    run->generate_seconds = clock_seconds() - begin;
+    return is_fine;
+}
+
+/* Ends the line, where text that is piped on has to stay as it is. */
+static void end_text(const Run *run) {
+    const bool is_text = run->model.has_byte_tokens;
+    if (run->generated && (!is_text || (isatty(STDOUT_FILENO) && run->last != '\n'))) putchar('\n');
+    fflush(stdout);
+}
+
+static void print_end(const Run *run) {
+    if (run->generated == run->wanted && run->wanted < run->arguments->count)
+        fprintf(stderr, "note: stopped after %lld tokens: the context of %lld is full\n",
+                (long long)run->generated, (long long)run->model.context);
+    if (!run->arguments->stats && !terminal_is(stderr)) return;
+    fprintf(stderr, "%s: ready in %.0f ms, %lld threads; prompt of %lld at %.1f tokens/s",
+            run->model.name, 1e3 * run->compile_seconds, (long long)engine_threads(run->engine),
+            (long long)run->prompt.count, (double)run->prompt.count / run->prompt_seconds);
+    /* The first token comes from the prompt's logits. */
+    if (run->generated > 1)
+        fprintf(stderr, "; %lld generated at %.1f tokens/s", (long long)run->generated,
+                (double)(run->generated - 1) / run->generate_seconds);
+    fputc('\n', stderr);
+}
+
+static bool run_all(Run *run) {
+    const double begin = clock_seconds();
+    if (!read_model(run) || !read_prompt(run) || !choose_count(run)) return false;
+    if (!open_engine(run) || !open_sampler(run) || !open_logits(run)) return false;
+    run->compile_seconds = clock_seconds() - begin;
+    progress_end(run->progress);
+    if (!feed_prompt(run)) return false;
+    const bool is_fine = generate(run);
+    end_text(run);
+    if (is_fine || interrupt_signal()) print_end(run);
+    return is_fine;
+}
+
+/* Logits up to where a signal came are whole rows, but not those that were asked for. */
+static bool close_logits(Run *run, bool is_done) {
+    if (run->has_npy) is_done = npy_close(&run->npy, is_done, &run->diag);
+    return is_done;
+}
+
+int command_run(const Arguments *arguments) {
+    if (arguments->prompt && arguments->tokens)
+        return command_misused(COMMAND_run, "--prompt and --tokens exclude each other");
+    Progress progress;
+    Run run = {.arguments = arguments, .progress = &progress};
+    run.thalweg = command_thalweg(arguments, &progress);
+    if (!run.thalweg) return EXIT_FAILED;
+    run.diag.arena = arena_create();
+    const bool is_done = close_logits(&run, run_all(&run));
+    diag_print(&run.diag, stderr);
+    engine_destroy(run.engine);
+    tw_sampler_destroy(run.sampler);
+    free(run.prompt.tokens);
+    arena_destroy(run.diag.arena);
+    return command_end(run.thalweg, &progress, is_done);
+}

@@ -1,0 +1,71 @@
+/* main.c - the program `thalweg`: finds the command and hands it its arguments. */
+#include "frontend/command.h"
+#include "frontend/interrupt.h"
+
+#include <string.h>
+
+typedef int CommandFunction(const Arguments *arguments);
+
+static CommandFunction *const function[] = {
+#define COMMAND(name, ...) command_##name,
+#include "frontend/commands.def"
+#undef COMMAND
+};
+
+static int end(int code) {
+    return command_flush() || code != EXIT_DONE ? code : EXIT_FAILED;
+}
+
+static int refuse(const char *command, const Complaint *complaint) {
+    fprintf(stderr, "thalweg%s%s: %s\n", command ? " " : "", command ? command : "",
+            complaint->text);
+    fprintf(stderr, "`thalweg %s%s--help` says what there is\n", command ? command : "",
+            command ? " " : "");
+    return EXIT_USAGE;
+}
+
+static int print_help(Command command) {
+    options_print_help(command, stdout);
+    if (command == COMMAND_opt) {
+        printf("\nPasses, in their order:\n");
+        thalweg_print_passes(stdout);
+    }
+    return end(EXIT_DONE);
+}
+
+static int run(Command command, int count, const char **words) {
+    const char *name = options_command_name(command);
+    Arguments arguments;
+    Complaint complaint;
+    if (!options_parse(command, count, words, &arguments, &complaint))
+        return refuse(name, &complaint);
+    if (arguments.help) return print_help(command);
+    if (arguments.cpu && strcmp(arguments.cpu, "help") == 0) {
+        thalweg_print_cpus(stdout);
+        return end(EXIT_DONE);
+    }
+    if (arguments.operations) {
+        thalweg_print_operations(stdout);
+        return end(EXIT_DONE);
+    }
+    if (!options_check_operands(command, &arguments, &complaint)) return refuse(name, &complaint);
+    interrupt_begin();
+    return end(function[command](&arguments));
+}
+
+int main(int argc, char **argv) {
+    Complaint complaint = {"a command is missing"};
+    if (argc < 2) return refuse(NULL, &complaint);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        options_print_usage(stdout);
+        return end(EXIT_DONE);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("thalweg %s\n", THALWEG_VERSION);
+        return end(EXIT_DONE);
+    }
+    const Command command = options_command(argv[1], &complaint);
+    if (command == COMMAND_COUNT) return refuse(NULL, &complaint);
+    return run(command, argc - 2, (const char **)argv + 2);
+}

@@ -1,0 +1,230 @@
+/* measure.c - the limits of a machine.
+ *
+ * This file is compiled for speed in every build, and with contraction, so that a product and a sum
+ * become one instruction (CMakeLists.txt). The widest vectors are chosen when the program runs.
+ */
+#include "frontend/measure.h"
+
+#include "frontend/clock.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 256, PAGE = 1 << 21 };
+
+struct Measure {
+    int threads;
+    char *buffer;
+    size_t bytes; /* a multiple of PAGE */
+};
+
+/* ---- kernels ---- */
+
+static const int ROUNDS = 1 << 20; /* of the chains, each a multiply-add in every chain */
+
+/* Chains of multiply-adds that do not wait for each other. One more than the units of any machine
+ * times the cycles that each takes, and few enough for its registers. */
+typedef double Chains(float start);
+
+#if defined __x86_64__
+enum { CHAINS_512 = 12, CHAINS_256 = 12, CHAINS_128 = 12 };
+typedef float Vector512 __attribute__((vector_size(64)));
+typedef float Vector256 __attribute__((vector_size(32)));
+
+/* The factor keeps sums near 1 for ever: neither infinite nor denormal numbers slow them down. */
+__attribute__((target("avx512f"), noinline)) static double chains_512(float start) {
+    Vector512 sum[CHAINS_512];
+    const Vector512 factor = (Vector512){0} + 0.5F, term = (Vector512){0} + start;
+    for (int i = 0; i < CHAINS_512; i++) sum[i] = term + (float)i;
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < CHAINS_512; i++) sum[i] = sum[i] * factor + term;
+    for (int i = 1; i < CHAINS_512; i++) sum[0] += sum[i];
+    return (double)sum[0][0];
+}
+
+__attribute__((target("avx2,fma"), noinline)) static double chains_256(float start) {
+    Vector256 sum[CHAINS_256];
+    const Vector256 factor = (Vector256){0} + 0.5F, term = (Vector256){0} + start;
+    for (int i = 0; i < CHAINS_256; i++) sum[i] = term + (float)i;
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < CHAINS_256; i++) sum[i] = sum[i] * factor + term;
+    for (int i = 1; i < CHAINS_256; i++) sum[0] += sum[i];
+    return (double)sum[0][0];
+}
+#else
+enum { CHAINS_128 = 24 };
+#endif
+
+typedef float Vector128 __attribute__((vector_size(16)));
+
+__attribute__((noinline)) static double chains_128(float start) {
+    Vector128 sum[CHAINS_128];
+    const Vector128 factor = (Vector128){0} + 0.5F, term = (Vector128){0} + start;
+    for (int i = 0; i < CHAINS_128; i++) sum[i] = term + (float)i;
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < CHAINS_128; i++) sum[i] = sum[i] * factor + term;
+    for (int i = 1; i < CHAINS_128; i++) sum[0] += sum[i];
+    return (double)sum[0][0];
+}
+
+typedef struct {
+    Chains *run;
+    int lanes; /* multiply-adds of a round */
+} ChainKind;
+
+static ChainKind widest_chains(void) {
+#if defined __x86_64__
+    if (__builtin_cpu_supports("avx512f")) return (ChainKind){chains_512, 16 * CHAINS_512};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return (ChainKind){chains_256, 8 * CHAINS_256};
+#endif
+    return (ChainKind){chains_128, 4 * CHAINS_128};
+}
+
+/* Reads every byte, from four places at once: one stream alone does not always fill a core's queue
+ * of misses. */
+static double read_all(const char *data, size_t bytes) {
+    typedef uint64_t Line __attribute__((vector_size(64)));
+    const size_t lines = bytes / sizeof(Line) / 4;
+    const Line *stream = (const Line *)(const void *)data;
+    Line a = {0}, b = {0}, c = {0}, d = {0};
+    for (size_t i = 0; i < lines; i++) {
+        a ^= stream[i];
+        b ^= stream[lines + i];
+        c ^= stream[2 * lines + i];
+        d ^= stream[3 * lines + i];
+    }
+    a ^= b ^ c ^ d;
+    return (double)(a[0] ^ a[1] ^ a[2] ^ a[3] ^ a[4] ^ a[5] ^ a[6] ^ a[7]);
+}
+
+/* ---- threads ---- */
+
+typedef enum { NOTHING, FILL, READ, CALCULATE } Job;
+
+/* What all threads of a run share: they pass the gate when it is known how many there are. */
+typedef struct {
+    Job job;
+    pthread_mutex_t gate;
+    pthread_barrier_t start;
+} Run;
+
+typedef struct {
+    Run *run;
+    char *data;
+    size_t bytes;
+    double began, ended;
+    double result; /* so that no compiler leaves the work out */
+} Worker;
+
+static void *work(void *context) {
+    Worker *worker = context;
+    Run *run = worker->run;
+    pthread_mutex_lock(&run->gate);
+    pthread_mutex_unlock(&run->gate);
+    pthread_barrier_wait(&run->start);
+    worker->began = clock_seconds();
+    switch (run->job) {
+    case NOTHING: break;
+    case FILL: memset(worker->data, 1, worker->bytes); break;
+    case READ: worker->result = read_all(worker->data, worker->bytes); break;
+    case CALCULATE: worker->result = widest_chains().run(1); break;
+    }
+    worker->ended = clock_seconds();
+    return NULL;
+}
+
+/* Bytes of the buffer for each thread, whole steps of read_all(). */
+static size_t share(const Measure *measure) {
+    return measure->bytes / (size_t)measure->threads / 256 * 256;
+}
+
+/* Seconds from the first thread's start to the last one's end; 0: not enough threads. */
+static double run_job(const Measure *measure, Job job) {
+    Run run = {job, PTHREAD_MUTEX_INITIALIZER, {{0}}};
+    pthread_t thread[MAX_THREADS];
+    Worker worker[MAX_THREADS];
+    int count = 1;
+    pthread_mutex_lock(&run.gate);
+    for (int i = 0; i < measure->threads; i++)
+        worker[i] = (Worker){.run = &run,
+                             .data = measure->buffer + (size_t)i * share(measure),
+                             .bytes = share(measure)};
+    while (count < measure->threads &&
+           pthread_create(&thread[count], NULL, work, &worker[count]) == 0)
+        count++;
+    if (count < measure->threads) run.job = NOTHING;
+    pthread_barrier_init(&run.start, NULL, (unsigned)count);
+    pthread_mutex_unlock(&run.gate);
+
+    work(&worker[0]);
+    double began = worker[0].began, ended = worker[0].ended;
+    for (int i = 1; i < count; i++) {
+        pthread_join(thread[i], NULL);
+        began = worker[i].began < began ? worker[i].began : began;
+        ended = worker[i].ended > ended ? worker[i].ended : ended;
+    }
+    pthread_barrier_destroy(&run.start);
+    return run.job == job ? ended - began : 0;
+}
+
+/* ---- what is offered ---- */
+
+/* Four times the last cache, where the memory is there for it. */
+static size_t choose_bytes(void) {
+    const size_t least = (size_t)256 << 20, most = (size_t)2 << 30;
+    long cache = -1;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+    cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#endif
+    size_t bytes = cache > 0 ? (size_t)cache * 4 : 0;
+    bytes = bytes < least ? least : bytes > most ? most : bytes;
+    const long pages = sysconf(_SC_AVPHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page > 0) {
+        const size_t available = (size_t)pages * (size_t)page;
+        if (bytes > available / 4) bytes = available / 4;
+    }
+    return (bytes / PAGE + 1) * PAGE;
+}
+
+Measure *measure_create(int threads) {
+    Measure *measure = calloc(1, sizeof *measure);
+    if (!measure) return NULL;
+    measure->threads = threads < 1 ? 1 : threads < MAX_THREADS ? threads : MAX_THREADS;
+    measure->bytes = choose_bytes();
+    void *buffer =
+        mmap(NULL, measure->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (buffer == MAP_FAILED) {
+        free(measure);
+        return NULL;
+    }
+    madvise(buffer, measure->bytes, MADV_HUGEPAGE);
+    measure->buffer = buffer;
+    run_job(measure, FILL);
+    return measure;
+}
+
+void measure_destroy(Measure *measure) {
+    if (!measure) return;
+    munmap(measure->buffer, measure->bytes);
+    free(measure);
+}
+
+size_t measure_bytes(const Measure *measure) {
+    return measure->bytes;
+}
+
+double measure_read(Measure *measure) {
+    const double seconds = run_job(measure, READ);
+    return seconds > 0 ? (double)share(measure) * measure->threads / seconds : 0;
+}
+
+double measure_operations(Measure *measure) {
+    const double seconds = run_job(measure, CALCULATE);
+    const double operations = 2.0 * ROUNDS * widest_chains().lanes * measure->threads;
+    return seconds > 0 ? operations / seconds : 0;
+}

@@ -1,0 +1,22 @@
+/* prompt.h - what a user asks a model to continue, as tokens. */
+#ifndef FRONTEND_PROMPT_H
+#define FRONTEND_PROMPT_H
+
+#include "frontend/options.h"
+
+typedef struct PromptSource {
+    const char *text;     /* null: none was given */
+    const char *tokens;   /* "1,2,3", in place of the text; null: none */
+    bool has_byte_tokens; /* text is its bytes */
+    int64_t vocab, context;
+} PromptSource;
+
+typedef struct Prompt {
+    int32_t *tokens; /* malloc; each 0 <= token < vocab */
+    int64_t count;   /* 1 to context */
+} Prompt;
+
+/* False: the complaint says what is wrong. */
+bool prompt_read(const PromptSource *source, Prompt *out, Complaint *complaint);
+
+#endif
