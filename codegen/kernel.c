@@ -276,6 +276,12 @@ Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena) 
         diag_hint(graph->diag, "attention is compiled as a whole: do not skip fuse-attention");
         return NULL;
     }
+    if (node->op == OP_attend && !ir_type_equal(ir_node(graph, node->in[1])->type,
+                                                ir_node(graph, node->in[2])->type)) {
+        diag_error(graph->diag, node->loc, "no kernel attends with heads of values that are not as "
+                                           "wide as those of keys");
+        return NULL;
+    }
     if (!collect_nodes(kernel)) return NULL;
     if (is_projection(node)) {
         if (!form_groups(kernel, &layout->machine)) return NULL;

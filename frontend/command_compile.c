@@ -31,7 +31,8 @@ static bool is_folder(const char *path) {
 static void append_name(char *out, const char *name) {
     for (; *name; name++, out++) {
         const bool is_plain = isalnum((unsigned char)*name) || strchr("-_.", *name);
-        *out = is_plain ? *name : '_';
+        *out = '_';
+        if (is_plain) *out = *name;
     }
     *out = 0;
 }
@@ -57,7 +58,7 @@ static bool choose_stem(Compile *compile) {
 
 /* Valid until the next call. */
 static const char *file_name(Compile *compile, const char *ending) {
-    strcpy(compile->stem + compile->length, ending);
+    memcpy(compile->stem + compile->length, ending, strlen(ending) + 1);
     return compile->stem;
 }
 

@@ -1,7 +1,8 @@
 /* interrupt.h - SIGINT and SIGTERM as a question that long work asks now and then.
  *
  * The first signal asks the program to stop: work ends at a clean place, files that are not whole
- * are removed. A second one ends it at once. For the command line alone.
+ * are removed. One that comes over a second later ends it at once; sooner, it is the same word said
+ * twice, as `timeout` and some shells do. For the command line alone.
  */
 #ifndef FRONTEND_INTERRUPT_H
 #define FRONTEND_INTERRUPT_H

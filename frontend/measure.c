@@ -147,17 +147,17 @@ static size_t share(const Measure *measure) {
 static double run_job(const Measure *measure, Job job) {
     Run run = {job, PTHREAD_MUTEX_INITIALIZER, {{0}}};
     pthread_t thread[MAX_THREADS];
-    Worker worker[MAX_THREADS];
+    Worker worker[MAX_THREADS] = {0};
+    const int threads = measure->threads > 1 ? measure->threads : 1;
     int count = 1;
     pthread_mutex_lock(&run.gate);
-    for (int i = 0; i < measure->threads; i++)
+    for (int i = 0; i < threads; i++)
         worker[i] = (Worker){.run = &run,
                              .data = measure->buffer + (size_t)i * share(measure),
                              .bytes = share(measure)};
-    while (count < measure->threads &&
-           pthread_create(&thread[count], NULL, work, &worker[count]) == 0)
+    while (count < threads && pthread_create(&thread[count], NULL, work, &worker[count]) == 0)
         count++;
-    if (count < measure->threads) run.job = NOTHING;
+    if (count < threads) run.job = NOTHING;
     pthread_barrier_init(&run.start, NULL, (unsigned)count);
     pthread_mutex_unlock(&run.gate);
 

@@ -20,6 +20,10 @@
  * `in %7` says that the node is computed inside the kernel whose root is %7: a kernel is a root
  * and the nodes fused into it. The value of a graph does not depend on these marks, nor on where
  * buffers are placed or how kernels are scheduled (the last two stand after the type).
+ *
+ * In text a node stands on one line, '#' starts a comment, and numbers are labels: a graph that is
+ * read is numbered anew. Sizes of memory join the first line when they are known: arena = 4096,
+ * cache = 1024.
  */
 #ifndef IR_IR_H
 #define IR_IR_H
@@ -118,6 +122,7 @@ typedef struct {
     Arena *arena;
     Diag *diag;
     const char *name;
+    Loc loc;         /* of its first line in graph text */
     int64_t context; /* most positions a sequence may have */
     int64_t chunk;   /* most tokens a call may bring: the bound of T */
     int64_t arena_floats, cache_floats; /* filled by place-buffers; 0 before */

@@ -69,15 +69,18 @@ void lexer_skip_rest_of_line(Lexer *lexer) {
 bool lexer_fail(Lexer *lexer, const char *expected) {
     const Loc loc = lexer_here(lexer);
     const size_t length = name_length(lexer);
-    const int shown = length > 40 ? 40 : (int)length;
+    const int shown = length > 40 ? 40 : (int)length, next = lexer_peek(lexer);
     if (length)
         return diag_error(lexer->diag, loc, "expected %s, found '%.*s'", expected, shown,
                           lexer->at);
-    if (lexer_peek(lexer) == -1)
+    if (next == -1)
         return diag_error(lexer->diag, loc, "expected %s, found the end of the text", expected);
-    if (lexer_peek(lexer) == '\n')
+    if (next == '\n')
         return diag_error(lexer->diag, loc, "expected %s, found the end of the line", expected);
-    return diag_error(lexer->diag, loc, "expected %s, found '%c'", expected, *lexer->at);
+    if (next > ' ' && next < 127)
+        return diag_error(lexer->diag, loc, "expected %s, found '%c'", expected, next);
+    return diag_error(lexer->diag, loc, "expected %s, found the byte 0x%02x", expected,
+                      (unsigned)next);
 }
 
 bool lexer_accept(Lexer *lexer, const char *word) {

@@ -1,421 +1,366 @@
 /* parse.c - text to graph, by recursive descent; a function for each rule of the grammar.
  *
- *   graph  = "graph" "@" name "{" "context" "=" int "," "chunk" "=" int ... "}" "{" line* "}"
- *   line   = value "=" op operands? attrs? ("in" value)? ":" type place? schedule?
- *          | "return" value
- *   value  = "%" number | "@" name
- *   attrs  = "{" name "=" word ("," name "=" word)* "}"
- *   type   = ("f32" | "i32") "[" (number | "T" | "L") ("," ...)* "]"
- *   place  = "at" number "stride" number
- *   schedule = "with" "{" name "=" number ("," ...)* "}"
+ *   graph    = "graph" "@" name attributes "{" node* "return" value "}"
+ *   node     = value "=" op operands? attributes? ("in" value)? ":" type place? schedule?
+ *   value    = "%" number | "@" name
+ *   operands = (value | "none") ("," (value | "none"))*
+ *   attributes = "{" name "=" word ("," name "=" word)* "}"
+ *   type     = ("f32" | "i32") "[" (number | "T" | "L") ("," ...)* "]"
+ *   place    = "at" number "stride" number
+ *   schedule = "with" "{" name "=" number ("," name "=" number)* "}"
  *
- * A line that is wrong is reported and left; what refers to it is not reported again.
+ * Each node, the return and the last brace stand on a line of their own. Numbers are labels: a
+ * value is known by its place in the list. A line that is wrong is reported and left, and what uses
+ * its value is not reported again.
  */
-#include "ir/ir.h"
+#include "ir/lexer.h"
+#include "ir/shapes.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 512, WORD_MAX_BYTES = 64 };
+typedef struct {
+    const char *text; /* "%7", "@w" */
+    Ref ref;          /* none: its line was wrong */
+} Label;
 
 typedef struct {
     Graph *graph;
     Diag *diag;
-    const Source *source;
-    const char *at, *end;
-    uint32_t *label;      /* open addressing: hash of a name or number -> index of the definition */
-    uint32_t label_mask;
-    struct Definition *definition;
-    uint32_t definition_count;
-    bool has_result;
+    Lexer lexer;
+    Label *label; /* in order of definition; label[0] is unused */
+    uint32_t label_count, label_capacity;
+    uint32_t *slot; /* labels by hash, open addressing: twice as many as the capacity, or more */
+    uint32_t slot_mask;
+    bool has_lost; /* the line refers to a value whose own line was wrong */
 } Parser;
 
-typedef struct Definition {
-    const char *name; /* "%7", "@w" */
-    Ref ref;          /* none: its line was wrong */
-} Definition;
+enum { LABEL_BYTES = LEXER_NAME + 1, MOST_ITEMS = 8 };
 
-/* ---- characters ---- */
+/* ---- labels ---- */
 
-static Loc here(const Parser *p) {
-    return (Loc){p->source, (uint32_t)(p->at - p->source->text)};
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint32_t hash(const char *text) {
+    uint32_t value = 2166136261u;
+    for (; *text; text++) value = (value ^ (unsigned char)*text) * 16777619u;
+    return value ^ value >> 15;
 }
 
-static bool fail(const Parser *p, const char *message) {
-    return diag_error(p->diag, here(p), "%s", message);
+/* Where a label stands in the table, or would. */
+static uint32_t *find(const Parser *p, const char *text) {
+    uint32_t i = hash(text) & p->slot_mask;
+    while (p->slot[i] && strcmp(p->label[p->slot[i]].text, text) != 0) i = (i + 1) & p->slot_mask;
+    return &p->slot[i];
 }
 
-static int peek(const Parser *p) { return p->at < p->end ? (unsigned char)*p->at : -1; }
-
-/* Within a line: a node stands on one line. */
-static void skip_blanks(Parser *p) {
-    while (peek(p) == ' ' || peek(p) == '\t' || peek(p) == '\r') p->at++;
-    if (peek(p) == '#')
-        while (peek(p) != '\n' && peek(p) != -1) p->at++;
+static void make_room(Parser *p) {
+    Arena *arena = p->graph->arena;
+    const uint32_t capacity = p->label_capacity ? p->label_capacity * 2 : 32;
+    Label *grown = ARENA_ARRAY(arena, Label, capacity);
+    if (p->label) memcpy(grown, p->label, p->label_count * sizeof *grown);
+    p->label = grown;
+    p->label_capacity = capacity;
+    p->slot_mask = 2 * capacity - 1;
+    p->slot = ARENA_ARRAY(arena, uint32_t, (size_t)p->slot_mask + 1);
+    for (uint32_t i = 1; i < p->label_count; i++) *find(p, p->label[i].text) = i;
 }
 
-static void skip_lines(Parser *p) {
-    for (skip_blanks(p); peek(p) == '\n'; skip_blanks(p)) p->at++;
-}
-
-static void skip_rest_of_line(Parser *p) {
-    while (peek(p) != '\n' && peek(p) != -1) p->at++;
-}
-
-static bool is_name_char(int c) { return isalnum(c) || c == '_' || c == '.' || c == '-'; }
-
-static bool accept(Parser *p, const char *token) {
-    skip_blanks(p);
-    const size_t length = strlen(token);
-    if ((size_t)(p->end - p->at) < length || memcmp(p->at, token, length) != 0) return false;
-    const bool is_word = isalnum((unsigned char)token[0]);
-    if (is_word && p->at + length < p->end && is_name_char((unsigned char)p->at[length]))
-        return false;
-    p->at += length;
+static bool define(Parser *p, const char *text, Loc loc, uint32_t *index) {
+    if (*find(p, text)) return diag_error(p->diag, loc, "'%s' is defined twice", text);
+    if (p->label_count == p->label_capacity) make_room(p);
+    *index = p->label_count++;
+    p->label[*index] = (Label){arena_printf(p->graph->arena, "%s", text), {0}};
+    *find(p, text) = *index;
     return true;
 }
 
-static bool expect(Parser *p, const char *token) {
-    return accept(p, token) || diag_error(p->diag, here(p), "expected '%s'", token);
-}
-
-/* A name in a buffer of `size` bytes. */
-static bool parse_name(Parser *p, char *name, size_t size) {
-    skip_blanks(p);
-    size_t length = 0;
-    while (p->at + length < p->end && is_name_char((unsigned char)p->at[length])) length++;
-    if (!length) return fail(p, "expected a name");
-    if (length >= size) return fail(p, "this name is too long");
-    memcpy(name, p->at, length);
-    name[length] = '\0';
-    p->at += length;
+/* "%7" or "@name" to text[LABEL_BYTES]. */
+static bool parse_label(Parser *p, char *text) {
+    int64_t number = 0;
+    const Loc loc = lexer_here(&p->lexer);
+    if (lexer_accept(&p->lexer, "@")) {
+        text[0] = '@';
+        return lexer_name(&p->lexer, "a name", text + 1);
+    }
+    if (!lexer_accept(&p->lexer, "%"))
+        return lexer_fail(&p->lexer, "a value: '%number' or '@name'");
+    if (!lexer_integer(&p->lexer, &number)) return false;
+    if (number < 0) return diag_error(p->diag, loc, "the number of a value must not be negative");
+    snprintf(text, LABEL_BYTES, "%%%" PRId64, number);
     return true;
 }
 
-static bool parse_integer(Parser *p, int64_t *value) {
-    char text[WORD_MAX_BYTES];
-    const Loc loc = (skip_blanks(p), here(p));
-    if (!parse_name(p, text, sizeof text)) return false;
-    char *end = NULL;
-    errno = 0;
-    *value = strtoll(text, &end, 10);
-    if (*end || errno || !isdigit((unsigned char)text[strlen(text) - 1]))
-        return diag_error(p->diag, loc, "expected an integer, not '%s'", text);
+static bool parse_use(Parser *p, Ref *ref) {
+    char text[LABEL_BYTES];
+    const Loc loc = lexer_here(&p->lexer);
+    if (!parse_label(p, text)) return false;
+    const uint32_t index = *find(p, text);
+    if (!index) {
+        diag_error(p->diag, loc, "'%s' is not defined", text);
+        return diag_hint(p->diag, "a value is defined on a line before those that use it");
+    }
+    *ref = p->label[index].ref;
+    p->has_lost |= ir_ref_is_none(*ref);
     return true;
 }
 
 /* ---- attributes ---- */
 
-static bool parse_INT(Parser *p, int64_t *value) { return parse_integer(p, value); }
-
 static bool parse_REAL(Parser *p, double *value) {
-    char text[WORD_MAX_BYTES];
-    size_t length = 0;
-    skip_blanks(p);
-    const Loc loc = here(p);
-    while (length + 1 < sizeof text && p->at + length < p->end &&
-           (is_name_char((unsigned char)p->at[length]) || p->at[length] == '+')) {
-        text[length] = p->at[length];
-        length++;
-    }
-    text[length] = '\0';
-    char *end = NULL;
-    *value = strtod(text, &end);
-    if (!length || *end || strspn(text, "0123456789.eE+-") != length)
-        return diag_error(p->diag, loc, "expected a number, not '%s'", text);
-    p->at += length;
-    return true;
+    return lexer_real(&p->lexer, value);
+}
+
+static bool parse_INT(Parser *p, int64_t *value) {
+    return lexer_integer(&p->lexer, value);
 }
 
 static bool parse_BOOL(Parser *p, bool *value) {
-    *value = accept(p, "true");
-    return *value || accept(p, "false") || fail(p, "expected true or false");
+    *value = lexer_accept(&p->lexer, "true");
+    return *value || lexer_accept(&p->lexer, "false") || lexer_fail(&p->lexer, "'true' or 'false'");
 }
 
 static bool parse_NAME(Parser *p, const char **value) {
-    char name[NAME_MAX_BYTES];
-    if (!parse_name(p, name, sizeof name)) return false;
+    char name[LEXER_NAME];
+    if (!lexer_name(&p->lexer, "a name", name)) return false;
     *value = arena_printf(p->graph->arena, "%s", name);
     return true;
+}
+
+/* Says which of the candidates a word may have been meant to be. Returns false. */
+static bool suggest(Parser *p, const char *word, const char *const *candidates, int count) {
+    char list[512] = "";
+    const char *nearest = diag_nearest(word, candidates, count);
+    if (nearest) return diag_hint(p->diag, "did you mean '%s'?", nearest);
+    for (int i = 0; i < count; i++) {
+        const size_t length = strlen(list);
+        snprintf(list + length, sizeof list - length, "%s%s", i ? ", " : "", candidates[i]);
+    }
+    if (count) return diag_hint(p->diag, "expected one of: %s", list);
+    return diag_hint(p->diag, "it takes none");
 }
 
 static const struct {
     const char *type, *word;
     int value;
-} words[] = {
+} enum_words[] = {
 #define ENUM(type, prefix, word) {#type, #word, prefix##_##word},
 #include "ir/enums.def"
 #undef ENUM
 };
-enum { WORD_COUNT = sizeof words / sizeof *words };
 
-static bool parse_word(Parser *p, const char *type, int *value) {
-    char name[WORD_MAX_BYTES], known[256] = "";
-    skip_blanks(p);
-    const Loc loc = here(p);
-    if (!parse_name(p, name, sizeof name)) return false;
-    for (int i = 0; i < WORD_COUNT; i++) {
-        if (strcmp(words[i].type, type) != 0) continue;
-        if (strcmp(words[i].word, name) == 0) {
-            *value = words[i].value;
-            return true;
-        }
-        const size_t length = strlen(known);
-        snprintf(known + length, sizeof known - length, "%s%s", length ? ", " : "", words[i].word);
+enum { ENUM_WORDS = sizeof enum_words / sizeof *enum_words };
+
+static bool parse_enum(Parser *p, const char *type, int *value) {
+    const char *candidates[ENUM_WORDS];
+    char word[LEXER_NAME];
+    int count = 0;
+    const Loc loc = lexer_here(&p->lexer);
+    if (!lexer_name(&p->lexer, "a word", word)) return false;
+    for (int i = 0; i < ENUM_WORDS; i++) {
+        if (strcmp(enum_words[i].type, type) != 0) continue;
+        candidates[count++] = enum_words[i].word;
+        *value = enum_words[i].value;
+        if (strcmp(enum_words[i].word, word) == 0) return true;
     }
-    return diag_error(p->diag, loc, "expected one of %s, not '%s'", known, name);
+    diag_error(p->diag, loc, "unknown word '%s'", word);
+    return suggest(p, word, candidates, count);
 }
 
-#define PARSE_WORD(type)                                                                           \
+#define PARSE_ENUM(type)                                                                           \
     static bool parse_##type(Parser *p, type *value) {                                             \
         int number = 0;                                                                            \
-        if (!parse_word(p, #type, &number)) return false;                                          \
+        const bool is_known = parse_enum(p, #type, &number);                                       \
         *value = (type)number;                                                                     \
-        return true;                                                                               \
+        return is_known;                                                                           \
     }
-PARSE_WORD(NormKind)
-PARSE_WORD(Activation)
-PARSE_WORD(RopeStyle)
-PARSE_WORD(RopeScaling)
+PARSE_ENUM(NormKind)
+PARSE_ENUM(Activation)
+PARSE_ENUM(RopeStyle)
+PARSE_ENUM(RopeScaling)
+#undef PARSE_ENUM
 
-/* One `name = word`; *bit is the attribute's. */
-static bool parse_attr(Parser *p, Node *node, const char *name, Loc loc, unsigned *bit) {
-    const unsigned has = ir_op_info[node->op].attrs;
-#define ATTR(attr_name, kind, initial)                                                             \
-    if (strcmp(name, #attr_name) == 0 && has & (1u << ATTR_##attr_name)) {                         \
-        *bit = 1u << ATTR_##attr_name;                                                             \
-        return parse_##kind(p, &node->attr.attr_name);                                             \
-    }
+/* "name =", of which each may come once: *bit, which the caller knows it by, joins *seen. */
+static bool check_once(Parser *p, const char *name, Loc loc, unsigned bit, unsigned *seen) {
+    if (*seen & bit) return diag_error(p->diag, loc, "'%s' is given twice", name);
+    *seen |= bit;
+    return true;
+}
+
+static bool refuse_attribute(Parser *p, Op op, const char *name, Loc loc) {
+    const char *candidates[ATTR_COUNT];
+    int count = 0;
+#define ATTR(member, kind, initial)                                                                \
+    if (ir_op_info[op].attrs & (1u << ATTR_##member)) candidates[count++] = #member;
 #include "ir/attrs.def"
 #undef ATTR
-    return diag_error(p->diag, loc, "'%s' has no attribute '%s'", ir_op_info[node->op].name, name);
+    diag_error(p->diag, loc, "'%s' has no attribute '%s'", ir_op_info[op].name, name);
+    return suggest(p, name, candidates, count);
 }
 
-static bool parse_attrs(Parser *p, Node *node) {
+static bool parse_attribute(Parser *p, Node *node, unsigned *seen) {
+    const unsigned has = ir_op_info[node->op].attrs;
+    char name[LEXER_NAME];
+    const Loc loc = lexer_here(&p->lexer);
+    if (!lexer_name(&p->lexer, "an attribute", name)) return false;
+#define ATTR(member, kind, initial)                                                                \
+    if (strcmp(name, #member) == 0 && has & (1u << ATTR_##member))                                 \
+        return lexer_expect(&p->lexer, "=") && parse_##kind(p, &node->attr.member) &&              \
+               check_once(p, name, loc, 1u << ATTR_##member, seen);
+#include "ir/attrs.def"
+#undef ATTR
+    return refuse_attribute(p, node->op, name, loc);
+}
+
+static bool parse_attributes(Parser *p, Node *node) {
     unsigned seen = 0;
-    if (!accept(p, "{")) return true;
+    if (!lexer_accept(&p->lexer, "{")) return true;
     do {
-        char name[WORD_MAX_BYTES];
-        unsigned bit = 0;
-        skip_blanks(p);
-        const Loc loc = here(p);
-        if (!parse_name(p, name, sizeof name) || !expect(p, "=")) return false;
-        if (!parse_attr(p, node, name, loc, &bit)) return false;
-        if (seen & bit) return diag_error(p->diag, loc, "'%s' is given twice", name);
-        seen |= bit;
-    } while (accept(p, ","));
-    return expect(p, "}");
+        if (!parse_attribute(p, node, &seen)) return false;
+    } while (lexer_accept(&p->lexer, ","));
+    return lexer_expect(&p->lexer, "}");
 }
 
-/* ---- values ---- */
-
-static uint64_t hash_text(const char *text) { /* FNV-1a */
-    uint64_t hash = 14695981039346656037u;
-    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 1099511628211u;
-    return hash ^ hash >> 32;
-}
-
-/* Where a value stands in the table, or would. */
-static uint32_t find(const Parser *p, const char *name) {
-    uint32_t slot = (uint32_t)hash_text(name) & p->label_mask;
-    while (p->label[slot] && strcmp(p->definition[p->label[slot]].name, name) != 0)
-        slot = (slot + 1) & p->label_mask;
-    return slot;
-}
-
-/* "%7" or "@name" in a buffer. */
-static bool parse_value(Parser *p, char *text, size_t size) {
-    skip_blanks(p);
-    const int sigil = peek(p);
-    if (sigil != '%' && sigil != '@') return fail(p, "expected a value: %number or @name");
-    p->at++;
-    text[0] = (char)sigil;
-    if (!is_name_char(peek(p))) return fail(p, "expected a name");
-    if (!parse_name(p, text + 1, size - 1)) return false;
-    if (sigil == '%' && strspn(text + 1, "0123456789") != strlen(text + 1))
-        return fail(p, "after % stands a number");
-    return true;
-}
-
-/* Sets *is_lost where the line that defines the value was wrong. */
-static bool parse_use(Parser *p, Ref *ref, bool *is_lost) {
-    char text[NAME_MAX_BYTES];
-    skip_blanks(p);
-    const Loc loc = here(p);
-    if (!parse_value(p, text, sizeof text)) return false;
-    const uint32_t index = p->label[find(p, text)];
-    if (!index) return diag_error(p->diag, loc, "%s is not defined above", text);
-    *ref = p->definition[index].ref;
-    *is_lost |= ir_ref_is_none(*ref);
-    return true;
-}
-
-static bool define(Parser *p, const char *text, Loc loc, uint32_t *index) {
-    const uint32_t slot = find(p, text);
-    if (p->label[slot]) return diag_error(p->diag, loc, "%s is defined twice", text);
-    *index = ++p->definition_count;
-    p->definition[*index] = (Definition){arena_printf(p->graph->arena, "%s", text), {0}};
-    p->label[slot] = *index;
-    return true;
-}
-
-/* ---- the parts of a node ---- */
-
-static int distance(const char *a, const char *b) { /* letters that differ, a rough guess */
-    int common = 0;
-    const size_t length = strlen(a) > strlen(b) ? strlen(a) : strlen(b);
-    while (a[common] && a[common] == b[common]) common++;
-    size_t end = 0;
-    const size_t la = strlen(a) - (size_t)common, lb = strlen(b) - (size_t)common;
-    while (end < la && end < lb && a[strlen(a) - 1 - end] == b[strlen(b) - 1 - end]) end++;
-    return (int)(length - (size_t)common - end);
-}
-
-static bool parse_op(Parser *p, Op *op) {
-    char name[WORD_MAX_BYTES];
-    skip_blanks(p);
-    const Loc loc = here(p);
-    if (!parse_name(p, name, sizeof name)) return false;
-    int nearest = 0;
-    for (int i = 0; i < OP_COUNT; i++) {
-        *op = (Op)i;
-        if (strcmp(name, ir_op_info[i].name) == 0) return true;
-        if (distance(name, ir_op_info[i].name) < distance(name, ir_op_info[nearest].name))
-            nearest = i;
-    }
-    diag_error(p->diag, loc, "unknown operation '%s'", name);
-    if (distance(name, ir_op_info[nearest].name) <= 2)
-        diag_hint(p->diag, "did you mean '%s'?", ir_op_info[nearest].name);
-    return false;
-}
-
-static bool parse_operands(Parser *p, Node *node, bool *is_lost) {
-    const OpInfo *info = &ir_op_info[node->op];
-    int count = 0;
-    skip_blanks(p);
-    const Loc loc = here(p);
-    if (peek(p) == '%' || peek(p) == '@' || peek(p) == 'n') do {
-            if (count == info->most)
-                return diag_error(p->diag, here(p), "'%s' takes at most %d operands", info->name,
-                                  info->most);
-            if (accept(p, "none")) {
-                if (count < info->least) return fail(p, "this operand must not be none");
-            } else if (!parse_use(p, &node->in[count], is_lost)) {
-                return false;
-            }
-            count++;
-        } while (accept(p, ","));
-    if (count >= info->least) return true;
-    return diag_error(p->diag, loc, "'%s' takes at least %d operands, not %d", info->name,
-                      info->least, count);
-}
-
-static bool parse_dimension(Parser *p, int64_t *size) {
-    if (accept(p, "T")) {
-        *size = IR_TOKENS;
-        return true;
-    }
-    if (accept(p, "L")) {
-        *size = IR_LOGIT_ROWS;
-        return true;
-    }
-    skip_blanks(p);
-    const Loc loc = here(p);
-    if (!parse_integer(p, size)) return false;
-    return (*size >= 1 && *size < (int64_t)1 << 40) ||
-           diag_error(p->diag, loc, "a dimension must be 1 to 2^40 - 1");
-}
-
-static bool parse_type(Parser *p, Type *type) {
-    if (!expect(p, ":")) return false;
-    if (accept(p, "i32"))
-        type->dtype = DTYPE_i32;
-    else if (!accept(p, "f32"))
-        return fail(p, "expected f32 or i32");
-    if (!expect(p, "[")) return false;
-    do {
-        if (type->rank == IR_MAX_RANK) return fail(p, "too many dimensions");
-        if (!parse_dimension(p, &type->dim[type->rank++])) return false;
-    } while (accept(p, ","));
-    return expect(p, "]");
-}
-
-static bool parse_place(Parser *p, Placement *place) {
-    if (!accept(p, "at")) return true;
-    return parse_integer(p, &place->offset) && expect(p, "stride") &&
-           parse_integer(p, &place->stride);
-}
-
+/* Attributes that are no node's: integers. */
 typedef struct {
     const char *name;
     int64_t *value;
 } Item;
 
-/* {name = integer, ...}, after its brace; each at most once. */
+static bool parse_item(Parser *p, const Item *item, int count, unsigned *seen) {
+    const char *candidates[MOST_ITEMS];
+    char name[LEXER_NAME];
+    const Loc loc = lexer_here(&p->lexer);
+    if (!lexer_name(&p->lexer, "an attribute", name)) return false;
+    for (int i = 0; i < count; i++) {
+        candidates[i] = item[i].name;
+        if (strcmp(name, item[i].name) != 0) continue;
+        return lexer_expect(&p->lexer, "=") && lexer_integer(&p->lexer, item[i].value) &&
+               check_once(p, name, loc, 1u << i, seen);
+    }
+    diag_error(p->diag, loc, "unknown attribute '%s'", name);
+    return suggest(p, name, candidates, count);
+}
+
 static bool parse_items(Parser *p, const Item *item, int count) {
     unsigned seen = 0;
+    if (!lexer_expect(&p->lexer, "{")) return false;
     do {
-        char name[WORD_MAX_BYTES];
-        skip_blanks(p);
-        const Loc loc = here(p);
-        if (!parse_name(p, name, sizeof name) || !expect(p, "=")) return false;
-        int i = 0;
-        while (i < count && strcmp(item[i].name, name) != 0) i++;
-        if (i == count || seen >> i & 1)
-            return diag_error(p->diag, loc, "'%s' is %s", name,
-                              i == count ? "not known here" : "given twice");
-        seen |= 1u << i;
-        if (!parse_integer(p, item[i].value)) return false;
-    } while (accept(p, ","));
-    return expect(p, "}");
+        if (!parse_item(p, item, count, &seen)) return false;
+    } while (lexer_accept(&p->lexer, ","));
+    return lexer_expect(&p->lexer, "}");
+}
+
+/* ---- the parts of a node ---- */
+
+static bool parse_op(Parser *p, Op *op) {
+    const char *candidates[OP_COUNT];
+    char word[LEXER_NAME];
+    const Loc loc = lexer_here(&p->lexer);
+    if (!lexer_name(&p->lexer, "an operation", word)) return false;
+    for (int i = 0; i < OP_COUNT; i++) {
+        candidates[i] = ir_op_info[i].name;
+        *op = (Op)i;
+        if (strcmp(word, candidates[i]) == 0) return true;
+    }
+    diag_error(p->diag, loc, "unknown operation '%s'", word);
+    return suggest(p, word, candidates, OP_COUNT);
+}
+
+/* found: how many there are, or less than 0 for too many. */
+static bool refuse_count(Parser *p, Loc loc, const OpInfo *info, int found) {
+    char expected[32], count[16] = "more";
+    const char *plural = info->most == 1 ? "" : "s";
+    snprintf(expected, sizeof expected, "%d to %d", info->least, info->most);
+    if (info->least == info->most) snprintf(expected, sizeof expected, "%d", info->most);
+    if (found >= 0) snprintf(count, sizeof count, "%d", found);
+    return diag_error(p->diag, loc, "'%s' takes %s operand%s, found %s", info->name, expected,
+                      plural, count);
+}
+
+static bool parse_operands(Parser *p, Node *node) {
+    const OpInfo *info = &ir_op_info[node->op];
+    const Loc loc = lexer_here(&p->lexer);
+    const int next = lexer_peek(&p->lexer);
+    int count = 0;
+    if (next == '%' || next == '@' || next == 'n') {
+        do {
+            Ref ref = {0};
+            const Loc operand = lexer_here(&p->lexer);
+            if (count == info->most) return refuse_count(p, operand, info, -1);
+            if (!lexer_accept(&p->lexer, "none") && !parse_use(p, &ref)) return false;
+            if (ir_ref_is_none(ref) && !p->has_lost && count < info->least)
+                return diag_error(p->diag, operand, "operand %d of '%s' must not be none",
+                                  count + 1, info->name);
+            node->in[count++] = ref;
+        } while (lexer_accept(&p->lexer, ","));
+    }
+    return count >= info->least || refuse_count(p, loc, info, count);
+}
+
+static bool parse_dimension(Parser *p, int64_t *size) {
+    if (lexer_accept(&p->lexer, "T")) return *size = IR_TOKENS, true;
+    if (lexer_accept(&p->lexer, "L")) return *size = IR_LOGIT_ROWS, true;
+    const Loc loc = lexer_here(&p->lexer);
+    if (!lexer_integer(&p->lexer, size)) return false;
+    return (*size >= 1 && *size < INT64_C(1) << 40) ||
+           diag_error(p->diag, loc, "a dimension must be 1 to 2^40 - 1, found %" PRId64, *size);
+}
+
+static bool parse_type(Parser *p, Type *type) {
+    if (!lexer_expect(&p->lexer, ":")) return false;
+    if (lexer_accept(&p->lexer, "i32"))
+        type->dtype = DTYPE_i32;
+    else if (!lexer_accept(&p->lexer, "f32"))
+        return lexer_fail(&p->lexer, "'f32' or 'i32'");
+    if (!lexer_expect(&p->lexer, "[")) return false;
+    do {
+        if (type->rank == IR_MAX_RANK)
+            return diag_error(p->diag, lexer_here(&p->lexer), "more than %d dimensions",
+                              IR_MAX_RANK);
+        if (!parse_dimension(p, &type->dim[type->rank++])) return false;
+    } while (lexer_accept(&p->lexer, ","));
+    return lexer_expect(&p->lexer, "]");
+}
+
+static bool parse_place(Parser *p, Placement *place) {
+    if (!lexer_accept(&p->lexer, "at")) return true;
+    return lexer_integer(&p->lexer, &place->offset) && lexer_expect(&p->lexer, "stride") &&
+           lexer_integer(&p->lexer, &place->stride);
 }
 
 static bool parse_schedule(Parser *p, Schedule *s) {
     const Item items[] = {
         {"rows", &s->rows}, {"panels", &s->panels}, {"block", &s->block}, {"keys", &s->keys}};
-    if (!accept(p, "with")) return true;
-    return expect(p, "{") && parse_items(p, items, sizeof items / sizeof *items);
-}
-
-static bool expect_line_end(Parser *p) {
-    skip_blanks(p);
-    return peek(p) == '\n' || peek(p) == -1 || fail(p, "unexpected text at the end of the line");
+    _Static_assert(sizeof items / sizeof *items <= MOST_ITEMS, "parse_item() lists them all");
+    return !lexer_accept(&p->lexer, "with") || parse_items(p, items, sizeof items / sizeof *items);
 }
 
 /* ---- lines ---- */
 
-static bool parse_node(Parser *p) {
-    Node node = {.attr = ir_attrs_default()};
-    char text[NAME_MAX_BYTES];
-    bool is_lost = false;
-    uint32_t index = 0;
-    node.loc = here(p);
-    if (!parse_value(p, text, sizeof text) || !define(p, text, node.loc, &index)) return false;
-    if (!expect(p, "=") || !parse_op(p, &node.op)) return false;
-    if (!parse_operands(p, &node, &is_lost) || !parse_attrs(p, &node)) return false;
-    if (accept(p, "in") && !parse_use(p, &node.root, &is_lost)) return false;
-    if (!parse_type(p, &node.type) || !parse_place(p, &node.place)) return false;
-    if (!parse_schedule(p, &node.schedule) || !expect_line_end(p)) return false;
-    if (text[0] == '@') node.name = p->definition[index].name + 1;
-    if (is_lost) return true;
-    if (p->graph->count == IR_MAX_NODES) return fail(p, "the graph is too long");
-    const Type declared = node.type;
-    const Ref ref = ir_node_add(p->graph, node);
-    if (ir_node(p->graph, ref)->type.rank == 0) return false; /* reported by its shape rule */
-    ir_node(p->graph, ref)->type = declared; /* the verifier compares it with the inferred one */
-    p->definition[index].ref = ref;
-    return true;
+/* Adds a node as it stands in the text: the verifier compares its type with the inferred one. */
+static void add_node(Parser *p, const Node *node, uint32_t label) {
+    const Ref ref = ir_node_add(p->graph, *node);
+    Node *added = ir_node(p->graph, ref);
+    if (added->type.rank == 0) return; /* its operands do not fit: reported */
+    added->type = node->type;
+    p->label[label].ref = ref;
 }
 
-static bool parse_line(Parser *p) {
-    bool is_lost = false;
-    if (!accept(p, "return")) return parse_node(p);
-    if (p->has_result) return fail(p, "a second return");
-    p->has_result = true;
-    return parse_use(p, &p->graph->result, &is_lost) && expect_line_end(p);
+static bool parse_node(Parser *p) {
+    Node node = {.attr = ir_attrs_default()};
+    char text[LABEL_BYTES];
+    uint32_t label = 0;
+    p->has_lost = false;
+    node.loc = lexer_here(&p->lexer);
+    if (!parse_label(p, text) || !define(p, text, node.loc, &label)) return false;
+    if (text[0] == '@') node.name = p->label[label].text + 1;
+    if (!lexer_expect(&p->lexer, "=") || !parse_op(p, &node.op)) return false;
+    if (!parse_operands(p, &node) || !parse_attributes(p, &node)) return false;
+    if (lexer_accept(&p->lexer, "in") && !parse_use(p, &node.root)) return false;
+    if (!parse_type(p, &node.type) || !parse_place(p, &node.place)) return false;
+    if (!parse_schedule(p, &node.schedule) || !lexer_expect_line_end(&p->lexer)) return false;
+    if (!p->has_lost) add_node(p, &node, label);
+    return true;
 }
 
 static bool parse_head(Parser *p) {
@@ -424,49 +369,47 @@ static bool parse_head(Parser *p) {
                           {"chunk", &g->chunk},
                           {"arena", &g->arena_floats},
                           {"cache", &g->cache_floats}};
-    skip_lines(p);
-    if (!expect(p, "graph") || !expect(p, "@") || !parse_NAME(p, &g->name)) return false;
-    return expect(p, "{") && parse_items(p, items, sizeof items / sizeof *items) &&
-           expect(p, "{") && expect_line_end(p);
+    lexer_skip_lines(&p->lexer);
+    g->loc = lexer_here(&p->lexer);
+    if (!lexer_expect(&p->lexer, "graph") || !lexer_expect(&p->lexer, "@")) return false;
+    if (!parse_NAME(p, &g->name)) return false;
+    if (!parse_items(p, items, sizeof items / sizeof *items)) return false;
+    if (!lexer_expect(&p->lexer, "{") || !lexer_expect_line_end(&p->lexer)) return false;
+    return shape_check_sizes(g);
+}
+
+/* Up to the return. False: there is none. */
+static bool parse_nodes(Parser *p) {
+    for (lexer_skip_lines(&p->lexer); !lexer_accept(&p->lexer, "return");
+         lexer_skip_lines(&p->lexer)) {
+        const int next = lexer_peek(&p->lexer);
+        if (next == -1 || next == '}') return lexer_fail(&p->lexer, "'return'");
+        if (p->label_count > IR_MAX_NODES)
+            return diag_error(p->diag, lexer_here(&p->lexer), "more than %d nodes", IR_MAX_NODES);
+        if (!parse_node(p)) lexer_skip_rest_of_line(&p->lexer);
+    }
+    return true;
 }
 
 static bool parse_graph(Parser *p) {
-    bool ok = parse_head(p);
-    if (!ok) return false;
-    for (skip_lines(p); !accept(p, "}"); skip_lines(p)) {
-        if (peek(p) == -1) return fail(p, "expected '}' at the end of the graph");
-        if (parse_line(p)) continue;
-        ok = false;
-        skip_rest_of_line(p);
-    }
-    skip_lines(p);
-    if (peek(p) != -1) return fail(p, "unexpected text after the graph");
-    if (ok && !p->has_result) return fail(p, "the graph returns nothing");
-    return ok;
-}
-
-/* A line defines at most one value. */
-static uint32_t count_lines(const Source *source) {
-    uint32_t lines = 1;
-    for (size_t i = 0; i < source->length; i++) lines += source->text[i] == '\n';
-    return lines;
+    p->has_lost = false;
+    if (!parse_head(p) || !parse_nodes(p) || !parse_use(p, &p->graph->result)) return false;
+    if (!lexer_expect_line_end(&p->lexer)) return false;
+    lexer_skip_lines(&p->lexer);
+    if (!lexer_expect(&p->lexer, "}")) return false;
+    lexer_skip_lines(&p->lexer);
+    return lexer_peek(&p->lexer) == -1 || lexer_fail(&p->lexer, "the end of the text");
 }
 
 Graph *ir_parse(Arena *arena, Diag *diag, const Source *source) {
-    Parser p = {.graph = ir_graph_create(arena, diag, "none"),
-                .diag = diag,
-                .source = source,
-                .at = source->text,
-                .end = source->text + source->length};
-    if (source->length >= UINT32_MAX / 4) {
-        diag_error(diag, (Loc){0}, "'%s' is too long for a graph", source->name);
+    Parser p = {.graph = ir_graph_create(arena, diag, ""), .diag = diag, .label_count = 1};
+    p.lexer = (Lexer){diag, source, source->text, source->text + source->length};
+    if (source->length > INT32_MAX) {
+        diag_error(diag, (Loc){source, 0}, "a text of %zu bytes: at most %d are read as a graph",
+                   source->length, INT32_MAX);
         return NULL;
     }
-    const uint32_t lines = count_lines(source);
-    p.label_mask = 63;
-    while (p.label_mask < 2 * lines) p.label_mask = p.label_mask * 2 + 1;
-    p.label = ARENA_ARRAY(arena, uint32_t, (size_t)p.label_mask + 1);
-    p.definition = ARENA_ARRAY(arena, Definition, (size_t)lines + 1);
+    make_room(&p);
     const int errors = diag->errors;
     if (!parse_graph(&p) || diag->errors > errors || !ir_verify(p.graph)) return NULL;
     return p.graph;

@@ -21,10 +21,10 @@ static void end_braces(const Braces *braces) {
     if (braces->is_open) fputc('}', braces->out);
 }
 
-/* The shortest decimal that reads back as the same number. */
+/* As few digits, six or more, as read back as the same number: 30, 500000, 1e-05, 0.1. */
 static void print_REAL(double value, FILE *out) {
     char text[32];
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
     }

@@ -30,6 +30,29 @@ __attribute__((format(printf, 3, 4))) static bool refuse(const Graph *graph, con
     return diag_error(graph->diag, node->loc, "%s: %s", ir_op_info[node->op].name, text);
 }
 
+/* ---- the graph ---- */
+
+/* Floats of memory: in bytes, too, they are far from what an int64_t holds. */
+static const int64_t most_floats = INT64_C(1) << 56;
+
+bool shape_check_sizes(const Graph *graph) {
+    const int64_t context = graph->context, chunk = graph->chunk;
+    const int64_t arena = graph->arena_floats, cache = graph->cache_floats;
+    if (context < 1 || context > IR_MAX_CONTEXT)
+        return diag_error(graph->diag, graph->loc, "graph: context must be 1 to %d, found %" PRId64,
+                          IR_MAX_CONTEXT, context);
+    if (chunk < 1 || chunk > context)
+        return diag_error(graph->diag, graph->loc,
+                          "graph: chunk must be 1 to the context, %" PRId64 ", found %" PRId64,
+                          context, chunk);
+    if (arena < 0 || arena > most_floats || cache < 0 || cache > most_floats)
+        return diag_error(graph->diag, graph->loc,
+                          "graph: arena and cache must be 0 to %" PRId64 ", found %" PRId64
+                          " and %" PRId64,
+                          most_floats, arena, cache);
+    return true;
+}
+
 /* ---- operands ---- */
 
 static const Node *operand(const Graph *graph, const Node *node, int k) {

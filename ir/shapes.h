@@ -14,6 +14,9 @@ ShapeRule shape_embed, shape_positions, shape_norm, shape_project, shape_slice, 
     shape_rope, shape_append, shape_scores, shape_mix, shape_attend, shape_write, shape_last,
     shape_columns, shape_matvec, shape_stack;
 
+/* Whether context, chunk and the sizes of memory are in range: the rules rely on it. */
+bool shape_check_sizes(const Graph *graph);
+
 /* A type as text, "f32[T, 768]", in a buffer of SHAPE_TEXT bytes; returns the buffer. */
 enum { SHAPE_TEXT = 96 };
 const char *shape_text(Type type, char *text);

@@ -1,263 +1,492 @@
 /* verify.c - what must hold between any two passes, and of graph text before anything uses it. */
-#include "ir/ir.h"
+#include "ir/lexer.h"
+#include "ir/shapes.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
-
-static const int64_t most_elements = (int64_t)1 << 40;
 
 typedef struct {
     const Graph *graph;
-    uint32_t index;
+    Arena *scratch;
+    bool *is_wrong;   /* nodes that were reported, and what uses them */
+    uint32_t *writer; /* the node that overwrites each state of the stream; 0: none */
+    uint32_t tokens, position;
+    uint32_t index; /* of the node under way */
     const Node *node;
     const OpInfo *info;
 } Check;
 
-#define REFUSE(check, ...) diag_error((check)->graph->diag, (check)->node->loc, __VA_ARGS__)
+__attribute__((format(printf, 2, 3))) static bool refuse(const Check *c, const char *format, ...) {
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return diag_error(c->graph->diag, c->node->loc, "%s: %s", c->info->name, text);
+}
+
+static const Node *operand(const Check *c, int k) {
+    return ir_node(c->graph, c->node->in[k]);
+}
 
 /* ---- operands ---- */
 
-/* Bit k: operand k is of the weights. Of constants, all operands are. */
-static unsigned constant_operands(Op op) {
+/* Whether operand k is of the weights. */
+static bool takes_constant(Op op, int k) {
     switch (op) {
     case OP_embed:
-    case OP_add_positions: return 1u << 1;
+    case OP_add_positions: return k == 1;
     case OP_norm:
     case OP_project:
-    case OP_read: return 1u << 1 | 1u << 2;
-    case OP_write: return 1u << 2;
-    default: return ir_op_info[op].kind == KIND_CONSTANT ? ~0u : 0;
+    case OP_read: return k >= 1;
+    case OP_write: return k == 2;
+    default: return ir_op_info[op].kind == KIND_CONSTANT;
     }
 }
 
 static bool verify_operand(const Check *c, int k) {
-    const Ref operand = c->node->in[k];
+    const Ref ref = c->node->in[k];
+    if (ir_ref_is_none(ref))
+        return k >= c->info->least || refuse(c, "operand %d is missing", k + 1);
     if (k >= c->info->most)
-        return ir_ref_is_none(operand) || REFUSE(c, "%s: too many operands", c->info->name);
-    if (ir_ref_is_none(operand))
-        return k >= c->info->least || REFUSE(c, "%s: operand %d is missing", c->info->name, k + 1);
-    if (operand.index >= c->index)
-        return REFUSE(c, "%s: operand %d is not defined before its use", c->info->name, k + 1);
-    const bool wants = constant_operands(c->node->op) >> k & 1;
-    if (ir_is_constant(ir_node(c->graph, operand)) == wants) return true;
-    return REFUSE(c, "%s: operand %d must be %s", c->info->name, k + 1,
-                  wants ? "a constant" : "computed at run time, not a constant");
+        return refuse(c, "takes at most %d operands, found operand %d", c->info->most, k + 1);
+    if (ref.index >= c->index) return refuse(c, "operand %d is not defined before its use", k + 1);
+    if (ir_is_constant(operand(c, k)) == takes_constant(c->node->op, k)) return true;
+    return takes_constant(c->node->op, k)
+               ? refuse(c, "operand %d must be a constant, found one computed at run time", k + 1)
+               : refuse(c, "operand %d must be computed at run time, found a constant", k + 1);
 }
 
 /* Operands of `stack` stand side by side: none is left out between two. */
 static bool verify_operands(const Check *c) {
-    bool is_over = false;
-    for (int k = 0; k < IR_MAX_INPUTS; k++) {
+    for (int k = 0; k < IR_MAX_INPUTS; k++)
         if (!verify_operand(c, k)) return false;
-        if (c->node->op != OP_stack) continue;
-        if (is_over && !ir_ref_is_none(c->node->in[k]))
-            return REFUSE(c, "stack: operand %d is missing", k);
-        is_over |= ir_ref_is_none(c->node->in[k]);
-    }
+    for (int k = 1; k < IR_MAX_INPUTS && c->node->op == OP_stack; k++)
+        if (ir_ref_is_none(c->node->in[k - 1]) && !ir_ref_is_none(c->node->in[k]))
+            return refuse(c, "operand %d is missing", k);
     return true;
 }
 
-/* ---- attributes and types ---- */
+/* ---- attributes ---- */
+
+static bool verify_finite(const Check *c, const char *name, double value) {
+    return isfinite(value) || refuse(c, "%s must be finite, found %g", name, value);
+}
+
+static bool verify_at_least_0(const Check *c, const char *name, double value) {
+    return value >= 0 || refuse(c, "%s must not be negative, found %g", name, value);
+}
+
+static bool verify_reals(const Check *c) {
+#define VERIFY_REAL(name)        verify_finite(c, #name, c->node->attr.name)
+#define VERIFY_INT(name)         true
+#define VERIFY_BOOL(name)        true
+#define VERIFY_NAME(name)        true
+#define VERIFY_NormKind(name)    true
+#define VERIFY_Activation(name)  true
+#define VERIFY_RopeStyle(name)   true
+#define VERIFY_RopeScaling(name) true
+#define ATTR(name, kind, initial)                                                                  \
+    if (!(VERIFY_##kind(name))) return false;
+#include "ir/attrs.def"
+#undef ATTR
+    return true;
+}
+
+static bool verify_rope(const Check *c) {
+    const Attrs *attr = &c->node->attr;
+    if (!(attr->base > 0)) return refuse(c, "base must be positive, found %g", attr->base);
+    if (!(attr->factor > 0)) return refuse(c, "factor must be positive, found %g", attr->factor);
+    if (attr->scaling != SCALING_llama3) return true;
+    if (!(attr->low > 0 && attr->low < attr->high))
+        return refuse(c, "0 < low < high must hold, found low = %g and high = %g", attr->low,
+                      attr->high);
+    return attr->original >= 1 ||
+           refuse(c, "original must be positive, found %" PRId64, attr->original);
+}
+
+static bool is_good_name(const char *name) {
+    return name && lexer_is_name(name) && strlen(name) < LEXER_NAME;
+}
+
+static bool verify_cache_name(const Check *c) {
+    const char *name = c->node->attr.cache;
+    return is_good_name(name) ||
+           refuse(c, "cache must be a name of letters, digits, '.', '_' and '-', found '%.80s'",
+                  name ? name : "");
+}
 
 static bool verify_attrs(const Check *c) {
     const Attrs *attr = &c->node->attr;
-    const double reals[] = {attr->offset, attr->scale,  attr->carry, attr->softcap, attr->eps,
-                            attr->base,   attr->factor, attr->low,   attr->high};
-    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-        if (!isfinite(reals[i])) return REFUSE(c, "%s: an attribute is not finite", c->info->name);
-    if (attr->softcap < 0 || attr->eps < 0)
-        return REFUSE(c, "%s: softcap and eps must not be negative", c->info->name);
-    if (c->node->op == OP_softcap && !(attr->softcap > 0))
-        return REFUSE(c, "softcap: softcap must be positive");
-    if (c->node->op == OP_rope && !(attr->base > 0 && attr->factor > 0))
-        return REFUSE(c, "rope: base and factor must be positive");
-    if (c->node->op == OP_rope && attr->scaling == SCALING_llama3 &&
-        !(attr->low > 0 && attr->high > attr->low && attr->original > 0))
-        return REFUSE(c, "rope: llama3 needs 0 < low < high and the original context");
-    return true;
+    if (!verify_reals(c)) return false;
+    switch (c->node->op) {
+    case OP_norm:
+    case OP_read: return verify_at_least_0(c, "eps", attr->eps);
+    case OP_softcap: return verify_at_least_0(c, "softcap", attr->softcap);
+    case OP_rope: return verify_rope(c);
+    case OP_append: return verify_cache_name(c);
+    case OP_scores:
+    case OP_attend:
+        return verify_at_least_0(c, "softcap", attr->softcap) &&
+               verify_at_least_0(c, "window", (double)attr->window);
+    default: return true;
+    }
+}
+
+/* ---- types ---- */
+
+/* T and L at their most. */
+static int64_t largest(const Graph *graph, int64_t dim) {
+    return dim == IR_TOKENS || dim == IR_LOGIT_ROWS ? graph->chunk : dim;
 }
 
 static bool verify_size(const Check *c) {
     const Type *type = &c->node->type;
+    char text[SHAPE_TEXT];
     int64_t elements = 1;
-    if (type->rank < 1 || type->rank > IR_MAX_RANK)
-        return REFUSE(c, "%s: has no type", c->info->name);
+    if (type->rank < 1 || type->rank > IR_MAX_RANK) return refuse(c, "it has no type");
     for (int i = 0; i < type->rank; i++) {
-        const int64_t dim = type->dim[i];
-        const bool is_symbol = dim == IR_TOKENS || dim == IR_LOGIT_ROWS;
-        if (is_symbol && (i || ir_is_constant(c->node)))
-            return REFUSE(c, "%s: T and L count rows at run time", c->info->name);
-        const int64_t size = is_symbol ? c->graph->chunk : dim;
-        if (size < 1 || size > most_elements / elements)
-            return REFUSE(c, "%s: a value of this size is out of range", c->info->name);
-        elements *= size;
+        const int64_t dim = largest(c->graph, type->dim[i]);
+        if (type->dim[i] < 0 && (i > 0 || ir_is_constant(c->node) || dim < 0))
+            return refuse(c, "only the rows of what is computed at run time are T or L, found %s",
+                          shape_text(*type, text));
+        if (dim < 1 || dim >= INT64_C(1) << 40 || dim > IR_MAX_ELEMENTS / elements)
+            return refuse(c, "%s is too large: at most %" PRId64 " elements, 2^40 - 1 a dimension",
+                          shape_text(*type, text), IR_MAX_ELEMENTS);
+        elements *= dim;
     }
     return true;
 }
 
 static bool verify_declared(const Check *c) {
     const Type *type = &c->node->type;
-    if (c->node->op == OP_tokens)
-        return (type->dtype == DTYPE_i32 && type->rank == 1 && type->dim[0] != IR_LOGIT_ROWS) ||
-               REFUSE(c, "tokens: must be i32[T]");
-    if (c->node->op == OP_position)
-        return (type->dtype == DTYPE_i32 && type->rank == 1 && type->dim[0] == 1) ||
-               REFUSE(c, "position: must be i32[1]");
-    if (c->node->op == OP_sinusoid && type->rank != 2)
-        return REFUSE(c, "sinusoid: must be f32[S, W]");
-    return (type->dtype == DTYPE_f32 && type->rank <= 2) ||
-           REFUSE(c, "%s: must be f32 with one or two dimensions", c->info->name);
+    const int64_t rows = type->dim[0];
+    const bool is_integers = type->dtype == DTYPE_i32 && type->rank == 1;
+    char found[SHAPE_TEXT];
+    shape_text(*type, found);
+    switch (c->node->op) {
+    case OP_tokens:
+        return (is_integers && (rows == IR_TOKENS || (rows >= 1 && rows <= c->graph->chunk))) ||
+               refuse(c, "its type must be i32[T], or as many as the chunk at most, found %s",
+                      found);
+    case OP_position:
+        return (is_integers && rows == 1) || refuse(c, "its type must be i32[1], found %s", found);
+    case OP_sinusoid:
+        return (type->dtype == DTYPE_f32 && type->rank == 2) ||
+               refuse(c, "its type must be f32[rows, columns], found %s", found);
+    default:
+        return (type->dtype == DTYPE_f32 && type->rank <= 2) ||
+               refuse(c, "its type must be f32[rows] or f32[rows, columns], found %s", found);
+    }
 }
 
 static bool verify_type(const Check *c) {
     Type type = c->node->type;
-    if (!c->info->infer) return verify_size(c) && verify_declared(c);
+    char expected[SHAPE_TEXT], found[SHAPE_TEXT];
+    if (!verify_size(c)) return false;
+    if (!c->info->infer) return verify_declared(c);
     if (!c->info->infer(c->graph, c->node, &type)) return false;
-    if (!ir_type_equal(type, c->node->type))
-        return REFUSE(c, "%s: the declared type is not the one its operands give", c->info->name);
-    return verify_size(c);
+    return ir_type_equal(type, c->node->type) ||
+           refuse(c, "its operands make it %s, found %s", shape_text(type, expected),
+                  shape_text(c->node->type, found));
 }
 
-/* ---- kernels, memory ---- */
+/* Who knows positions sees a row for each token; so does who takes the last of them. */
+static bool verify_rows(const Check *c) {
+    switch (c->node->op) {
+    case OP_add_positions:
+    case OP_rope:
+    case OP_append:
+    case OP_scores:
+    case OP_attend:
+    case OP_last: break;
+    default: return true;
+    }
+    char found[SHAPE_TEXT];
+    if (c->tokens && operand(c, 0)->type.dim[0] == c->graph->node[c->tokens].type.dim[0])
+        return true;
+    return refuse(c, "operand 1 must have a row for each token, found %s",
+                  shape_text(operand(c, 0)->type, found));
+}
 
-static bool verify_root(const Check *c) {
+/* A sequence has one row of tokens and one position. */
+static bool verify_single(Check *c) {
+    uint32_t *seen = c->node->op == OP_tokens     ? &c->tokens
+                     : c->node->op == OP_position ? &c->position
+                                                  : NULL;
+    if (!seen) return true;
+    if (!*seen) return *seen = c->index, true;
+    refuse(c, "there is one already");
+    diag_note(c->graph->diag, c->graph->node[*seen].loc, "here");
+    return false;
+}
+
+/* ---- kernels ---- */
+
+static bool can_be_root(Op op) {
+    return op == OP_project || op == OP_read || op == OP_embed || op == OP_attend;
+}
+
+static bool is_computed(const Node *node) {
+    const OpKind kind = ir_op_info[node->op].kind;
+    return kind == KIND_VALUE || kind == KIND_STREAM;
+}
+
+/* A member comes after its root, and continues what is computed in the kernel. */
+static bool verify_member(const Check *c) {
     const Ref root = c->node->root;
     if (ir_ref_is_none(root)) return true;
-    const OpKind kind = c->info->kind;
-    if (root.index >= c->index || (kind != KIND_VALUE && kind != KIND_STREAM))
-        return REFUSE(c, "%s: the root of its kernel must come before it", c->info->name);
+    if (root.index >= c->index) return refuse(c, "the root of its kernel must come before it");
+    if (!is_computed(c->node))
+        return refuse(c, "only what is computed at run time is part of a kernel");
     const Node *node = ir_node(c->graph, root);
-    if (!ir_ref_is_none(node->root) || ir_op_info[node->op].kind != KIND_VALUE)
-        return REFUSE(c, "%s: what it is computed in is not the root of a kernel", c->info->name);
-    return true;
+    if (!ir_ref_is_none(node->root) || !can_be_root(node->op))
+        return refuse(c, "its kernel must start with project, read, embed or attend, found '%s'",
+                      ir_op_info[node->op].name);
+    for (int k = 0; k < c->info->most; k++)
+        if (!ir_ref_is_none(c->node->in[k]) &&
+            ir_ref_equal(ir_root(c->graph, c->node->in[k]), root))
+            return true;
+    return refuse(c, "it uses no value of the kernel that it is computed in");
 }
 
-/* Everything a kernel reads is computed by kernels before it. */
+/* What a kernel reads is computed by itself and by kernels that start before it. */
 static bool verify_kernel_order(const Check *c) {
     const uint32_t kernel = ir_root(c->graph, (Ref){c->index}).index;
     for (int k = 0; k < c->info->most; k++) {
-        if (ir_ref_is_none(c->node->in[k])) continue;
+        if (ir_ref_is_none(c->node->in[k]) || !is_computed(operand(c, k))) continue;
         if (ir_root(c->graph, c->node->in[k]).index > kernel)
-            return REFUSE(c, "%s: operand %d is computed after this kernel has begun",
-                          c->info->name, k + 1);
+            return refuse(c, "operand %d is computed after the kernel has started", k + 1);
     }
     return true;
 }
 
+/* ---- memory ---- */
+
+/* Whether rows * stride, and the last row to its end only, fit into so many floats. */
+static bool fits(int64_t rows, int64_t stride, int64_t columns, int64_t floats) {
+    return columns <= floats && (rows == 1 || rows - 1 <= (floats - columns) / stride);
+}
+
+/* The memory of a cache is laid out as attention reads it; that of the result is the caller's. */
 static bool verify_placement(const Check *c) {
-    const Placement place = c->node->place;
-    const Schedule s = c->node->schedule;
-    if (place.offset < 0 || place.stride < 0 || place.offset > most_elements ||
-        place.stride > most_elements)
-        return REFUSE(c, "%s: its place is out of range", c->info->name);
-    if (s.rows < 0 || s.panels < 0 || s.block < 0 || s.keys < 0)
-        return REFUSE(c, "%s: its schedule has a negative number", c->info->name);
+    const Graph *graph = c->graph;
+    const Type *type = &c->node->type;
+    const int64_t offset = c->node->place.offset, stride = c->node->place.stride;
+    if (offset == 0 && stride == 0) return true;
+    if (!is_computed(c->node)) return refuse(c, "it has no place in memory");
+    const bool is_cache = c->node->op == OP_append, is_result = graph->result.index == c->index;
+    const int64_t columns = type->dim[1], rows = largest(graph, type->dim[0]);
+    const int64_t floats = is_cache    ? graph->cache_floats
+                           : is_result ? IR_MAX_ELEMENTS
+                                       : graph->arena_floats;
+    if (offset < 0 || offset > floats || stride < 0 || stride > IR_MAX_ELEMENTS)
+        return refuse(c, "its place is out of range: at %" PRId64 " stride %" PRId64, offset,
+                      stride);
+    if (type->rank != 2) return true; /* no kernel computes it */
+    if (!is_cache && stride < columns)
+        return refuse(c, "stride must be %" PRId64 " or more, found %" PRId64, columns, stride);
+    if (is_result || fits(rows, is_cache ? columns : stride, columns, floats - offset)) return true;
+    return refuse(c, "%" PRId64 " rows at %" PRId64 " do not fit into %" PRId64 " floats", rows,
+                  offset, floats);
+}
+
+static bool verify_schedule(const Check *c) {
+    const Schedule *s = &c->node->schedule;
+    const int64_t numbers[] = {s->rows, s->panels, s->block, s->keys};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i] < 0 || numbers[i] > IR_MAX_CONTEXT)
+            return refuse(c, "numbers of a schedule must be 0 to %d, found %" PRId64,
+                          IR_MAX_CONTEXT, numbers[i]);
     return true;
 }
 
 /* ---- the stream is a line ---- */
 
-/* writer[i]: the op that overwrites state i, if there is one. */
-static bool verify_stream(const Graph *graph, uint32_t *writer) {
+static bool find_writers(const Check *c) {
+    const Graph *graph = c->graph;
     bool ok = true;
     for (uint32_t i = 1; i < graph->count; i++) {
         const Node *node = &graph->node[i];
-        if (ir_op_info[node->op].kind != KIND_STREAM) continue;
-        if (writer[node->in[0].index])
+        const OpInfo *info = &ir_op_info[node->op];
+        if (info->kind != KIND_STREAM) continue;
+        uint32_t *writer = &c->writer[node->in[0].index];
+        if (*writer) {
             ok = diag_error(graph->diag, node->loc,
-                            "%s: this state of the stream has been written to already",
-                            ir_op_info[node->op].name);
-        writer[node->in[0].index] = i;
+                            "%s: operand 1, a state of the stream, is overwritten already",
+                            info->name);
+            diag_note(graph->diag, graph->node[*writer].loc, "here");
+        }
+        *writer = i;
     }
+    return ok;
+}
+
+/* Whether a state is overwritten by the kernel of node i, or before it starts. */
+static bool is_gone(const Check *c, Ref state, uint32_t i) {
+    const uint32_t writer = c->writer[state.index];
+    return writer && ir_root(c->graph, (Ref){i}).index >= ir_root(c->graph, (Ref){writer}).index;
+}
+
+static bool verify_stream(const Check *c) {
+    const Graph *graph = c->graph;
+    bool ok = find_writers(c);
     for (uint32_t i = 1; i < graph->count; i++) {
         const Node *node = &graph->node[i];
         for (int k = 0; k < ir_op_info[node->op].most; k++) {
-            const uint32_t over = writer[node->in[k].index];
-            if (!over || (over == i && k == 0)) continue;
-            if (ir_root(graph, (Ref){i}).index < ir_root(graph, (Ref){over}).index) continue;
+            const Ref state = node->in[k];
+            const uint32_t writer = c->writer[state.index];
+            if ((writer == i && k == 0) || ir_ref_is_none(state) || !is_gone(c, state, i)) continue;
             ok = diag_error(graph->diag, node->loc,
                             "%s: operand %d is a state of the stream that has been overwritten",
                             ir_op_info[node->op].name, k + 1);
-            diag_note(graph->diag, graph->node[over].loc, "here");
+            diag_note(graph->diag, graph->node[writer].loc, "here");
         }
     }
-    if (ok && writer[graph->result.index])
-        return diag_error(graph->diag, graph->node[writer[graph->result.index]].loc,
-                          "the result is overwritten");
+    const uint32_t writer = c->writer[graph->result.index];
+    if (writer)
+        return diag_error(graph->diag, graph->node[writer].loc,
+                          "%s: operand 1, the result of the graph, must not be overwritten",
+                          ir_op_info[graph->node[writer].op].name);
     return ok;
+}
+
+/* ---- caches ---- */
+
+typedef enum { READ_NOT = 0, READ_AS_KEYS = 1, READ_AS_VALUES = 2 } CacheUse;
+
+/* How operand k is read, if it is a cache. */
+static CacheUse cache_use(Op op, int k) {
+    if ((op == OP_scores || op == OP_attend) && k == 1) return READ_AS_KEYS;
+    if ((op == OP_mix && k == 1) || (op == OP_attend && k == 2)) return READ_AS_VALUES;
+    return READ_NOT;
+}
+
+/* Keys and values lie in memory each in their own way: a cache holds one of them. */
+static bool verify_caches(Check *c) {
+    uint8_t *use = ARENA_ARRAY(c->scratch, uint8_t, c->graph->count);
+    for (c->index = 1; c->index < c->graph->count; c->index++) {
+        c->node = &c->graph->node[c->index];
+        c->info = &ir_op_info[c->node->op];
+        for (int k = 0; k < c->info->most; k++) {
+            const Ref ref = c->node->in[k];
+            if (ir_ref_is_none(ref) || operand(c, k)->op != OP_append) continue;
+            const CacheUse wanted = cache_use(c->node->op, k);
+            if (wanted == READ_NOT)
+                return refuse(c, "operand %d is a cache: only attention reads it", k + 1);
+            use[ref.index] |= (uint8_t)wanted;
+            if (use[ref.index] != (uint8_t)wanted)
+                return refuse(c, "operand %d is a cache of both keys and values", k + 1);
+        }
+    }
+    return true;
 }
 
 /* ---- names ---- */
 
-static uint64_t hash_name(const char *name) { /* FNV-1a */
-    uint64_t hash = 14695981039346656037u;
-    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 1099511628211u;
-    return hash;
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint32_t hash(const char *text) {
+    uint32_t value = 2166136261u;
+    for (; *text; text++) value = (value ^ (unsigned char)*text) * 16777619u;
+    return value ^ value >> 15;
 }
 
-/* Constants by their own name, caches by that of the cache. */
+/* Constants go by their own name, appends by that of their cache. */
 static const char *name_of(const Node *node) {
     return node->op == OP_append ? node->attr.cache : node->name;
 }
 
-static bool verify_names(const Graph *graph, uint32_t *table, uint32_t mask) {
-    for (uint32_t i = 1; i < graph->count; i++) {
-        const Node *node = &graph->node[i];
-        if (ir_is_constant(node) != (node->name != NULL))
-            return diag_error(graph->diag, node->loc, "%s: constants have names, others have none",
-                              ir_op_info[node->op].name);
-        const char *name = name_of(node);
-        if (!name) continue;
-        uint32_t slot = (uint32_t)hash_name(name) & mask;
-        for (; table[slot]; slot = (slot + 1) & mask) {
-            const Node *other = &graph->node[table[slot]];
-            if (ir_is_constant(other) != ir_is_constant(node)) continue;
-            if (strcmp(name_of(other), name) != 0) continue;
-            diag_error(graph->diag, node->loc, "'%.80s' is defined twice", name);
-            diag_note(graph->diag, other->loc, "first here");
-            return false;
-        }
-        table[slot] = i;
+static bool verify_unique(const Graph *graph, uint32_t index, uint32_t *table, uint32_t mask) {
+    const Node *node = &graph->node[index];
+    const char *name = name_of(node);
+    uint32_t slot = hash(name) & mask;
+    for (; table[slot]; slot = (slot + 1) & mask) {
+        const Node *other = &graph->node[table[slot]];
+        if ((other->op == OP_append) != (node->op == OP_append)) continue;
+        if (strcmp(name_of(other), name) != 0) continue;
+        diag_error(graph->diag, node->loc, "%s: the name '%.80s' is taken",
+                   ir_op_info[node->op].name, name);
+        diag_note(graph->diag, other->loc, "here");
+        return false;
     }
+    table[slot] = index;
     return true;
+}
+
+static bool verify_names(const Check *c) {
+    const Graph *graph = c->graph;
+    uint32_t mask = 63;
+    bool ok = true;
+    while (mask < 2 * graph->count) mask = 2 * mask + 1;
+    uint32_t *table = ARENA_ARRAY(c->scratch, uint32_t, (size_t)mask + 1);
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (name_of(&graph->node[i])) ok &= verify_unique(graph, i, table, mask);
+    return ok;
+}
+
+static bool verify_name(const Check *c) {
+    const char *name = c->node->name;
+    if (!ir_is_constant(c->node)) return !name || refuse(c, "only a constant has a name");
+    if (is_good_name(name)) return true;
+    return refuse(c, "a constant needs a name of letters, digits, '.', '_' and '-', found '%.80s'",
+                  name ? name : "");
 }
 
 /* ---- the whole ---- */
 
-static bool verify_node(const Graph *graph, uint32_t index) {
-    const Node *node = &graph->node[index];
-    const Check c = {graph, index, node, &ir_op_info[node->op]};
-    return verify_operands(&c) && verify_attrs(&c) && verify_type(&c) && verify_root(&c) &&
-           verify_kernel_order(&c) && verify_placement(&c);
+static bool uses_wrong(const Check *c) {
+    for (int k = 0; k < c->info->most; k++)
+        if (c->node->in[k].index < c->index && c->is_wrong[c->node->in[k].index]) return true;
+    return false;
+}
+
+static bool verify_node(Check *c, uint32_t index) {
+    c->index = index;
+    c->node = &c->graph->node[index];
+    c->info = &ir_op_info[c->node->op];
+    if (uses_wrong(c)) return false;
+    return verify_operands(c) && verify_name(c) && verify_attrs(c) && verify_type(c) &&
+           verify_single(c) && verify_rows(c) && verify_member(c) && verify_kernel_order(c) &&
+           verify_placement(c) && verify_schedule(c);
 }
 
 static bool verify_graph(const Graph *graph) {
-    const Loc nowhere = {0};
-    if (graph->context < 1 || graph->context > IR_MAX_CONTEXT)
-        return diag_error(graph->diag, nowhere, "graph @%s: context must be 1 to %d", graph->name,
-                          IR_MAX_CONTEXT);
-    if (graph->chunk < 1 || graph->chunk > graph->context)
-        return diag_error(graph->diag, nowhere, "graph @%s: chunk must be 1 to the context",
-                          graph->name);
-    if (graph->arena_floats < 0 || graph->cache_floats < 0)
-        return diag_error(graph->diag, nowhere, "graph @%s: memory must not be negative",
-                          graph->name);
+    if (!shape_check_sizes(graph)) return false;
+    if (!is_good_name(graph->name))
+        return diag_error(graph->diag, graph->loc,
+                          "graph: its name must be of letters, digits, '.', '_' and '-'");
+    if (graph->count - 1 > IR_MAX_NODES)
+        return diag_error(graph->diag, graph->loc, "graph: %" PRIu32 " nodes: at most %d",
+                          graph->count - 1, IR_MAX_NODES);
     if (ir_ref_is_none(graph->result) || graph->result.index >= graph->count)
-        return diag_error(graph->diag, nowhere, "graph @%s returns nothing", graph->name);
+        return diag_error(graph->diag, graph->loc, "graph: it returns nothing");
+    const Node *result = ir_node(graph, graph->result);
+    if (result->op == OP_append)
+        return diag_error(graph->diag, result->loc,
+                          "append: its value is a cache: only attention reads it");
     return true;
+}
+
+static bool verify_nodes(Check *c) {
+    bool ok = true;
+    for (uint32_t i = 1; i < c->graph->count; i++) {
+        c->is_wrong[i] = !verify_node(c, i);
+        ok &= !c->is_wrong[i];
+    }
+    return ok;
 }
 
 bool ir_verify(const Graph *graph) {
     if (!verify_graph(graph)) return false;
-    bool ok = true;
-    for (uint32_t i = 1; i < graph->count; i++) ok &= verify_node(graph, i);
-    if (!ok) return false;
     Arena *scratch = arena_create();
-    uint32_t mask = 63;
-    while (mask < 2 * graph->count) mask = mask * 2 + 1;
-    ok = verify_names(graph, ARENA_ARRAY(scratch, uint32_t, (size_t)mask + 1), mask) &&
-         verify_stream(graph, ARENA_ARRAY(scratch, uint32_t, graph->count));
+    Check check = {.graph = graph,
+                   .scratch = scratch,
+                   .is_wrong = ARENA_ARRAY(scratch, bool, graph->count),
+                   .writer = ARENA_ARRAY(scratch, uint32_t, graph->count)};
+    const bool ok = verify_nodes(&check) && verify_names(&check) && verify_stream(&check) &&
+                    verify_caches(&check);
     arena_destroy(scratch);
     return ok;
 }

@@ -63,7 +63,7 @@ static bool is_equal(const Node *a, const Node *b) {
 static uint32_t hash(const Node *node) {
     uint32_t value = 2166136261u ^ (uint32_t)node->op;
     for (int k = 0; k < IR_MAX_INPUTS; k++) value = (value ^ node->in[k].index) * 16777619u;
-    value = (value ^ (uint32_t)node->attr.from ^ (uint32_t)(node->type.dim[0] << 8)) * 16777619u;
+    value = (value ^ (uint32_t)node->attr.from ^ (uint32_t)node->type.dim[0] << 8) * 16777619u;
     return value ^ value >> 15;
 }
 

@@ -89,14 +89,17 @@ int match_part(const Parts *parts, const Node *slice) {
 
 /* ---- changes ---- */
 
+static void rename_one(Ref *ref, const Ref *to, uint32_t limit) {
+    if (ref->index < limit && !ir_ref_is_none(to[ref->index])) *ref = to[ref->index];
+}
+
 void match_rename(Graph *graph, const Ref *to, uint32_t limit) {
     for (uint32_t i = 1; i < limit; i++) {
         Node *node = &graph->node[i];
-        for (int k = 0; k < IR_MAX_INPUTS; k++)
-            if (to[node->in[k].index].index) node->in[k] = to[node->in[k].index];
-        if (to[node->root.index].index) node->root = to[node->root.index];
+        for (int k = 0; k < IR_MAX_INPUTS; k++) rename_one(&node->in[k], to, limit);
+        rename_one(&node->root, to, limit);
     }
-    if (to[graph->result.index].index) graph->result = to[graph->result.index];
+    rename_one(&graph->result, to, limit);
 }
 
 /* place[i] becomes the index of node i after the move. */

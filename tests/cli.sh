@@ -1,0 +1,247 @@
+#!/bin/sh
+# cli.sh PROGRAM - the command line as scripts meet it: exit codes, streams, files, signals.
+set -u
+program=$1
+here=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+export XDG_CACHE_HOME="$work/cache"
+export THALWEG_EXAMPLES="$here/examples"
+example=$here/examples/shakespeare/model.yaml
+prompt=$(cat "$here/examples/shakespeare/prompt.txt")
+cd "$work" || exit 2
+failures=0
+
+fail() { # what is wrong; shows the last call's streams
+    printf 'FAILED: %s\n--- stdout\n' "$1"
+    head -c 2000 out
+    printf '\n--- stderr\n'
+    head -c 2000 err
+    failures=$((failures + 1))
+}
+
+# expect CODE ARGUMENT...: runs the program on empty input, streams to out and err.
+expect() {
+    expected=$1
+    shift
+    "$program" "$@" >out 2>err </dev/null
+    code=$?
+    [ $code -eq "$expected" ] || fail "thalweg $*: exit code $code, expected $expected"
+}
+
+says() { # stream, pattern
+    grep -q -- "$2" "$1" || fail "'$2' is not in $1"
+}
+
+silent() { # stream
+    [ ! -s "$1" ] || fail "$1 should be empty"
+}
+
+same() { # file, file
+    cmp -s "$1" "$2" || fail "$1 and $2 differ"
+}
+
+no_leftovers() { # files that a call may leave
+    for file in ./*; do
+        case " ./out ./err $1 " in
+        *" $file "*) ;;
+        *) case $file in ./cache | ./kept*) ;; *) fail "left behind: $file" ;; esac ;;
+        esac
+    done
+}
+
+# ---- help, version, wrong usage ----
+
+expect 0 --help
+says out '^Usage: thalweg'
+silent err
+for command in check run compile opt explain bench; do
+    says out "^  $command "
+done
+for command in check run compile opt explain bench; do
+    expect 0 $command --help
+    says out "^Usage: thalweg $command "
+    silent err
+    [ "$(wc -L <out)" -le 110 ] || fail "help of $command is too wide"
+done
+says_usage() { # pattern
+    says err "$1"
+    says err '--help'
+    silent out
+}
+expect 0 --version
+says out '^thalweg [0-9]'
+expect 2
+says_usage 'command is missing'
+expect 2 chekc
+says_usage "did you mean 'check'"
+expect 2 run --promt x
+says_usage "did you mean '--prompt'"
+expect 2 run -n
+says_usage 'needs a value'
+expect 2 run -n 1.5
+says_usage 'whole number'
+expect 2 run --temperature=nan
+says_usage 'a number from'
+expect 2 run --engine=fast
+says_usage 'native|interpreter'
+expect 2 run --stats=yes
+says_usage 'takes no value'
+expect 2 run -Z
+says_usage "'-Z'"
+expect 2 run one two
+says_usage "'two'"
+expect 2 check
+says_usage 'missing operand'
+expect 2 run -p a --tokens 1
+says err 'exclude each other'
+expect 2 compile "$example" -o -
+expect 0 opt --operations
+says out 'project'
+expect 0 opt --help
+says out 'fuse-write'
+expect 0 run --cpu help
+says out .
+
+# ---- check ----
+
+expect 0 check "$example"
+says out ': ok, 940 416 parameters'
+silent err
+printf 'thalweg: 1\nnam: x\n' >kept.yaml
+expect 1 check kept.yaml "$example"
+says err 'kept.yaml:2:1'
+says err "did you mean 'name'"
+says out ': ok'
+expect 1 check missing.yaml
+says err 'missing.yaml'
+
+# ---- run ----
+
+expect 0 run -n 0
+silent out
+silent err
+expect 0 run -n 200 --temperature 0 -p "$prompt"
+silent err
+same out "$here/examples/shakespeare/greedy.txt"
+expect 0 run "$example" --seed 7 -n 40
+mv out kept.first
+expect 0 run "$example" --seed 7 --count=40 --threads=1
+same out kept.first
+grep -q "$(printf '[\033\r]')" out err && fail 'control codes in a pipe'
+expect 0 run -n 12 -p "$prompt" --temperature 0 --engine interpreter
+head -c 12 "$here/examples/shakespeare/greedy.txt" >kept.start
+same out kept.start
+expect 0 run -n 3 --stats
+says err 'tokens/s'
+expect 0 run -n 5000 --tokens 10,10
+says err 'stopped after 254 tokens'
+expect 1 run --tokens 1,300
+says err 'token 300 is not in the vocabulary'
+expect 1 run --tokens 1,,2
+says err 'expected numbers'
+expect 1 run -p ''
+says err 'empty'
+expect 1 run -p "$(head -c 300 /dev/zero | tr '\0' x)"
+says err 'prompt has 300 tokens'
+expect 1 run "$here/examples/shapes/stories-260k.yaml" -p x
+says err 'tokens'
+expect 0 run "$here/examples/shapes/stories-260k.yaml" --tokens '1, 2' -n 4
+says out '^[0-9]* [0-9]* [0-9]* [0-9]*$'
+
+# The same logits by each way; the tokens of the prompt are its bytes.
+ids=$(printf %s "$prompt" | od -An -v -tu1 | tr -s ' \n' ',' | sed 's/^,//; s/,$//')
+expect 0 run -n 0 --tokens "$ids" --logits kept.a.npy
+expect 0 run -n 0 -p "$prompt" --logits kept.b.npy --no-prefill --threads 1
+same kept.a.npy kept.b.npy
+[ "$(wc -c <kept.a.npy)" -eq $((128 + 55 * 256 * 4)) ] || fail 'logits have the wrong size'
+head -c 128 kept.a.npy >out
+says out "'shape': (55, 256)"
+expect 0 run -n 3 -p "$prompt" --logits kept.b.npy
+head -c 128 kept.b.npy >out
+says out "'shape': (57, 256)"
+expect 1 run -n 0 --logits no/such/folder.npy
+says err 'no/such/folder.npy'
+no_leftovers ''
+
+"$program" run -n 200 >/dev/full 2>err
+[ $? -eq 1 ] || fail 'a full disk is not noticed'
+says err 'standard output could not be written'
+
+# ---- compile ----
+
+mkdir kept
+expect 0 compile "$example" -o kept
+for file in kept/shakespeare.o kept/shakespeare.h kept/shakespeare.weights; do
+    [ -s $file ] || fail "no $file"
+done
+expect 0 compile "$example" -o kept/other.ll --emit=llvm
+says kept/other.ll 'define'
+expect 0 compile "$example" -o - --emit asm
+says out '.text'
+expect 1 compile "$example" -o no/such/folder/x
+expect 1 compile "$example" -o kept --cpu no-such-cpu
+says err 'no-such-cpu'
+no_leftovers ''
+
+# ---- opt and explain ----
+
+graph() { # number: that graph of `explain --graph`
+    awk -v wanted="$1" '/^graph/ { n++ } n == wanted; /^}/ && n == wanted { exit }' kept.explained
+}
+
+expect 0 explain "$example"
+says out 'decode'
+expect 0 explain --graph "$example"
+mv out kept.explained
+graph 1 >kept.ir
+graph 2 >kept.optimised.ir
+expect 0 opt kept.ir --skip-passes=place-buffers,schedule --statistics
+says err 'fuse-write: 10 of 10'
+same out kept.optimised.ir
+"$program" opt - --skip=place-buffers,schedule <kept.ir >out 2>err || fail 'opt - fails'
+same out kept.optimised.ir
+expect 0 opt kept.ir --passes=canonicalise --print-after=canonicalise
+says err '^graph @shakespeare'
+printf 'not a graph\n' >kept.bad.ir
+expect 1 opt kept.bad.ir
+says err 'kept.bad.ir:1'
+silent out
+expect 1 opt kept.bad.ir --passes=no-such-pass
+
+# ---- bench ----
+
+expect 0 bench "$example" --prefill 8 --decode 4 --repeats 1
+says out '^prefill 8 at 0'
+says out '^decode 4 at 0'
+expect 0 bench "$example" --prefill 0 --decode 2 --at 5 --repeats 1 --json
+says out '"prefill": null'
+says out '"position": 5'
+expect 1 bench "$example" --prefill 257
+says err 'context'
+
+# ---- signals: work stops at a clean place, and no file is left ----
+
+# A shell that runs this in the background ignores SIGINT, and so do its children.
+signal=INT
+signal_code=130
+case $(awk '/^SigIgn/ { print $2 }' /proc/self/status) in
+*[2367abef]) signal=TERM signal_code=143 ;;
+esac
+
+interrupt() { # seconds, argument...: ends the program by a signal
+    seconds=$1
+    shift
+    timeout --preserve-status -k 60 -s $signal "$seconds" "$program" "$@" >out 2>err
+    code=$?
+    [ $code -eq $signal_code ] || fail "thalweg $*: exit code $code, expected $signal_code"
+}
+shapes=$here/examples/shapes
+interrupt 2 run "$shapes/gpt2-124m.yaml" --tokens 1 -n 1000 --engine interpreter --logits gone.npy
+no_leftovers ''
+interrupt 0.5 compile "$shapes/tinyllama-1.1b.yaml" -o gone
+[ ! -e gone.weights ] || fail 'half a file of weights is left'
+no_leftovers './gone.o ./gone.h'
+
+[ $failures -eq 0 ] && echo 'all well'
+exit $((failures > 0))

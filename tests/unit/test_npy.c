@@ -1,0 +1,138 @@
+#include "frontend/npy.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { HEADER = 128 };
+
+/* A folder of the test's own, and a file in it. */
+typedef struct {
+    char folder[64], path[80];
+    Diag diag;
+} Place;
+
+static void begin(Place *place) {
+    *place = (Place){.folder = "/tmp/test_npy.XXXXXX"};
+    ck_assert_ptr_nonnull(mkdtemp(place->folder));
+    snprintf(place->path, sizeof place->path, "%s/a.npy", place->folder);
+    place->diag.arena = arena_create();
+}
+
+static void end(Place *place) {
+    unlink(place->path);
+    ck_assert_int_eq(rmdir(place->folder), 0);
+    arena_destroy(place->diag.arena);
+}
+
+static int count_files(const Place *place) {
+    int count = 0;
+    DIR *folder = opendir(place->folder);
+    while (folder && readdir(folder)) count++;
+    closedir(folder);
+    return count - 2; /* itself and its parent */
+}
+
+static size_t read_file(const Place *place, char *bytes, size_t room) {
+    FILE *file = fopen(place->path, "rb");
+    ck_assert_ptr_nonnull(file);
+    const size_t length = fread(bytes, 1, room, file);
+    fclose(file);
+    return length;
+}
+
+START_TEST(rows_follow_a_header_that_tells_their_number) {
+    const float rows[2][3] = {{1, 2, 3}, {4, 5, -6.5F}};
+    char bytes[256], shape[HEADER];
+    float found[2][3];
+    Place place;
+    Npy npy;
+    begin(&place);
+    ck_assert(npy_open(&npy, place.path, 3, &place.diag));
+    npy_append(&npy, rows[0]);
+    npy_append(&npy, rows[1]);
+    ck_assert_int_ne(access(place.path, F_OK), 0);
+    ck_assert(npy_close(&npy, true, &place.diag));
+    ck_assert_int_eq(place.diag.errors, 0);
+
+    ck_assert_uint_eq(read_file(&place, bytes, sizeof bytes), HEADER + sizeof rows);
+    ck_assert_mem_eq(bytes, "\x93NUMPY\x01\x00\x76\x00", 10);
+    memcpy(shape, bytes + 10, HEADER - 10);
+    shape[HEADER - 11] = 0;
+    ck_assert_int_eq(bytes[HEADER - 1], '\n');
+    ck_assert_ptr_nonnull(
+        strstr(shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"));
+    memcpy(found, bytes + HEADER, sizeof found);
+    ck_assert_mem_eq(found, rows, sizeof rows);
+    ck_assert_int_eq(count_files(&place), 1);
+    end(&place);
+}
+END_TEST
+
+START_TEST(a_file_without_rows_is_a_file) {
+    char bytes[256];
+    Place place;
+    Npy npy;
+    begin(&place);
+    ck_assert(npy_open(&npy, place.path, 50257, &place.diag));
+    ck_assert(npy_close(&npy, true, &place.diag));
+    ck_assert_uint_eq(read_file(&place, bytes, sizeof bytes), HEADER);
+    ck_assert_ptr_nonnull(memmem(bytes, HEADER, "(0, 50257)", 10));
+    end(&place);
+}
+END_TEST
+
+START_TEST(what_is_not_complete_leaves_nothing) {
+    const float row[1] = {1};
+    Place place;
+    Npy npy;
+    begin(&place);
+    ck_assert(npy_open(&npy, place.path, 1, &place.diag));
+    npy_append(&npy, row);
+    ck_assert(!npy_close(&npy, false, &place.diag));
+    ck_assert_int_eq(count_files(&place), 0);
+    ck_assert_int_eq(place.diag.errors, 0);
+    end(&place);
+}
+END_TEST
+
+START_TEST(a_folder_that_is_not_there_is_reported) {
+    Place place;
+    Npy npy;
+    begin(&place);
+    ck_assert(!npy_open(&npy, "/no/such/folder/a.npy", 1, &place.diag));
+    ck_assert_int_eq(place.diag.errors, 1);
+    end(&place);
+}
+END_TEST
+
+START_TEST(a_full_disk_is_reported_once) {
+    const float row[4096] = {0};
+    Place place;
+    Npy npy;
+    begin(&place);
+    ck_assert(npy_open(&npy, "/dev/full", 4096, &place.diag));
+    for (int i = 0; i < 100; i++) npy_append(&npy, row);
+    ck_assert(!npy_close(&npy, true, &place.diag));
+    ck_assert_int_eq(place.diag.errors, 1);
+    end(&place);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("npy");
+    TCase *all = tcase_create("all");
+    tcase_add_test(all, rows_follow_a_header_that_tells_their_number);
+    tcase_add_test(all, a_file_without_rows_is_a_file);
+    tcase_add_test(all, what_is_not_complete_leaves_nothing);
+    tcase_add_test(all, a_folder_that_is_not_there_is_reported);
+    tcase_add_test(all, a_full_disk_is_reported_once);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
