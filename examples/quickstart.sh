@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 build=${THALWEG_BUILD:-build/release}
 mkdir -p "$build"
+# shellcheck disable=SC2119 # not this script's arguments
 setup_packages
 setup_build "$build" thalweg >&2
 echo >&2

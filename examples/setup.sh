@@ -1,15 +1,24 @@
 # setup.sh - installs what building needs and this machine lacks. To be read by a shell script:
 #
 #   . examples/setup.sh
-#   setup_packages              to build and run
-#   setup_packages check        also these packages
-#   setup_build FOLDER TARGET   configures (cmake options in $THALWEG_CMAKE) and builds
+#   setup_packages                     to build and run
+#   setup_packages check               also these packages
+#   setup_versioned "22 21" clang-%    the first of these that can be had, $setup_version then says which
+#   setup_build FOLDER TARGET          configures (cmake options in $THALWEG_CMAKE) and builds
 #
 # Where everything is there, nothing is called that needs the network or more rights.
 # shellcheck shell=sh
 
+SETUP_LLVM_VERSIONS='22 21 20 19' # those that Thalweg can be built with, newest first
+setup_version=                    # what setup_versioned found
+
+setup_is_debian() {
+    command -v dpkg-query >/dev/null
+}
+
 setup_has_package() {
-    dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'
+    setup_is_debian &&
+        dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'
 }
 
 setup_say() {
@@ -27,14 +36,18 @@ setup_as_root() {
     fi
 }
 
-# The newest LLVM with headers, of those that Thalweg can be built with; nothing where there is
-# none. $1 says whether a version is there.
-setup_newest_llvm() {
-    for version in 22 21 20 19; do
-        if "$1" "llvm-$version-dev"; then
-            echo "llvm-$version-dev"
-            return
-        fi
+# TEST "VERSIONS" PACKAGE...: the first version for which the test is true of all packages, whose
+# names have a % in place of the version; nothing where there is none.
+setup_first_version() {
+    test=$1
+    versions=$2
+    shift 2
+    for version in $versions; do
+        for package in "$@"; do
+            $test "$(echo "$package" | sed "s/%/$version/")" || continue 2
+        done
+        echo "$version"
+        return
     done
 }
 
@@ -42,9 +55,35 @@ setup_can_install() {
     LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
 }
 
-# ARGUMENT...: packages wanted beside those that every build needs.
+setup_update() {
+    setup_say 'Asking apt for what is missing.'
+    setup_as_root apt-get update || setup_say 'apt-get update failed; going on with what is known.'
+}
+
+setup_install() {
+    setup_say "Installing: $*"
+    setup_as_root apt-get install -y --no-install-recommends "$@"
+}
+
+# "VERSIONS" PACKAGE...: installs the packages, names with a % for the version, in the first version
+# that is there or can be had, and leaves it in $setup_version; empty where there is none.
+setup_versioned() {
+    setup_version=$(setup_first_version setup_has_package "$@")
+    [ -z "$setup_version" ] && setup_is_debian || return 0
+    setup_version=$(setup_first_version setup_can_install "$@")
+    if [ -z "$setup_version" ]; then
+        setup_update
+        setup_version=$(setup_first_version setup_can_install "$@")
+    fi
+    [ "$setup_version" ] || return 0
+    shift
+    # shellcheck disable=SC2046 # a list of words
+    setup_install $(echo "$@" | sed "s/%/$setup_version/g")
+}
+
+# PACKAGE...: what every build needs, an LLVM with headers among it, and these.
 setup_packages() {
-    command -v dpkg-query >/dev/null || {
+    setup_is_debian || {
         setup_say 'This is not Debian or Ubuntu: nothing is installed; see README.md for what is needed.'
         return 0
     }
@@ -56,22 +95,16 @@ setup_packages() {
     if command -v pkg-config >/dev/null; then
         missing=$(echo "$missing" | sed 's/ pkg-config//')
     fi
-    llvm=$(setup_newest_llvm setup_has_package)
-    [ "$missing" ] || [ -z "$llvm" ] || return 0
-
-    setup_say 'Asking apt for what is missing.'
-    setup_as_root apt-get update || setup_say 'apt-get update failed; going on with what is known.'
-    if [ -z "$llvm" ]; then
-        llvm=$(setup_newest_llvm setup_can_install)
-        if [ -z "$llvm" ]; then
-            setup_say 'apt offers no LLVM from 19 to 22 here; https://apt.llvm.org has them.'
-            return 1
-        fi
-        missing="$missing $llvm"
+    if [ "$missing" ]; then
+        setup_update
+        # shellcheck disable=SC2086 # a list of words
+        setup_install $missing
     fi
-    setup_say "Installing:$missing"
-    # shellcheck disable=SC2086 # a list of words
-    setup_as_root apt-get install -y --no-install-recommends $missing
+    setup_versioned "$SETUP_LLVM_VERSIONS" llvm-%-dev
+    [ "$setup_version" ] || {
+        setup_say "apt offers no LLVM of $SETUP_LLVM_VERSIONS here; https://apt.llvm.org has them."
+        return 1
+    }
 }
 
 # FOLDER TARGET...: configures once, and builds what is not up to date.
