@@ -97,7 +97,7 @@ expect 2 run -p a --tokens 1
 says err 'exclude each other'
 expect 2 compile "$example" -o -
 expect 0 opt --operations
-says out 'project'
+same out "$here/ir/OPERATIONS.md" # the page that is read without a build
 expect 0 opt --help
 says out 'fuse-write'
 expect 0 run --cpu help
