@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DEFAULT_COUNT = 200 };
+
 typedef struct {
     const Arguments *arguments;
     Progress *progress;
@@ -23,8 +25,8 @@ typedef struct {
     bool has_npy;
     Diag diag; /* of the file of logits */
 
-    int64_t wanted, generated;
-    int32_t last; /* token generated */
+    int64_t asked, wanted, generated; /* tokens; wanted are as many of those asked as fit */
+    int32_t last;                     /* token generated */
     double compile_seconds, prompt_seconds, generate_seconds;
 } Run;
 
@@ -75,12 +77,14 @@ static bool read_prompt(Run *run) {
 
 static bool choose_count(Run *run) {
     const int64_t room = run->model.context - run->prompt.count;
-    run->wanted = run->arguments->count < room ? run->arguments->count : room;
+    run->asked = run->arguments->count;
+    if (run->asked < 0) run->asked = run->arguments->logits ? 0 : DEFAULT_COUNT;
+    run->wanted = run->asked < room ? run->asked : room;
     if (run->model.is_causal) return true;
-    if (run->arguments->count > 0)
+    if (run->asked > 0)
         return command_fail(run->progress,
-                            "'%s' is not causal: it cannot generate; give -n 0 and "
-                            "--logits",
+                            "'%s' is not causal: it cannot generate; ask for its "
+                            "--logits, without -n",
                             run->model.name);
     if (run->arguments->no_prefill && run->prompt.count > 1)
         return command_fail(run->progress,
@@ -184,7 +188,7 @@ static void end_text(const Run *run) {
 }
 
 static void print_end(const Run *run) {
-    if (run->generated == run->wanted && run->wanted < run->arguments->count)
+    if (run->generated == run->wanted && run->wanted < run->asked)
         fprintf(stderr, "note: stopped after %lld tokens: the context of %lld is full\n",
                 (long long)run->generated, (long long)run->model.context);
     if (!run->arguments->stats && !terminal_is(stderr)) return;

@@ -151,7 +151,8 @@ says out '^[0-9]* [0-9]* [0-9]* [0-9]*$'
 
 # The same logits by each way; the tokens of the prompt are its bytes.
 ids=$(printf %s "$prompt" | od -An -v -tu1 | tr -s ' \n' ',' | sed 's/^,//; s/,$//')
-expect 0 run -n 0 --tokens "$ids" --logits kept.a.npy
+expect 0 run --tokens "$ids" --logits kept.a.npy
+silent out
 expect 0 run -n 0 -p "$prompt" --logits kept.b.npy --no-prefill --threads 1
 same kept.a.npy kept.b.npy
 [ "$(wc -c <kept.a.npy)" -eq $((128 + 55 * 256 * 4)) ] || fail 'logits have the wrong size'

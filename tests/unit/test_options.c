@@ -40,7 +40,7 @@ START_TEST(options_that_are_not_given_have_their_fallbacks) {
     const char *none[] = {NULL};
     Line line = parse_words(COMMAND_run, none);
     ck_assert(line.is_parsed);
-    ck_assert_int_eq(line.arguments.count, 200);
+    ck_assert_int_eq(line.arguments.count, -1);
     ck_assert_double_eq(line.arguments.temperature, 0.8);
     ck_assert_int_eq(line.arguments.engine, ENGINE_NATIVE);
     ck_assert_ptr_null(line.arguments.prompt);
