@@ -23,8 +23,8 @@ typedef struct {
     Graph *graph;
     Users users;
     const uint32_t *members;
-    uint32_t *last_read;  /* the last user but the overwriter; graph->count for the result */
-    uint32_t *overwriter; /* graph->count: none */
+    uint32_t *last_read;  /* the last kernel of a user but the overwriter's; graph->count: result */
+    uint32_t *overwriter; /* a kernel; graph->count: none */
     Ref *kept;            /* what stands for a dropped node */
     uint32_t *table;      /* nodes by hash, open addressing */
     uint32_t mask;
@@ -140,8 +140,10 @@ static void visit(Canonical *c, uint32_t index) {
 
 static uint32_t last_read(const Users *users, uint32_t index, uint32_t overwriter) {
     uint32_t last = 0;
-    for (uint32_t k = users->first[index]; k < users->first[index + 1]; k++)
-        if (users->user[k] != overwriter) last = users->user[k];
+    for (uint32_t k = users->first[index]; k < users->first[index + 1]; k++) {
+        const uint32_t kernel = ir_root(users->graph, (Ref){users->user[k]}).index;
+        if (kernel != overwriter && kernel > last) last = kernel;
+    }
     return last;
 }
 

@@ -4,7 +4,8 @@
  *   %6 = project %5, @w, @c                               @w.gained.centred = centre_rows @w.gained
  *                                                    =>   @w.bias.folded = project_bias @w, @b, @c
  *                                                         %5 = read %4, @w.gained.centred,
- *                                                              @w.bias.folded {kind = layer, eps = 1e-05}
+ *                                                              @w.bias.folded {kind = layer, eps =
+ * 1e-05}
  *
  * With y = (x - mean x) / size, a reader of the norm computes
  *
@@ -100,7 +101,7 @@ bool pass_fold_norm(Graph *graph, PassContext *context) {
         fold.norms++;
     }
     ir_sweep(graph, context->scratch);
-    snprintf(context->summary, sizeof context->summary, "%d norms fold into the weights of %d readers",
-             fold.norms, fold.readers);
+    snprintf(context->summary, sizeof context->summary,
+             "%d norms fold into the weights of %d readers", fold.norms, fold.readers);
     return true;
 }

@@ -5,10 +5,10 @@
  *   %11 = mix %10, %v {heads = 6}
  *                             =>   %9 = attend %q, %k, %v, %position {heads = 6, scale = 0.125}
  *
- * Saves a [T, heads, S] buffer and two passes over it. Legal when nobody else looks at the scores or
- * the weights, heads agree, and the query is not overwritten before the mix. Rounding: the sum over
- * positions is rescaled as the maximum grows: last bits. Needs: nothing. Keeps: appends, and the
- * place of the mix.
+ * Saves a [T, heads, S] buffer and two passes over it. Legal when nobody else looks at the scores
+ * or the weights, heads agree, and the query is not overwritten before the mix. Rounding: the sum
+ * over positions is rescaled as the maximum grows: last bits. Needs: nothing. Keeps: appends, and
+ * the place of the mix.
  */
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -49,7 +49,7 @@ bool pass_fuse_attention(Graph *graph, PassContext *context) {
         fused++;
     }
     ir_sweep(graph, context->scratch);
-    snprintf(context->summary, sizeof context->summary, "%d attentions keep their scores in registers",
-             fused);
+    snprintf(context->summary, sizeof context->summary,
+             "%d attentions keep their scores in registers", fused);
     return true;
 }

@@ -16,11 +16,11 @@
  *
  * Also: add_positions in the embed before it.
  *
- * Saves a store and a load of [T, columns] and a wait of all threads for each node that joins. Legal
- * when every value inside a chain has the next member as its only use; the last one is free. When a
- * projection has slices, all its uses must be such slices, each part at most once. A norm of whole
- * rows is no head norm unless there is one head: it needs columns that other threads compute. Head
- * ops agree on the width of a head, and their result is not the graph's. Rounding: none.
+ * Saves a store and a load of [T, columns] and a wait of all threads for each node that joins.
+ * Legal when every value inside a chain has the next member as its only use; the last one is free.
+ * When a projection has slices, all its uses must be such slices, each part at most once. A norm of
+ * whole rows is no head norm unless there is one head: it needs columns that other threads compute.
+ * Head ops agree on the width of a head, and their result is not the graph's. Rounding: none.
  * Needs: merge-reads before, to see all parts. Keeps: the order and all types.
  */
 #include "passes/match.h"
@@ -165,8 +165,7 @@ static int find_slices(const Fusion *fusion, uint32_t index, Ref *slice) {
     bool taken[MAX_PARTS] = {false};
     int count = 0;
     const uint32_t from = users->first[index], to = users->first[index + 1];
-    for (uint32_t k = from; k < to; k++)
-        count += graph->node[users->user[k]].op == OP_slice;
+    for (uint32_t k = from; k < to; k++) count += graph->node[users->user[k]].op == OP_slice;
     if (count == 0) return 0;
     if ((uint32_t)count != match_use_count(users, index) || count > parts.count) return -1;
     for (uint32_t k = from; k < to; k++) {

@@ -10,7 +10,8 @@ Users match_users(const Graph *graph, Arena *scratch) {
     uint32_t total = 0;
     for (uint32_t i = 1; i < graph->count; i++)
         for (int k = 0; k < IR_MAX_INPUTS; k++)
-            if (!ir_ref_is_none(graph->node[i].in[k])) first[graph->node[i].in[k].index + 1]++, total++;
+            if (!ir_ref_is_none(graph->node[i].in[k]))
+                first[graph->node[i].in[k].index + 1]++, total++;
     for (uint32_t i = 1; i <= graph->count; i++) first[i] += first[i - 1];
     users.user = ARENA_ARRAY(scratch, uint32_t, total + 1);
     uint32_t *next = ARENA_ARRAY(scratch, uint32_t, graph->count);
@@ -37,7 +38,8 @@ Ref match_single_user(const Users *users, Ref value) {
 uint32_t match_overwriter(const Users *users, Ref value) {
     for (uint32_t k = users->first[value.index]; k < users->first[value.index + 1]; k++) {
         const Node *user = &users->graph->node[users->user[k]];
-        if (match_is_stream(user) && ir_ref_equal(user->in[0], value)) return users->user[k];
+        if (match_is_stream(user) && ir_ref_equal(user->in[0], value))
+            return ir_root(users->graph, (Ref){users->user[k]}).index;
     }
     return users->graph->count;
 }

@@ -19,8 +19,8 @@ Users match_users(const Graph *graph, Arena *scratch);
 uint32_t match_use_count(const Users *users, uint32_t index); /* the graph's return included */
 Ref match_single_user(const Users *users, Ref value);         /* none: no or several uses */
 
-/* The node that makes the next state of the stream from this one; graph->count where nobody does.
- * Every other reader has to come before it. */
+/* The kernel that makes the next state of the stream from this one, by its root; graph->count where
+ * none does. The kernels of all other readers have to come before it. */
 uint32_t match_overwriter(const Users *users, Ref value);
 
 bool match_is_stream(const Node *node);

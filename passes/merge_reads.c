@@ -29,8 +29,8 @@ typedef struct {
     Arena *scratch;
     const uint32_t *members;
     bool *merged;
-    Ref *slice_of;     /* what stands for a projection that was merged */
-    uint32_t *behind;  /* for the nodes added: where they belong; grows with them */
+    Ref *slice_of;    /* what stands for a projection that was merged */
+    uint32_t *behind; /* for the nodes added: where they belong; grows with them */
     uint32_t limit, behind_capacity;
     int before, after;
 } Merge;
@@ -109,8 +109,7 @@ static void move_behind(Merge *merge, Ref added, uint32_t index) {
     if (at >= merge->behind_capacity) {
         const uint32_t capacity = 2 * (at + 32);
         uint32_t *grown = ARENA_ARRAY(merge->scratch, uint32_t, capacity);
-        if (merge->behind)
-            memcpy(grown, merge->behind, merge->behind_capacity * sizeof *grown);
+        if (merge->behind) memcpy(grown, merge->behind, merge->behind_capacity * sizeof *grown);
         merge->behind = grown;
         merge->behind_capacity = capacity;
     }

@@ -11,8 +11,7 @@ static uint32_t hash(const char *text) {
 
 static const char **find(const Names *names, const char *text) {
     uint32_t i = hash(text) & (names->capacity - 1);
-    while (names->slot[i] && strcmp(names->slot[i], text) != 0)
-        i = (i + 1) & (names->capacity - 1);
+    while (names->slot[i] && strcmp(names->slot[i], text) != 0) i = (i + 1) & (names->capacity - 1);
     return &names->slot[i];
 }
 

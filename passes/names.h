@@ -13,7 +13,8 @@ typedef struct {
 
 Names names_create(Graph *graph, Arena *scratch); /* holds the names of the graph's constants */
 
-/* "stem" and "suffix" in one; with ".2", ".3", ... behind where that is taken. In the graph's arena. */
+/* "stem" and "suffix" in one; with ".2", ".3", ... behind where that is taken. In the graph's
+ * arena. */
 const char *names_make(Names *names, const char *stem, const char *suffix);
 
 /* The stem of a weight's bias: "blocks.0.mlp.up.bias" of "blocks.0.mlp.up.weight" and of

@@ -10,9 +10,9 @@
 #include "ir/machine.h"
 
 typedef struct {
-    Arena *scratch;         /* gone when the pass returns; the graph has its own arena */
+    Arena *scratch; /* gone when the pass returns; the graph has its own arena */
     const Machine *machine;
-    char summary[160];      /* what the pass did, for its line of statistics */
+    char summary[160]; /* what the pass did, for its line of statistics */
 } PassContext;
 
 /* False means: an error was reported to graph->diag. */
@@ -58,7 +58,8 @@ bool pass_run_all(Graph *graph, const PassOptions *options);
 
 typedef enum { PHASE_PREFILL, PHASE_DECODE } Phase;
 
-/* A copy of the model's graph for one phase (decode: T = L = 1), after its passes; null on error. */
+/* A copy of the model's graph for one phase (decode: T = L = 1), after its passes; null on error.
+ */
 Graph *pass_phase(const Graph *model, Phase phase, const PassOptions *options, Arena *arena);
 
 #endif

@@ -1,6 +1,8 @@
 /* pipeline.c - runs passes in the order of passes.def, with verification, dumps and statistics. */
 #include "passes/pass.h"
 
+#include "ir/spelling.h"
+
 #include <string.h>
 
 const PassInfo pass_info[] = {
@@ -35,39 +37,15 @@ static bool has_name(const char *list, const char *name) {
     return false;
 }
 
-enum { LONGEST_NAME = 32 };
+enum { LONGEST_SHOWN = 64 };
 
-/* Insertions, deletions and changes between two words (Wagner and Fischer 1974). */
-static size_t edit_distance(const char *a, size_t length, const char *b) {
-    size_t row[LONGEST_NAME + 1];
-    const size_t columns = strlen(b);
-    for (size_t k = 0; k <= columns; k++) row[k] = k;
-    for (size_t i = 1; i <= length; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= columns; k++) {
-            size_t best = diagonal + (a[i - 1] != b[k - 1]);
-            diagonal = row[k];
-            if (row[k] + 1 < best) best = row[k] + 1;
-            if (row[k - 1] + 1 < best) best = row[k - 1] + 1;
-            row[k] = best;
-        }
-    }
-    return row[columns];
-}
+static const char *const known_names[] = {
+#define PASS(name, text, scope, doc) text,
+#include "passes/passes.def"
+#undef PASS
+    "all"};
 
-/* The pass whose name is at most a third of its letters away; null: none is. */
-static const char *nearest_pass(const char *text, size_t length) {
-    const char *nearest = NULL;
-    size_t least = LONGEST_NAME;
-    for (int i = 0; i < pass_count && length < LONGEST_NAME; i++) {
-        const size_t distance = edit_distance(text, length, pass_info[i].text);
-        if (distance >= least || distance * 3 > strlen(pass_info[i].text)) continue;
-        nearest = pass_info[i].text;
-        least = distance;
-    }
-    return nearest;
-}
+static const int known_count = sizeof known_names / sizeof *known_names;
 
 static const char *all_names(Arena *arena) {
     const char *names = pass_info[0].text;
@@ -77,15 +55,16 @@ static const char *all_names(Arena *arena) {
 }
 
 static bool is_known(const char *text, size_t length) {
-    for (int i = 0; i < pass_count; i++)
-        if (is_name(text, length, pass_info[i].text)) return true;
-    return is_name(text, length, "all");
+    for (int i = 0; i < known_count; i++)
+        if (is_name(text, length, known_names[i])) return true;
+    return false;
 }
 
 static bool report_unknown(const char *text, size_t length, Diag *diag) {
-    const int shown = length < 2 * LONGEST_NAME ? (int)length : 2 * LONGEST_NAME;
-    const char *nearest = nearest_pass(text, length);
-    diag_error(diag, (Loc){0}, "no pass is named '%.*s'", shown, text);
+    const int shown = length < LONGEST_SHOWN ? (int)length : LONGEST_SHOWN;
+    const char *name = arena_printf(diag->arena, "%.*s", shown, text);
+    const char *nearest = spelling_nearest(name, known_names, known_count);
+    diag_error(diag, (Loc){0}, "no pass is named '%s'", name);
     if (nearest) return diag_hint(diag, "did you mean '%s'?", nearest);
     return diag_hint(diag, "the passes are %s", all_names(diag->arena));
 }
@@ -113,11 +92,11 @@ static bool run(Graph *graph, const PassInfo *pass, const PassOptions *options) 
     arena_destroy(context.scratch);
     if (!ok) return false;
     if (options->statistics) fprintf(options->statistics, "%s: %s\n", pass->text, context.summary);
-    if (options->dump && has_name(options->print_after, pass->text))
-        ir_print(graph, options->dump);
+    if (options->dump && has_name(options->print_after, pass->text)) ir_print(graph, options->dump);
     if (ir_verify(graph)) return true;
     diag_error(graph->diag, (Loc){0}, "pass '%s' made a graph that does not verify", pass->text);
-    return diag_hint(graph->diag, "this is a bug of the compiler; leave the pass out with skip '%s'",
+    return diag_hint(graph->diag,
+                     "this is a bug of the compiler; leave the pass out with skip '%s'",
                      pass->text);
 }
 

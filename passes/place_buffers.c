@@ -8,7 +8,8 @@
  * kernel. Two values that live during the same kernel never overlap. Rows are padded to whole
  * panels, and to strides that do not meet in the same cache sets. An append's place is in the
  * caches; the result lies in memory of the caller, at 0 of its own.
- * Needs: to run after all passes that fuse, on the graph of a phase.
+ * Needs: to run after all passes that fuse, on the graph of a phase. Keeps: the order of kernels;
+ * their members move to them.
  */
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -106,8 +107,8 @@ static void find_lives(Placing *p) {
 
 /* The parts of a stacked projection lie side by side, each from a whole panel on. */
 static int64_t padded_columns(const Placing *p, const Node *node) {
-    const bool is_split = match_is_projection(node) &&
-                          ir_node(p->graph, node->in[1])->op == OP_stack;
+    const bool is_split =
+        match_is_projection(node) && ir_node(p->graph, node->in[1])->op == OP_stack;
     if (!is_split) return round_up(node->type.dim[1], p->panel);
     const Parts parts = match_parts(p->graph, node);
     int64_t columns = 0;
@@ -127,8 +128,7 @@ static int64_t part_offset(const Placing *p, const Node *slice) {
     const Parts parts = match_parts(p->graph, ir_node(p->graph, slice->in[0]));
     const int part = match_part(&parts, slice);
     int64_t offset = 0;
-    for (int i = 0; i < part; i++)
-        offset += round_up(parts.from[i + 1] - parts.from[i], p->panel);
+    for (int i = 0; i < part; i++) offset += round_up(parts.from[i + 1] - parts.from[i], p->panel);
     return offset;
 }
 
@@ -160,8 +160,8 @@ static void place_owner(Placing *p, uint32_t index) {
     if (index == p->graph->result.index) return;
     if (node->place.stride > p->widest) p->widest = node->place.stride;
     drop_dead(p, kernel_of(p, index));
-    node->place.offset = allocate(p, round_up(rows * node->place.stride, ALIGNMENT),
-                                  p->life[index].death);
+    node->place.offset =
+        allocate(p, round_up(rows * node->place.stride, ALIGNMENT), p->life[index].death);
     p->placed++;
 }
 
@@ -199,6 +199,7 @@ static void place_node(Placing *p, uint32_t index) {
 }
 
 bool pass_place_buffers(Graph *graph, PassContext *context) {
+    ir_sweep(graph, context->scratch); /* lives are of kernels: members stand behind their root */
     const Users users = match_users(graph, context->scratch);
     Placing p = {.graph = graph, .users = &users, .panel = machine_panel(context->machine)};
     p.life = ARENA_ARRAY(context->scratch, Life, graph->count);
@@ -208,8 +209,7 @@ bool pass_place_buffers(Graph *graph, PassContext *context) {
     for (uint32_t i = 1; i < graph->count; i++) place_node(&p, i);
     /* A tile of rows may read past the last one. */
     graph->arena_floats = p.most + TILE_ROWS * p.widest;
-    snprintf(context->summary, sizeof context->summary,
-             "%u values in %.1f MB, caches of %.1f MB", p.placed,
-             (double)graph->arena_floats * 4e-6, (double)graph->cache_floats * 4e-6);
+    snprintf(context->summary, sizeof context->summary, "%u values in %.1f MB, caches of %.1f MB",
+             p.placed, (double)graph->arena_floats * 4e-6, (double)graph->cache_floats * 4e-6);
     return true;
 }

@@ -4,10 +4,10 @@
  *
  * A tile of R rows and V vectors of outputs keeps R V sums, V weights and an element of x in
  * registers: R V + V + 1 of them at most, but for one that is left free. Many rows take one panel
- * (V = 2) at a time, so that each weight that is loaded serves as many rows as can be; one row takes
- * several, so that sums do not wait for one another. Rows that pass over a panel together are as
- * many as the second cache holds.
- * Keeps: everything else. The value of the graph does not depend on it.
+ * (V = 2) at a time, so that each weight that is loaded serves as many rows as can be; one row
+ * takes several, so that sums do not wait for one another. Rows that pass over a panel together are
+ * as many as the second cache holds. Keeps: everything else. The value of the graph does not depend
+ * on it.
  */
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -25,7 +25,8 @@ static Schedule schedule_projection(const Graph *graph, const Node *node, const 
     const int64_t rows = tile_rows(machine), depth = ir_node(graph, node->in[1])->type.dim[1];
     int64_t block = machine->l2_bytes / (depth * (int64_t)sizeof(float));
     if (block > MOST_BLOCK) block = MOST_BLOCK;
-    return (Schedule){.rows = rows, .panels = 1, .block = block < rows ? rows : block / rows * rows};
+    return (Schedule){
+        .rows = rows, .panels = 1, .block = block < rows ? rows : block / rows * rows};
 }
 
 /* One token: heads that share keys are the rows of a tile. */
