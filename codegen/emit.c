@@ -5,8 +5,8 @@
 /* ---- functions ---- */
 
 static void add_attribute(Emit *e, Value function, const char *name, const char *value) {
-    LLVMAttributeRef attribute = LLVMCreateStringAttribute(
-        e->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+    LLVMAttributeRef attribute = LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name),
+                                                           value, (unsigned)strlen(value));
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
 }
 
@@ -29,7 +29,9 @@ Value emit_function_begin(Emit *e, const char *name, VType result, VType *types,
     return e->function;
 }
 
-void emit_function_end(Emit *e) { LLVMBuildRetVoid(e->builder); }
+void emit_function_end(Emit *e) {
+    LLVMBuildRetVoid(e->builder);
+}
 
 EmitPlace emit_leave(Emit *e) {
     return (EmitPlace){e->function, LLVMGetInsertBlock(e->builder)};
@@ -155,11 +157,21 @@ Value emit_int(Emit *e, int64_t constant) {
     return LLVMConstInt(e->i64, (unsigned long long)constant, 1);
 }
 
-Value emit_add(Emit *e, Value a, Value b) { return LLVMBuildNSWAdd(e->builder, a, b, ""); }
-Value emit_sub(Emit *e, Value a, Value b) { return LLVMBuildNSWSub(e->builder, a, b, ""); }
-Value emit_mul(Emit *e, Value a, Value b) { return LLVMBuildNSWMul(e->builder, a, b, ""); }
-Value emit_div(Emit *e, Value a, Value b) { return LLVMBuildUDiv(e->builder, a, b, ""); }
-Value emit_rem(Emit *e, Value a, Value b) { return LLVMBuildURem(e->builder, a, b, ""); }
+Value emit_add(Emit *e, Value a, Value b) {
+    return LLVMBuildNSWAdd(e->builder, a, b, "");
+}
+Value emit_sub(Emit *e, Value a, Value b) {
+    return LLVMBuildNSWSub(e->builder, a, b, "");
+}
+Value emit_mul(Emit *e, Value a, Value b) {
+    return LLVMBuildNSWMul(e->builder, a, b, "");
+}
+Value emit_div(Emit *e, Value a, Value b) {
+    return LLVMBuildUDiv(e->builder, a, b, "");
+}
+Value emit_rem(Emit *e, Value a, Value b) {
+    return LLVMBuildURem(e->builder, a, b, "");
+}
 
 Value emit_int_equal(Emit *e, Value a, Value b) {
     return LLVMBuildICmp(e->builder, LLVMIntEQ, a, b, "");
@@ -169,8 +181,12 @@ Value emit_int_less(Emit *e, Value a, Value b) {
     return LLVMBuildICmp(e->builder, LLVMIntSLT, a, b, "");
 }
 
-Value emit_min(Emit *e, Value a, Value b) { return emit_select(e, emit_int_less(e, a, b), a, b); }
-Value emit_max(Emit *e, Value a, Value b) { return emit_select(e, emit_int_less(e, a, b), b, a); }
+Value emit_min(Emit *e, Value a, Value b) {
+    return emit_select(e, emit_int_less(e, a, b), a, b);
+}
+Value emit_max(Emit *e, Value a, Value b) {
+    return emit_select(e, emit_int_less(e, a, b), b, a);
+}
 
 /* ---- memory ---- */
 
@@ -180,8 +196,8 @@ Value emit_at(Emit *e, Value base, Value index) {
 
 Value emit_load_field(Emit *e, VType type, Value base, int64_t byte_offset, const char *name) {
     Value index = emit_int(e, byte_offset);
-    Value address = LLVMBuildInBoundsGEP2(e->builder, LLVMInt8TypeInContext(e->context), base,
-                                          &index, 1, "");
+    Value address =
+        LLVMBuildInBoundsGEP2(e->builder, LLVMInt8TypeInContext(e->context), base, &index, 1, "");
     return LLVMBuildLoad2(e->builder, type, address, name);
 }
 
@@ -195,15 +211,23 @@ static void store(Emit *e, Value value, Value base, Value index) {
     LLVMSetAlignment(LLVMBuildStore(e->builder, value, emit_at(e, base, index)), 4);
 }
 
-Value emit_load_f32(Emit *e, Value base, Value index) { return load(e, e->f32, base, index); }
-Value emit_load(Emit *e, Value base, Value index) { return load(e, e->vector, base, index); }
+Value emit_load_f32(Emit *e, Value base, Value index) {
+    return load(e, e->f32, base, index);
+}
+Value emit_load(Emit *e, Value base, Value index) {
+    return load(e, e->vector, base, index);
+}
 
 Value emit_load_token(Emit *e, Value base, Value index) {
     return LLVMBuildZExt(e->builder, load(e, e->i32, base, index), e->i64, "token");
 }
 
-void emit_store_f32(Emit *e, Value value, Value base, Value index) { store(e, value, base, index); }
-void emit_store(Emit *e, Value value, Value base, Value index) { store(e, value, base, index); }
+void emit_store_f32(Emit *e, Value value, Value base, Value index) {
+    store(e, value, base, index);
+}
+void emit_store(Emit *e, Value value, Value base, Value index) {
+    store(e, value, base, index);
+}
 
 Value emit_first_lanes(Emit *e, int64_t count) {
     Value lanes[64];
@@ -252,7 +276,9 @@ void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t coun
 
 /* ---- floats ---- */
 
-Value emit_f32(Emit *e, double constant) { return LLVMConstReal(e->f32, constant); }
+Value emit_f32(Emit *e, double constant) {
+    return LLVMConstReal(e->f32, constant);
+}
 
 Value emit_splat(Emit *e, Value scalar) {
     Value zero = LLVMConstInt(e->i32, 0, 0), undefined = LLVMGetPoison(e->vector);
@@ -267,10 +293,18 @@ Value emit_vector(Emit *e, double constant) {
     return LLVMConstVector(lanes, (unsigned)e->width);
 }
 
-Value emit_fadd(Emit *e, Value a, Value b) { return LLVMBuildFAdd(e->builder, a, b, ""); }
-Value emit_fsub(Emit *e, Value a, Value b) { return LLVMBuildFSub(e->builder, a, b, ""); }
-Value emit_fmul(Emit *e, Value a, Value b) { return LLVMBuildFMul(e->builder, a, b, ""); }
-Value emit_fdiv(Emit *e, Value a, Value b) { return LLVMBuildFDiv(e->builder, a, b, ""); }
+Value emit_fadd(Emit *e, Value a, Value b) {
+    return LLVMBuildFAdd(e->builder, a, b, "");
+}
+Value emit_fsub(Emit *e, Value a, Value b) {
+    return LLVMBuildFSub(e->builder, a, b, "");
+}
+Value emit_fmul(Emit *e, Value a, Value b) {
+    return LLVMBuildFMul(e->builder, a, b, "");
+}
+Value emit_fdiv(Emit *e, Value a, Value b) {
+    return LLVMBuildFDiv(e->builder, a, b, "");
+}
 
 static Value intrinsic(Emit *e, const char *name, VType type, Value *arguments, int count) {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
@@ -285,7 +319,9 @@ Value emit_sqrt(Emit *e, Value a) {
     return intrinsic(e, "llvm.sqrt", LLVMTypeOf(a), &a, 1);
 }
 
-Value emit_fabs(Emit *e, Value a) { return intrinsic(e, "llvm.fabs", LLVMTypeOf(a), &a, 1); }
+Value emit_fabs(Emit *e, Value a) {
+    return intrinsic(e, "llvm.fabs", LLVMTypeOf(a), &a, 1);
+}
 
 Value emit_copysign(Emit *e, Value size, Value sign) {
     return intrinsic(e, "llvm.copysign", LLVMTypeOf(size), (Value[]){size, sign}, 2);
@@ -299,8 +335,12 @@ Value emit_select(Emit *e, Value condition, Value a, Value b) {
     return LLVMBuildSelect(e->builder, condition, a, b, "");
 }
 
-Value emit_fmax(Emit *e, Value a, Value b) { return emit_select(e, emit_fless(e, b, a), a, b); }
-Value emit_fmin(Emit *e, Value a, Value b) { return emit_select(e, emit_fless(e, a, b), a, b); }
+Value emit_fmax(Emit *e, Value a, Value b) {
+    return emit_select(e, emit_fless(e, b, a), a, b);
+}
+Value emit_fmin(Emit *e, Value a, Value b) {
+    return emit_select(e, emit_fless(e, a, b), a, b);
+}
 
 /* The upper half of the lanes, moved to the lower half. */
 static Value upper_half(Emit *e, Value vector, int64_t lanes) {
@@ -352,7 +392,9 @@ Value emit_lanes_from(Emit *e, Value start) {
     return LLVMBuildAdd(e->builder, all, constant_lanes(e, 0, 1), "");
 }
 
-Value emit_both(Emit *e, Value a, Value b) { return LLVMBuildAnd(e->builder, a, b, ""); }
+Value emit_both(Emit *e, Value a, Value b) {
+    return LLVMBuildAnd(e->builder, a, b, "");
+}
 
 Value emit_lanes_between(Emit *e, Value lanes, int64_t from, int64_t to) {
     Value low = constant_lanes(e, from, 0), high = constant_lanes(e, to, 0);

@@ -64,7 +64,7 @@ void emit_columns(Emit *e, int64_t columns, ColumnBody *body, void *context);
 Value emit_variable(Emit *e, VType type, Value initial);
 Value emit_get(Emit *e, VType type, Value variable);
 void emit_set(Emit *e, Value variable, Value value);
-Value emit_stack_floats(Emit *e, int64_t count); /* 64-byte aligned */
+Value emit_stack_floats(Emit *e, int64_t count);         /* 64-byte aligned */
 Value emit_table(Emit *e, Value *values, int64_t count); /* of f32 constants */
 
 /* ---- integers (64 bits) ---- */
@@ -105,8 +105,8 @@ Value emit_fless(Emit *e, Value a, Value b);
 Value emit_select(Emit *e, Value condition, Value a, Value b);
 Value emit_fmax(Emit *e, Value a, Value b); /* b unless a > b */
 Value emit_fmin(Emit *e, Value a, Value b);
-Value emit_sum(Emit *e, Value vector);     /* of all lanes, pairwise: the same order always */
-Value emit_largest(Emit *e, Value vector); /* of all lanes */
+Value emit_sum(Emit *e, Value vector);        /* of all lanes, pairwise: the same order always */
+Value emit_largest(Emit *e, Value vector);    /* of all lanes */
 Value emit_swap_pairs(Emit *e, Value vector); /* lanes 1, 0, 3, 2, ... */
 
 /* ---- i32 lanes, and masks of lanes ---- */

@@ -1,4 +1,5 @@
-/* emit_attention.c - attention by an online softmax (Milakov and Gimelshein 2018), in blocks of keys.
+/* emit_attention.c - attention by an online softmax (Milakov and Gimelshein 2018), in blocks of
+ * keys.
  *
  *   for each tile of rows (tokens of a head; when there is one token, heads that share keys):
  *     m = -inf, l = 0, o = 0
@@ -20,8 +21,8 @@ typedef struct {
     const Node *node;
     int64_t heads, kv_heads, group; /* group: query heads that share a key head */
     int64_t head_dim, padded_dim, context, context_panels, keys;
-    int64_t rows;     /* of a tile */
-    bool is_one;      /* one token: rows are heads */
+    int64_t rows; /* of a tile */
+    bool is_one;  /* one token: rows are heads */
     Value q, out, key_cache, value_cache;
     int64_t q_stride, out_stride;
     Value scores, sums, largest, total; /* scratch: [rows][keys], [rows][padded_dim], [rows] x 2 */
@@ -35,8 +36,7 @@ typedef struct {
 
 static Value slope_table(KernelEmit *k, int64_t heads) {
     Value *slopes = ARENA_ARRAY(k->kernel->graph->arena, Value, (size_t)heads);
-    for (int64_t h = 0; h < heads; h++)
-        slopes[h] = emit_f32(k->e, positions_alibi_slope(heads, h));
+    for (int64_t h = 0; h < heads; h++) slopes[h] = emit_f32(k->e, positions_alibi_slope(heads, h));
     return emit_table(k->e, slopes, heads);
 }
 
@@ -143,12 +143,11 @@ static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, 
     Value start = emit_mul(e, emit_div(e, first_key, emit_int(e, e->panel)), panel_floats);
     Value at = emit_at(e, keys, start);
     Value used = emit_add(e, count, emit_int(e, e->panel - 1));
-    Loop j = emit_loop(e, "j", emit_int(e, 0), emit_div(e, used, emit_int(e, e->panel)),
-                       emit_int(e, 1));
+    Loop j =
+        emit_loop(e, "j", emit_int(e, 0), emit_div(e, used, emit_int(e, e->panel)), emit_int(e, 1));
     emit_tile(e, tile, q, emit_at(e, at, emit_mul(e, j.i, panel_floats)), panel_floats,
               emit_int(e, a->head_dim),
-              emit_at(e, a->scores, emit_mul(e, j.i, emit_int(e, e->panel))),
-              emit_int(e, a->keys));
+              emit_at(e, a->scores, emit_mul(e, j.i, emit_int(e, e->panel))), emit_int(e, a->keys));
     emit_loop_end(e, &j);
 }
 
@@ -158,8 +157,8 @@ static void value_block(KernelEmit *k, const Attention *a, Value values, Value f
     Value panel_floats = emit_int(e, a->context * e->panel);
     TileShape tile = {a->rows, 1, a->keys, true};
     Value at = emit_at(e, values, emit_mul(e, first_key, emit_int(e, e->panel)));
-    Loop j = emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel),
-                       emit_int(e, 1));
+    Loop j =
+        emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
     emit_tile(e, tile, a->scores, emit_at(e, at, emit_mul(e, j.i, panel_floats)), panel_floats,
               count, emit_at(e, a->sums, emit_mul(e, j.i, emit_int(e, e->panel))),
               emit_int(e, a->padded_dim));

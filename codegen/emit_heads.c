@@ -33,8 +33,7 @@ RowSize emit_row_size(Emit *e, NormKind kind, double eps, Value base, int64_t co
     RowSize size = {0};
     Value share = emit_f32(e, 1 / (double)columns);
     if (kind == NORM_none) return (RowSize){emit_f32(e, 1), NULL};
-    if (kind == NORM_layer)
-        size.mean = emit_fmul(e, sum_of(e, base, columns, NULL, false), share);
+    if (kind == NORM_layer) size.mean = emit_fmul(e, sum_of(e, base, columns, NULL, false), share);
     Value squares = sum_of(e, base, columns, size.mean, true);
     if (kind != NORM_l2) squares = emit_fmul(e, squares, share);
     Value root = emit_sqrt(e, emit_fadd(e, squares, emit_f32(e, eps)));
@@ -93,7 +92,8 @@ static void rotate_halves(Emit *e, void *context, Value column, int64_t lanes) {
     Value second = emit_add(e, column, emit_int(e, r->half));
     Value x = emit_load_part(e, r->base, column, lanes);
     Value y = emit_load_part(e, r->base, second, lanes);
-    Value c = emit_load_part(e, r->cos, column, lanes), s = emit_load_part(e, r->sin, column, lanes);
+    Value c = emit_load_part(e, r->cos, column, lanes),
+          s = emit_load_part(e, r->sin, column, lanes);
     Value minus_s = emit_fsub(e, emit_vector(e, 0), s);
     emit_store_part(e, emit_fma(e, y, minus_s, emit_fmul(e, x, c)), r->base, column, lanes);
     emit_store_part(e, emit_fma(e, x, s, emit_fmul(e, y, c)), r->base, second, lanes);
@@ -103,7 +103,8 @@ static void rotate_halves(Emit *e, void *context, Value column, int64_t lanes) {
 static void rotate_pairs(Emit *e, void *context, Value column, int64_t lanes) {
     const Rotating *r = context;
     Value x = emit_load_part(e, r->base, column, lanes);
-    Value c = emit_load_part(e, r->cos, column, lanes), s = emit_load_part(e, r->sin, column, lanes);
+    Value c = emit_load_part(e, r->cos, column, lanes),
+          s = emit_load_part(e, r->sin, column, lanes);
     Value turned = emit_fma(e, emit_swap_pairs(e, x), s, emit_fmul(e, x, c));
     emit_store_part(e, turned, r->base, column, lanes);
 }
@@ -113,8 +114,8 @@ static void rope_head(KernelEmit *k, Ref op, Value base, Value row) {
     const Node *node = kernel_node(k, op);
     const int64_t columns = layout_rope_columns(node, e->machine);
     Value position = emit_add(e, k->position, row);
-    Value table = emit_at(e, emit_slot(k, op, FORM_ROPE),
-                          emit_mul(e, position, emit_int(e, 2 * columns)));
+    Value table =
+        emit_at(e, emit_slot(k, op, FORM_ROPE), emit_mul(e, position, emit_int(e, 2 * columns)));
     Rotating r = {base, table, emit_at(e, table, emit_int(e, columns)), node->attr.dims / 2};
     if (node->attr.style == ROPE_half)
         emit_columns(e, r.half, rotate_halves, &r);

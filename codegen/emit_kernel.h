@@ -50,7 +50,8 @@ typedef struct {
 void emit_tile(Emit *e, TileShape shape, Value a, Value b, Value panel_stride, Value depth, Value c,
                Value c_stride);
 
-/* ---- emit_pointwise.c: activate, scale, softcap, write, write_gated on a vector of columns ---- */
+/* ---- emit_pointwise.c: activate, scale, softcap, write, write_gated on a vector of columns ----
+ */
 Value emit_pointwise(KernelEmit *k, const Node *node, Value x, Value row, Value column);
 Value emit_pointwise_chain(KernelEmit *k, const Chain *chain, Value x, Value row, Value column);
 

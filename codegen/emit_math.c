@@ -22,7 +22,8 @@ static Value polynomial(Emit *e, Value x, const double *c, int n) {
 static Value power_of_two(Emit *e, Value n) {
     bool is_scalar = LLVMTypeOf(n) == e->f32;
     VType integers = is_scalar ? e->i32 : e->ivector;
-    Value exponent = LLVMBuildFPToSI(e->builder, emit_fadd(e, n, constant(e, n, 127)), integers, "");
+    Value exponent =
+        LLVMBuildFPToSI(e->builder, emit_fadd(e, n, constant(e, n, 127)), integers, "");
     Value shift = LLVMConstInt(e->i32, 23, 0);
     if (!is_scalar) {
         Value lanes[64];
@@ -83,8 +84,8 @@ Value emit_tanh(Emit *e, Value x) {
 Value emit_erf(Emit *e, Value x) {
     static const double far_c[] = {1.061405429, -1.453152027, 1.421413741, -0.284496736,
                                    0.254829592};
-    static const double near_c[] = {-7.57575757576e-4, 4.62962962963e-3, -2.38095238095e-2,
-                                    0.1, -0.333333333333, 1};
+    static const double near_c[] = {
+        -7.57575757576e-4, 4.62962962963e-3, -2.38095238095e-2, 0.1, -0.333333333333, 1};
     const double two_by_root_pi = 1.12837916709551257;
     Value one = constant(e, x, 1);
     Value size = emit_fabs(e, x);

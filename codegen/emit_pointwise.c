@@ -43,7 +43,8 @@ static Value write(KernelEmit *k, const Node *node, Value f, Value row, Value co
     if (!ir_ref_is_none(node->in[2])) {
         Value s = emit_slot(k, node->in[2], FORM_VECTOR);
         bool is_vector = kernel_node(k, node->in[2])->type.dim[0] > 1;
-        s = is_vector ? emit_load(e, s, column) : emit_splat(e, emit_load_f32(e, s, emit_int(e, 0)));
+        s = is_vector ? emit_load(e, s, column)
+                      : emit_splat(e, emit_load_f32(e, s, emit_int(e, 0)));
         f = emit_fmul(e, f, s);
     }
     if (node->attr.carry == 0) return f;

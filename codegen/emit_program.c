@@ -145,9 +145,9 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
     const Frame frame = load_frame(e);
     for (int i = 0; i < phase->count; i++) {
         const Kernel *kernel = phase->kernel[i];
-        Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {
-            frame.thread, frame.threads, row_count(e, &frame, kernel), frame.tokens,
-            frame.position};
+        Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {frame.thread, frame.threads,
+                                                            row_count(e, &frame, kernel),
+                                                            frame.tokens, frame.position};
         for (int s = 0; s < kernel->slot_count; s++)
             arguments[FIRST_SLOT_ARGUMENT + s] = slot_pointer(e, &frame, &kernel->slot[s]);
         Value function = shape_function(program, kernel);

@@ -39,7 +39,8 @@ static Value scaled(KernelEmit *k, const Projection *p, Value sum, Value row, Va
     return bias ? emit_fma(e, sum, scale, bias) : emit_fmul(e, sum, scale);
 }
 
-static void store_outputs(KernelEmit *k, const OutputGroup *group, Value y, Value row, Value column) {
+static void store_outputs(KernelEmit *k, const OutputGroup *group, Value y, Value row,
+                          Value column) {
     Emit *e = k->e;
     Ref memory = group->memory;
     if (ir_ref_is_none(memory)) memory = kernel_node(k, group->value)->in[0];

@@ -1,7 +1,7 @@
 /* emit_rows.c - ops that are kernels of their own: what looks up, normalises or changes one row.
  *
- * Each thread does some of the rows. Rows in memory are padded to whole vectors, so that columns are
- * taken a vector at a time and the last one may carry padding along.
+ * Each thread does some of the rows. Rows in memory are padded to whole vectors, so that columns
+ * are taken a vector at a time and the last one may carry padding along.
  */
 #include "codegen/emit_kernel.h"
 
@@ -11,7 +11,9 @@ static Value row_base(KernelEmit *k, Ref ref, Value row) {
     return emit_at(e, emit_slot(k, ref, FORM_VECTOR), start);
 }
 
-static int64_t columns_of(const KernelEmit *k, Ref ref) { return kernel_node(k, ref)->type.dim[1]; }
+static int64_t columns_of(const KernelEmit *k, Ref ref) {
+    return kernel_node(k, ref)->type.dim[1];
+}
 
 static Loop columns_loop(Emit *e, int64_t columns) {
     return emit_loop(e, "c", emit_int(e, 0), emit_int(e, round_up(columns, e->width)),

@@ -52,8 +52,7 @@ static void add_products(Emit *e, Tile *tile, TileShape shape, Value i) {
 static void store_sums(Emit *e, Tile *tile, TileShape shape) {
     for (int64_t r = 0; r < shape.rows; r++)
         for (int64_t v = 0; v < 2 * shape.panels; v++)
-            emit_store(e, emit_get(e, e->vector, tile->acc[r][v]), tile->c,
-                       c_index(e, tile, r, v));
+            emit_store(e, emit_get(e, e->vector, tile->acc[r][v]), tile->c, c_index(e, tile, r, v));
 }
 
 static Value tile_function(Emit *e, TileShape shape) {

@@ -35,9 +35,8 @@ static LLVMErrorRef define_functions(LLVMOrcLLJITRef jit) {
     for (int i = 0; i < COUNT; i++) {
         symbols[i].Name = LLVMOrcLLJITMangleAndIntern(jit, functions[i].name);
         symbols[i].Sym.Address = (LLVMOrcExecutorAddress)(uintptr_t)functions[i].function;
-        symbols[i].Sym.Flags =
-            (LLVMJITSymbolFlags){LLVMJITSymbolGenericFlagsExported |
-                                     LLVMJITSymbolGenericFlagsCallable, 0};
+        symbols[i].Sym.Flags = (LLVMJITSymbolFlags){
+            LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0};
     }
     return LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit),
                                  LLVMOrcAbsoluteSymbols(symbols, COUNT));
@@ -74,7 +73,9 @@ Jit *jit_create(Module *module, const char *symbol, Diag *diag) {
     return NULL;
 }
 
-const TwProgram *jit_program(const Jit *jit) { return jit->program; }
+const TwProgram *jit_program(const Jit *jit) {
+    return jit->program;
+}
 
 void jit_destroy(Jit *jit) {
     if (!jit) return;

@@ -62,8 +62,7 @@ static void add_slot(Kernel *kernel, Slot slot) {
 
 static void add_memory(Kernel *kernel, Ref ref) {
     if (ir_ref_is_none(ref) || ir_node(kernel->graph, ref)->op == OP_position) return;
-    if (find_slot(kernel, ref, FORM_VECTOR) < 0)
-        add_slot(kernel, memory_slot(kernel->graph, ref));
+    if (find_slot(kernel, ref, FORM_VECTOR) < 0) add_slot(kernel, memory_slot(kernel->graph, ref));
 }
 
 static void add_packed(Kernel *kernel, Layout *layout, PackedForm form, Ref ref,
@@ -208,8 +207,7 @@ static bool form_groups(Kernel *kernel, const Machine *machine) {
     else if (!has_slices)
         add_group(kernel, kernel->root, 0, weight->type.dim[0]);
     for (int i = 1; i < kernel->node_count; i++)
-        if (!add_member(kernel, kernel->node[i]))
-            return no_kernel(kernel, kernel->node[i]);
+        if (!add_member(kernel, kernel->node[i])) return no_kernel(kernel, kernel->node[i]);
     finish_groups(kernel, machine);
     return true;
 }
@@ -272,14 +270,16 @@ Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena) 
     *kernel = (Kernel){.graph = graph, .root = root};
     const Node *node = ir_node(graph, root);
     if (node->op == OP_scores || node->op == OP_softmax || node->op == OP_mix) {
-        diag_error(graph->diag, node->loc, "'%s' has no kernel of its own", ir_op_info[node->op].name);
+        diag_error(graph->diag, node->loc, "'%s' has no kernel of its own",
+                   ir_op_info[node->op].name);
         diag_hint(graph->diag, "attention is compiled as a whole: do not skip fuse-attention");
         return NULL;
     }
-    if (node->op == OP_attend && !ir_type_equal(ir_node(graph, node->in[1])->type,
-                                                ir_node(graph, node->in[2])->type)) {
-        diag_error(graph->diag, node->loc, "no kernel attends with heads of values that are not as "
-                                           "wide as those of keys");
+    if (node->op == OP_attend &&
+        !ir_type_equal(ir_node(graph, node->in[1])->type, ir_node(graph, node->in[2])->type)) {
+        diag_error(graph->diag, node->loc,
+                   "no kernel attends with heads of values that are not as "
+                   "wide as those of keys");
         return NULL;
     }
     if (!collect_nodes(kernel)) return NULL;
@@ -304,8 +304,7 @@ Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena) 
 static bool same_attrs(const Node *a, const Node *b) {
     const unsigned has = ir_op_info[a->op].attrs & ~(1u << ATTR_cache);
 #define ATTR(name, kind, initial)                                                                  \
-    if (has & (1u << ATTR_##name) && ATTR_##name != ATTR_cache &&                                  \
-        !(a->attr.name == b->attr.name))                                                           \
+    if (has & (1u << ATTR_##name) && ATTR_##name != ATTR_cache && !(a->attr.name == b->attr.name)) \
         return false;
 #include "ir/attrs.def"
 #undef ATTR

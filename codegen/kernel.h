@@ -25,16 +25,16 @@ typedef struct {
 } Chain;
 
 typedef struct {
-    PanelGroup panels;    /* where its outputs lie in the packed weight */
-    int64_t first_panel;  /* of all panels of the kernel */
-    Chain part[2];        /* pointwise ops on each part, before the gate */
-    Ref gate;             /* the multiply of both parts, or none */
-    Chain after;          /* pointwise ops, and the write as the last */
-    Chain heads;          /* norm, rope, append */
-    Ref value;            /* the last node of all chains */
-    Ref memory;           /* the node whose place the rows are stored to; none: a write */
-    int64_t head_dim;     /* 0: no head ops */
-    int64_t unit;         /* panels that must stay with one thread */
+    PanelGroup panels;   /* where its outputs lie in the packed weight */
+    int64_t first_panel; /* of all panels of the kernel */
+    Chain part[2];       /* pointwise ops on each part, before the gate */
+    Ref gate;            /* the multiply of both parts, or none */
+    Chain after;         /* pointwise ops, and the write as the last */
+    Chain heads;         /* norm, rope, append */
+    Ref value;           /* the last node of all chains */
+    Ref memory;          /* the node whose place the rows are stored to; none: a write */
+    int64_t head_dim;    /* 0: no head ops */
+    int64_t unit;        /* panels that must stay with one thread */
 } OutputGroup;
 
 typedef enum {
@@ -51,8 +51,8 @@ typedef struct {
     PackedForm form; /* of a constant; VECTOR for a value in memory */
     Ref ref;         /* the value it points to; for ROPE the rope node */
     int64_t offset;
-    int64_t stride;  /* floats between rows, where it has rows */
-    bool is_last;    /* the last L of T rows: the caller moves the pointer */
+    int64_t stride; /* floats between rows, where it has rows */
+    bool is_last;   /* the last L of T rows: the caller moves the pointer */
 } Slot;
 
 typedef struct {

@@ -17,7 +17,7 @@ struct Module {
  * registers and to move what does not change out of the loops. */
 static const char passes[] =
     "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
-                             "loop-mssa(licm),gvn,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg,adce)";
+    "loop-mssa(licm),gvn,instcombine<no-verify-fixpoint>,loop-mssa(licm),simplifycfg,adce)";
 
 static Emit emit_begin(LLVMContextRef context, LLVMModuleRef module, const Machine *machine) {
     Emit e = {.context = context, .module = module, .machine = machine};
@@ -42,8 +42,8 @@ const char *module_symbol(const char *name, Arena *arena) {
     memcpy(symbol, prefix, start);
     for (size_t i = 0; i <= length; i++) {
         const char c = name[i];
-        const bool is_kept = !c || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                             (c >= '0' && c <= '9');
+        const bool is_kept =
+            !c || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         symbol[start + i] = is_kept ? c : '_';
     }
     return symbol;
@@ -85,8 +85,7 @@ Module *module_create(const Plan *plan, const Target *target, Diag *diag) {
     LLVMSetModuleDataLayout(module->llvm, data);
     LLVMDisposeTargetData(data);
     Emit e = emit_begin(module->context, module->llvm, &target->machine);
-    module->function_count =
-        emit_program(&e, plan, module_symbol(plan->name, plan->layout->arena));
+    module->function_count = emit_program(&e, plan, module_symbol(plan->name, plan->layout->arena));
     LLVMDisposeBuilder(e.builder);
     if (verify(module, diag) && optimise(module, diag)) return module;
     module_destroy(module);
@@ -100,7 +99,9 @@ void module_destroy(Module *module) {
     free(module);
 }
 
-int module_function_count(const Module *module) { return module->function_count; }
+int module_function_count(const Module *module) {
+    return module->function_count;
+}
 
 /* ---- writing ---- */
 

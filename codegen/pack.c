@@ -1,7 +1,7 @@
 /* pack.c - writes the packed weight file, in units of work that threads take in turn.
  *
- * A unit is a panel of outputs, some rows of a table, or a whole vector. Its values are evaluated in
- * double precision, brought into the order that kernels read, and written at their place in the
+ * A unit is a panel of outputs, some rows of a table, or a whole vector. Its values are evaluated
+ * in double precision, brought into the order that kernels read, and written at their place in the
  * file. Memory is that of a unit for each thread. What a unit holds does not depend on who makes
  * it, so that the file is the same for any number of threads.
  */
@@ -79,8 +79,8 @@ static int64_t unit_floats(const Layout *layout, const PackedTensor *tensor) {
 
 static bool evaluate(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
                      int64_t count, double *out) {
-    return pack_rows(&pack->values, tensor->graph, tensor->constant, first, count,
-                     &worker->scratch, out);
+    return pack_rows(&pack->values, tensor->graph, tensor->constant, first, count, &worker->scratch,
+                     out);
 }
 
 /* The outputs of a panel in packed order: rows `from` .. of the constant for each part. */
@@ -245,8 +245,8 @@ static bool prepare(Pack *pack) {
         const PackedTensor *tensor = &pack->layout->tensor[i];
         pack->first_unit[i + 1] = pack->first_unit[i] + unit_count(pack->layout, tensor);
         if (tensor->form == FORM_ROPE) continue;
-        is_ready = pack_values_prepare(&pack->values, tensor->graph, tensor->constant,
-                                       &worker.scratch);
+        is_ready =
+            pack_values_prepare(&pack->values, tensor->graph, tensor->constant, &worker.scratch);
         if (!is_ready) fail(pack, PACK_NO_INPUT, 0);
     }
     worker_destroy(&worker);
@@ -279,8 +279,10 @@ static bool checksum(Pack *pack, uint64_t bytes, uint64_t *sum) {
         XXH3_64bits_update(state, block, (size_t)got);
         at += (uint64_t)got;
     }
-    if (is_read) *sum = XXH3_64bits_digest(state);
-    else fail(pack, PACK_NO_OUTPUT, errno);
+    if (is_read)
+        *sum = XXH3_64bits_digest(state);
+    else
+        fail(pack, PACK_NO_OUTPUT, errno);
     free(block);
     XXH3_freeState(state);
     return is_read;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t columns_of(const Node *node) { return node->type.rank > 1 ? node->type.dim[1] : 1; }
+static int64_t columns_of(const Node *node) {
+    return node->type.rank > 1 ? node->type.dim[1] : 1;
+}
 
 int64_t pack_widest(const Graph *graph, Ref constant) {
     const Node *node = ir_node(graph, constant);
@@ -92,8 +94,7 @@ static bool param_rows(const Rows *r) {
 
 static bool sinusoid_rows(const Rows *r) {
     for (int64_t i = 0; i < r->count * r->columns; i++)
-        r->out[i] =
-            positions_sinusoid(r->first + i / r->columns, i % r->columns, r->columns);
+        r->out[i] = positions_sinusoid(r->first + i / r->columns, i % r->columns, r->columns);
     return true;
 }
 

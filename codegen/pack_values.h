@@ -26,7 +26,8 @@ void pack_values_destroy(PackValues *values);
 
 /* Evaluates the vectors below a constant. Afterwards pack_rows() may be called by several threads.
  * False: weights cannot be read, or memory is out. */
-bool pack_values_prepare(PackValues *values, const Graph *graph, Ref constant, PackScratch *scratch);
+bool pack_values_prepare(PackValues *values, const Graph *graph, Ref constant,
+                         PackScratch *scratch);
 
 /* Rows first .. first + count - 1 of a constant to out[count * columns] (a vector has one column).
  * The scratch holds count * columns floats, and one row of doubles of any matrix below. */

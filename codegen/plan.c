@@ -46,8 +46,8 @@ Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *mach
     const Node *result = ir_node(prefill, prefill->result);
     plan->vocab = result->type.dim[1];
     plan->logits_stride = result->place.stride;
-    plan->arena_floats = prefill->arena_floats > decode->arena_floats ? prefill->arena_floats
-                                                                      : decode->arena_floats;
+    plan->arena_floats =
+        prefill->arena_floats > decode->arena_floats ? prefill->arena_floats : decode->arena_floats;
     plan->cache_floats = prefill->cache_floats;
     return plan;
 }

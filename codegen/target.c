@@ -50,7 +50,8 @@ static const char *keep(Arena *arena, char *text) {
 
 static bool has_feature(const char *features, const char *name, size_t length) {
     for (const char *at = features; (at = strstr(at, "+")); at++)
-        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == '\0')) return true;
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == '\0'))
+            return true;
     return false;
 }
 
@@ -103,8 +104,9 @@ static LLVMMemoryBufferRef compile_probe(LLVMTargetMachineRef machine) {
     LLVMTypeRef type =
         LLVMFunctionType(LLVMVoidTypeInContext(context), (LLVMTypeRef[]){pointer, pointer}, 2, 0);
     LLVMValueRef function = LLVMAddFunction(module, "probe", type);
-    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                            LLVMCreateStringAttribute(context, "prefer-vector-width", 19, "512", 3));
+    LLVMAddAttributeAtIndex(
+        function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+        LLVMCreateStringAttribute(context, "prefer-vector-width", 19, "512", 3));
     LLVMBuilderRef builder = LLVMCreateBuilderInContext(context);
     LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, "entry"));
     LLVMValueRef a = LLVMBuildLoad2(builder, vector, LLVMGetParam(function, 0), "");

@@ -1,6 +1,6 @@
 #include "frontend/checkpoint_params.h"
 
-#include "frontend/spelling.h"
+#include "ir/spelling.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* keys.c - the tables of model.def, and the one loop that reads them all. */
 #include "frontend/keys.h"
 
-#include "frontend/spelling.h"
+#include "ir/spelling.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -147,10 +147,44 @@ const Section keys_head = SECTION(head, NULL);
 const Section keys_weights = SECTION(weights, NULL);
 const Section keys_tokenizer = SECTION(tokenizer, NULL);
 
-static const KeyInfo *find_key(const Section *section, const char *name) {
+/* ---- names ---- */
+
+typedef struct {
+    const Section *section;
+    const char *alias, *key;
+} Alias;
+
+static const Alias aliases[] = {
+#define ALIAS(section, alias, key) {&keys_##section, #alias, #key},
+#include "frontend/model.def"
+};
+enum { ALIASES = sizeof aliases / sizeof *aliases };
+
+/* The name that a key has in its row. */
+static const char *name_of(const Section *section, const char *given) {
+    for (int i = 0; i < ALIASES; i++)
+        if (aliases[i].section == section && strcmp(aliases[i].alias, given) == 0)
+            return aliases[i].key;
+    return given;
+}
+
+static const KeyInfo *find_key(const Section *section, const char *given) {
+    const char *name = name_of(section, given);
     for (int i = 0; i < section->count; i++)
         if (strcmp(section->key[i].name, name) == 0) return &section->key[i];
     return NULL;
+}
+
+static const YamlNode *find_in(const YamlNode *mapping, const Section *section,
+                               const KeyInfo *key) {
+    if (!mapping || mapping->kind != YAML_MAPPING) return NULL;
+    for (const YamlNode *child = mapping->first; child; child = child->next)
+        if (strcmp(name_of(section, child->key), key->name) == 0) return child;
+    return NULL;
+}
+
+bool keys_has(const Section *section, const char *name) {
+    return find_key(section, name) != NULL;
 }
 
 bool keys_is_inherited(const Section *section, const char *name) {
@@ -158,57 +192,98 @@ bool keys_is_inherited(const Section *section, const char *name) {
     return key && key->read != keys_read_NODE;
 }
 
-const char *keys_list(const Section *section, Arena *arena) {
-    const char *list = section->key[0].name;
-    for (int i = 1; i < section->count; i++)
-        list = arena_printf(arena, "%s, %s", list, section->key[i].name);
+static const char *join(const char *const *names, int count, Arena *arena) {
+    const char *list = "";
+    for (int i = 0; i < count; i++)
+        list = arena_printf(arena, "%s%s%s", list, i ? ", " : "", names[i]);
     return list;
+}
+
+enum { MOST_NAMES = 64 };
+
+/* Adds the names of a section's keys: all, or those alone that may stand elsewhere. */
+static int add_names(const Section *section, bool is_elsewhere, const char **names, int count) {
+    for (int i = 0; i < section->count && count < MOST_NAMES; i++)
+        if (!is_elsewhere || section->key[i].read != keys_read_NODE)
+            names[count++] = section->key[i].name;
+    return count;
+}
+
+static int add_aliases(const Section *section, const char **names, int count) {
+    for (int i = 0; i < ALIASES && count < MOST_NAMES; i++)
+        if (aliases[i].section == section) names[count++] = aliases[i].alias;
+    return count;
+}
+
+const char *keys_list(const Section *section, Arena *arena) {
+    const char *names[MOST_NAMES];
+    return join(names, add_names(section, false, names, 0), arena);
 }
 
 /* ---- reading ---- */
 
-enum { MOST_KEYS = 32 };
-
 static bool report_unknown(Reader *reader, const YamlNode *node, const Section *section) {
-    const char *names[MOST_KEYS];
-    for (int i = 0; i < section->count; i++) names[i] = section->key[i].name;
+    const char *names[MOST_NAMES];
+    int count = add_names(section, false, names, 0);
+    if (section->around) count = add_names(section->around, true, names, count);
     yaml_key_error(node, reader->diag, "unknown key");
     if (section->around && find_key(section->around, node->key))
-        return diag_hint(reader->diag, "'%s' stands beside '%s', not inside", node->key,
-                         node->parent->key ? node->parent->key : "it");
-    const char *nearest = spelling_nearest(node->key, names, section->count);
+        return diag_hint(reader->diag, "'%s' begins a branch of its own: '- %s: {...}'", node->key,
+                         node->key);
+    const char *nearest = spelling_nearest(node->key, names, add_aliases(section, names, count));
     if (nearest) return diag_hint(reader->diag, "did you mean '%s'?", nearest);
-    return diag_hint(reader->diag, "the keys here are %s", keys_list(section, reader->diag->arena));
+    return diag_hint(reader->diag, "the keys here are %s", join(names, count, reader->diag->arena));
+}
+
+static bool report_alias(Reader *reader, const YamlNode *node, const YamlNode *first) {
+    yaml_key_error(node, reader->diag, "another name of '%s', which is given already", first->key);
+    diag_hint(reader->diag, "leave one of them out");
+    diag_note(reader->diag, first->key_loc, "it is given here");
+    return false;
+}
+
+static bool check_key(Reader *reader, const YamlNode *node, const Section *section) {
+    const KeyInfo *key = find_key(section, node->key);
+    if (!key) {
+        const bool is_around = section->around && keys_is_inherited(section->around, node->key);
+        return is_around || report_unknown(reader, node, section);
+    }
+    const YamlNode *first = find_in(node->parent, section, key);
+    return first == node || report_alias(reader, node, first);
 }
 
 /* Errors past the most that a Diag keeps are not worth their hints. */
-static bool check_known(Reader *reader, const YamlNode *mapping, const Section *section) {
+static bool check_keys(Reader *reader, const YamlNode *mapping, const Section *section) {
     bool ok = true;
     for (const YamlNode *child = mapping->first; child; child = child->next) {
-        if (find_key(section, child->key)) continue;
-        ok = report_unknown(reader, child, section);
+        ok &= check_key(reader, child, section);
         if (reader->diag->errors >= DIAG_MAX_ERRORS) return false;
     }
     return ok;
 }
 
-static const YamlNode *find_value(const Place *place, const KeyInfo *key) {
-    if (key->read == keys_read_NODE) return yaml_find(place->mapping, key->name);
-    const YamlNode *list = yaml_find(place->pattern, key->name);
+static const YamlNode *find_value(const Place *place, const Section *section, const KeyInfo *key) {
+    if (key->read == keys_read_NODE) return find_in(place->mapping, section, key);
+    const YamlNode *list = find_in(place->pattern, section, key);
     if (list) return yaml_element(list, place->layer % list->count);
-    const YamlNode *value = yaml_find(place->mapping, key->name);
-    return value ? value : yaml_find(place->defaults, key->name);
+    const YamlNode *value = find_in(place->inside, section, key);
+    if (!value) value = find_in(place->mapping, section, key);
+    if (!value) value = find_in(place->defaults_inside, section, key);
+    return value ? value : find_in(place->defaults, section, key);
 }
 
-static bool read_key(Reader *reader, const Place *place, const KeyInfo *key, void *out) {
-    const YamlNode *value = find_value(place, key);
-    if (!value) {
-        if (!key->is_required || place->is_partial) return true;
-        yaml_key_error(place->mapping, reader->diag, "missing key '%s'", key->name);
-        return diag_hint(reader->diag, "%s: %s", key->name, key->help);
-    }
+static bool take_value(Reader *reader, const YamlNode *value, const KeyInfo *key, void *out) {
     *(Loc *)(void *)((char *)out + key->loc_offset) = value->loc;
     return key->read(reader, value, key, (char *)out + key->offset);
+}
+
+static bool read_key(Reader *reader, const Place *place, const Section *section, const KeyInfo *key,
+                     void *out) {
+    const YamlNode *value = find_value(place, section, key);
+    if (value) return take_value(reader, value, key, out);
+    if (!key->is_required || place->is_partial) return true;
+    yaml_key_error(place->mapping, reader->diag, "missing key '%s'", key->name);
+    return diag_hint(reader->diag, "%s: %s", key->name, key->help);
 }
 
 bool keys_read(Reader *reader, const Place *place, const Section *section, void *out) {
@@ -218,9 +293,15 @@ bool keys_read(Reader *reader, const Place *place, const Section *section, void 
         return diag_hint(reader->diag, "the keys here are %s",
                          keys_list(section, reader->diag->arena));
     }
-    bool ok = check_known(reader, mapping, section);
-    for (int i = 0; i < section->count; i++) ok &= read_key(reader, place, &section->key[i], out);
+    bool ok = check_keys(reader, mapping, section);
+    for (int i = 0; i < section->count; i++)
+        ok &= read_key(reader, place, section, &section->key[i], out);
     return ok;
+}
+
+bool keys_read_value(Reader *reader, const YamlNode *value, const Section *section,
+                     const char *name, void *out) {
+    return take_value(reader, value, find_key(section, name), out);
 }
 
 bool keys_read_mapping(Reader *reader, const YamlNode *mapping, const Section *section, void *out) {

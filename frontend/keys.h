@@ -14,10 +14,12 @@ typedef struct {
     int64_t width; /* of the stream; 0 until it is known */
 } Reader;
 
-/* Where a key is looked up: in the pattern, which has a list for it, in the mapping, in the
- * defaults. The last two may be null. */
+/* Where a key is looked up, one place after the other. All but the mapping may be null. */
 typedef struct {
-    const YamlNode *mapping, *pattern, *defaults;
+    const YamlNode *pattern; /* has a list for the key */
+    const YamlNode *inside;  /* of a branch: its attention or mlp, where its keys may stand too */
+    const YamlNode *mapping; /* the section's own */
+    const YamlNode *defaults_inside, *defaults;
     int64_t layer;   /* of its block: element layer % count of a pattern's list */
     bool is_partial; /* required keys may be missing: they are somewhere else */
 } Place;
@@ -36,7 +38,7 @@ struct KeyInfo {
 typedef struct Section {
     const KeyInfo *key;
     int count;
-    const struct Section *around; /* the section that a reader may take this one for; or null */
+    const struct Section *around; /* whose values may stand in this one too; or null */
 } Section;
 
 extern const Section keys_model, keys_stream, keys_embed, keys_learned, keys_block, keys_parallel,
@@ -50,7 +52,12 @@ bool keys_read(Reader *reader, const Place *place, const Section *section, void 
 /* The same for a mapping alone, and keys that may be missing where `is_partial`. */
 bool keys_read_mapping(Reader *reader, const YamlNode *mapping, const Section *section, void *out);
 
-/* Whether a key of the section may stand in `defaults` and in a pattern. */
+/* Reads one key of the section, which has `value` wherever that stands. False: reported. */
+bool keys_read_value(Reader *reader, const YamlNode *value, const Section *section,
+                     const char *name, void *out);
+
+/* Whether the section has the key; whether that is a value, which may also stand elsewhere. */
+bool keys_has(const Section *section, const char *name);
 bool keys_is_inherited(const Section *section, const char *name);
 
 /* "a, b, c": the names of a section's keys. */

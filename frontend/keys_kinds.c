@@ -1,6 +1,8 @@
 /* keys_kinds.c - kinds of values that are a word, a section, or a choice of both. */
 #include "frontend/keys.h"
 
+#include "ir/spelling.h"
+
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
@@ -21,14 +23,15 @@ bool keys_read_OVER(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
     return true;
 }
 
+static const char *const norm_words[] = {"none", "rms", "layer", "l2"};
+static const NormKind norm_kinds[] = {NORM_none, NORM_rms, NORM_layer, NORM_l2};
+
 /* The word `none` is no kind inside a mapping: the mapping would say how nothing is done. */
 bool keys_read_NORM_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    static const char *const words[] = {"rms", "layer", "l2"};
-    static const NormKind kinds[] = {NORM_rms, NORM_layer, NORM_l2};
     int word = 0;
     (void)key;
-    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
-    *(NormKind *)out = kinds[word];
+    if (!read_word(reader, node, norm_words + 1, COUNT(norm_words) - 1, &word)) return false;
+    *(NormKind *)out = norm_kinds[word + 1];
     return true;
 }
 
@@ -42,14 +45,15 @@ bool keys_read_ROPE_STYLE(Reader *reader, const YamlNode *node, const KeyInfo *k
     return true;
 }
 
-bool keys_read_SCALING_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    static const char *const words[] = {
+static const char *const scaling_words[] = {
 #define SCALING_WORD(word, lowered) #word,
 #include "frontend/model.def"
-    };
+};
+
+bool keys_read_SCALING_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     int word = 0;
     (void)key;
-    if (!read_word(reader, node, words + 1, COUNT(words) - 1, &word)) return false;
+    if (!read_word(reader, node, scaling_words + 1, COUNT(scaling_words) - 1, &word)) return false;
     *(RopeScalingKind *)out = (RopeScalingKind)(word + 1);
     return true;
 }
@@ -78,12 +82,12 @@ bool keys_read_WRITE_SCALE(Reader *reader, const YamlNode *node, const KeyInfo *
 
 bool keys_read_TOKENIZER(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     (void)key;
-    if (yaml_is_word(node, "bytes")) {
-        *(Tokenizer *)out = TOKENIZER_bytes;
+    if (yaml_is_word(node, "none") || yaml_is_word(node, "bytes")) {
+        *(Tokenizer *)out = yaml_is_word(node, "none") ? TOKENIZER_none : TOKENIZER_bytes;
         return true;
     }
     if (node->kind != YAML_MAPPING)
-        return yaml_expected(node, reader->diag, "'bytes' or {file: tokenizer.json}");
+        return yaml_expected(node, reader->diag, "'none', 'bytes' or {file: tokenizer.json}");
     TokenizerKeys keys = {0};
     if (!keys_read_mapping(reader, node, &keys_tokenizer, &keys)) return false;
     *(Tokenizer *)out = TOKENIZER_file;
@@ -120,6 +124,21 @@ static bool expect_mapping(Reader *reader, const YamlNode *node, const char *oth
                          arena_printf(reader->diag->arena, "%s or a mapping {%s}", others, keys));
 }
 
+/* A word alone is the kind of a norm that is plain otherwise. */
+static bool read_norm_word(Reader *reader, const YamlNode *node, const Section *section,
+                           NormKind *kind) {
+    for (int i = 0; i < COUNT(norm_words); i++) {
+        if (!yaml_is_word(node, norm_words[i])) continue;
+        *kind = norm_kinds[i];
+        return true;
+    }
+    expect_mapping(reader, node, "none, rms, layer, l2", section);
+    const char *nearest = node->kind == YAML_SCALAR
+                              ? spelling_nearest(node->text, norm_words, COUNT(norm_words))
+                              : NULL;
+    return nearest ? diag_hint(reader->diag, "did you mean '%s'?", nearest) : false;
+}
+
 static bool read_norm(Reader *reader, const YamlNode *node, const Section *section, Norm *norm) {
     static const Norm initial = {
 #define NORM(key, kind, need, least, most, initial, help)    .key = initial,
@@ -127,9 +146,9 @@ static bool read_norm(Reader *reader, const YamlNode *node, const Section *secti
 #include "frontend/model.def"
     };
     *norm = initial;
-    if (yaml_is_word(node, "none")) return true;
-    if (node->kind != YAML_MAPPING) return expect_mapping(reader, node, "'none'", section);
-    if (!keys_read_mapping(reader, node, section, norm)) return false;
+    if (!(node->kind == YAML_MAPPING ? keys_read_mapping(reader, node, section, norm)
+                                     : read_norm_word(reader, node, section, &norm->kind)))
+        return false;
     if (!norm->bias_loc.source) norm->bias = norm->kind == NORM_layer;
     if (norm->gain || !norm->gain_offset) return true;
     yaml_error_at(node, norm->gain_offset_loc, reader->diag, "gain_offset 1 without a gain");
@@ -156,9 +175,17 @@ bool keys_read_WRITE(Reader *reader, const YamlNode *node, const KeyInfo *key, v
     if (yaml_is_word(node, "add")) return true;
     write->is_gated = yaml_is_word(node, "gated");
     if (write->is_gated) return true;
-    if (node->kind != YAML_MAPPING)
-        return expect_mapping(reader, node, "'add', 'gated'", &keys_write);
-    return keys_read_mapping(reader, node, &keys_write, write);
+    if (node->kind != YAML_MAPPING) {
+        expect_mapping(reader, node, "'add', 'gated'", &keys_write);
+        if (!yaml_is_word(node, "none")) return false;
+        return diag_hint(reader->diag, "say 'skip: false' for a branch that replaces the stream");
+    }
+    if (!keys_read_mapping(reader, node, &keys_write, write)) return false;
+    write->is_gated = write->gated;
+    const Loc factor = write->carry_loc.source ? write->carry_loc : write->scale_loc;
+    if (!write->is_gated || !factor.source) return true;
+    return yaml_error_at(node, factor, reader->diag,
+                         "a gated write has neither carry nor scale: the gate is both");
 }
 
 static bool need_key(Reader *reader, const YamlNode *node, Loc given, const char *name) {
@@ -166,17 +193,7 @@ static bool need_key(Reader *reader, const YamlNode *node, Loc given, const char
     return yaml_key_error(node, reader->diag, "missing key '%s', which this kind needs", name);
 }
 
-bool keys_read_SCALING(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    static const Scaling initial = {
-#define SCALING(key, kind, need, least, most, initial, help) .key = initial,
-#include "frontend/model.def"
-    };
-    Scaling *scaling = out;
-    (void)key;
-    *scaling = initial;
-    if (yaml_is_word(node, "none")) return true;
-    if (node->kind != YAML_MAPPING) return expect_mapping(reader, node, "'none'", &keys_scaling);
-    if (!keys_read_mapping(reader, node, &keys_scaling, scaling)) return false;
+static bool check_scaling(Reader *reader, const YamlNode *node, const Scaling *scaling) {
     bool ok = true;
     if (scaling->kind != ROPE_SCALING_longrope)
         ok &= need_key(reader, node, scaling->factor_loc, "factor");
@@ -188,6 +205,52 @@ bool keys_read_SCALING(Reader *reader, const YamlNode *node, const KeyInfo *key,
     return ok;
 }
 
+/* The kind that is the only key of a mapping, as in {linear: 2} and {llama3: {factor: 8, ...}};
+ * ROPE_SCALING_none: no such mapping. */
+static RopeScalingKind find_scaling_kind(const YamlNode *node) {
+    for (int i = ROPE_SCALING_none + 1; i < COUNT(scaling_words); i++)
+        if (node->count == 1 && strcmp(node->first->key, scaling_words[i]) == 0)
+            return (RopeScalingKind)i;
+    return ROPE_SCALING_none;
+}
+
+/* `node` is what stands under its kind: a factor alone, or all keys but the kind. */
+static bool read_scaling_of_kind(Reader *reader, const YamlNode *node, RopeScalingKind kind,
+                                 Scaling *scaling) {
+    const Place place = {.mapping = node, .is_partial = true};
+    const bool ok = node->kind == YAML_SCALAR
+                        ? keys_read_value(reader, node, &keys_scaling, "factor", scaling)
+                        : keys_read(reader, &place, &keys_scaling, scaling);
+    if (ok && scaling->kind_loc.source) {
+        yaml_error_at(node, scaling->kind_loc, reader->diag, "the kind is given already");
+        diag_note(reader->diag, node->key_loc, "it is given here");
+        return false;
+    }
+    scaling->kind = kind;
+    scaling->kind_loc = node->key_loc;
+    return ok && check_scaling(reader, node, scaling);
+}
+
+bool keys_read_SCALING(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Scaling initial = {
+#define SCALING(key, kind, need, least, most, initial, help) .key = initial,
+#include "frontend/model.def"
+    };
+    Scaling *scaling = out;
+    (void)key;
+    *scaling = initial;
+    if (yaml_is_word(node, "none")) return true;
+    if (node->kind != YAML_MAPPING) {
+        expect_mapping(reader, node, "'none'", &keys_scaling);
+        return diag_hint(reader->diag,
+                         "as in {linear: 2} and {llama3: {factor: 8, original: 8192}}");
+    }
+    const RopeScalingKind kind = find_scaling_kind(node);
+    if (kind != ROPE_SCALING_none) return read_scaling_of_kind(reader, node->first, kind, scaling);
+    return keys_read_mapping(reader, node, &keys_scaling, scaling) &&
+           check_scaling(reader, node, scaling);
+}
+
 bool keys_read_ROPE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     static const Rope initial = {
 #define ROPE(key, kind, need, least, most, initial, help) .key = initial,
@@ -196,9 +259,11 @@ bool keys_read_ROPE(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
     Rope *rope = out;
     (void)key;
     *rope = initial;
-    if (yaml_is_word(node, "none")) return true;
-    if (node->kind != YAML_MAPPING) return expect_mapping(reader, node, "'none'", &keys_rope);
+    if (yaml_is_word(node, "none") || yaml_is_word(node, "false")) return true;
     rope->is_used = true;
+    if (yaml_is_word(node, "true")) return true;
+    if (node->kind != YAML_MAPPING)
+        return expect_mapping(reader, node, "true, false, 'none'", &keys_rope);
     if (!keys_read_mapping(reader, node, &keys_rope, rope)) return false;
     if (rope->dims % 2 == 0) return true;
     return yaml_error_at(node, rope->dims_loc, reader->diag,

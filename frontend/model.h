@@ -93,7 +93,7 @@ typedef Norm ModelQK_NORM;
 typedef struct {
 #define WRITE FIELD
 #include "frontend/model.def"
-    bool is_gated;
+    bool is_gated; /* by the word or by the key; then there is no carry and no scale */
 } Write;
 typedef Write ModelWRITE;
 #define WRITE_ADD                                                                                  \

@@ -95,6 +95,12 @@ static bool read_mlp(Reader *reader, const Place *place, Mlp *mlp) {
 /* `skip` may stand in `write` or beside it. */
 static bool check_write(Reader *reader, const YamlNode *node, Branch *branch) {
     Write *write = &branch->write;
+    if (branch->skip_loc.source && write->skip_loc.source && branch->skip != write->skip) {
+        yaml_error_at(node, branch->skip_loc, reader->diag,
+                      "'skip' says otherwise here than in 'write'");
+        diag_note(reader->diag, write->skip_loc, "the skip of the write is given here");
+        return false;
+    }
     if (!branch->skip) {
         write->skip = false;
         write->skip_loc = branch->skip_loc;
@@ -116,17 +122,35 @@ static bool check_write(Reader *reader, const YamlNode *node, Branch *branch) {
     return true;
 }
 
-static bool read_work(Reader *reader, const Scope *scope, Branch *branch) {
-    Place place = {.pattern = scope->pattern, .layer = scope->layer};
-    branch->kind = branch->attention ? BRANCH_attention : BRANCH_mlp;
-    if (branch->kind == BRANCH_attention) {
-        place.mapping = branch->attention;
-        place.defaults = yaml_find(scope->defaults, "attention");
-        return read_attention(reader, &place, &branch->of_attention);
+/* The attention or mlp of a branch; null: none. */
+static const YamlNode *find_work(const YamlNode *branch) {
+    const YamlNode *attention = yaml_find(branch, "attention");
+    return attention ? attention : yaml_find(branch, "mlp");
+}
+
+/* A key of a branch stands beside its attention or mlp, or inside, and not twice. */
+static bool check_twice(Reader *reader, const YamlNode *node, const YamlNode *work) {
+    bool ok = true;
+    for (const YamlNode *key = work->first; key; key = key->next) {
+        const YamlNode *beside = key->key ? yaml_find(node, key->key) : NULL;
+        if (!beside || !keys_is_inherited(&keys_branch, key->key)) continue;
+        ok = yaml_key_error(key, reader->diag, "'%s' stands beside '%s' already", key->key,
+                            work->key);
+        diag_hint(reader->diag, "leave one of them out");
+        diag_note(reader->diag, beside->key_loc, "it is given here");
     }
-    place.mapping = branch->mlp;
-    place.defaults = yaml_find(scope->defaults, "mlp");
-    return read_mlp(reader, &place, &branch->of_mlp);
+    return ok;
+}
+
+static bool read_work(Reader *reader, const YamlNode *work, const Scope *scope, Branch *branch) {
+    const Place place = {.pattern = scope->pattern,
+                         .mapping = work,
+                         .defaults = yaml_find(scope->defaults, work->key),
+                         .layer = scope->layer};
+    branch->loc = work->key_loc;
+    branch->kind = branch->attention ? BRANCH_attention : BRANCH_mlp;
+    return branch->kind == BRANCH_attention ? read_attention(reader, &place, &branch->of_attention)
+                                            : read_mlp(reader, &place, &branch->of_mlp);
 }
 
 static bool read_branch(Reader *reader, const YamlNode *node, const Scope *scope, Branch *branch) {
@@ -134,18 +158,22 @@ static bool read_branch(Reader *reader, const YamlNode *node, const Scope *scope
 #define BRANCH(key, kind, need, least, most, initial, help) .key = initial,
 #include "frontend/model.def"
     };
-    const Place place = {.mapping = node, .defaults = scope->defaults};
+    const YamlNode *work = find_work(node);
+    const Place place = {.inside = work,
+                         .mapping = node,
+                         .defaults_inside = work ? yaml_find(scope->defaults, work->key) : NULL,
+                         .defaults = scope->defaults};
     *branch = initial;
     bool ok = keys_read(reader, &place, &keys_branch, branch);
     if (!ok && !branch->attention && !branch->mlp) return false;
-    if (!branch->attention == !branch->mlp) {
+    if (!work || (branch->attention && branch->mlp)) {
         yaml_error(node, reader->diag, "a branch is either an attention or an mlp, found %s",
-                   branch->mlp ? "both" : "none");
+                   work ? "both" : "none");
         return diag_hint(reader->diag, "write '- attention: {...}' or '- mlp: {...}', or "
                                        "'- parallel: [...]' for several that read the same state");
     }
-    branch->loc = branch->attention ? branch->attention->key_loc : branch->mlp->key_loc;
-    ok &= read_work(reader, scope, branch);
+    ok &= check_twice(reader, node, work);
+    ok &= read_work(reader, work, scope, branch);
     return ok && check_write(reader, node, branch);
 }
 
@@ -154,7 +182,8 @@ static bool read_branch(Reader *reader, const YamlNode *node, const Scope *scope
 /* What a parallel group gives for all, no branch gives for itself or takes from the defaults. */
 static bool take_shared(Reader *reader, const YamlNode *node, const char *key, Loc shared,
                         Norm *norm, Loc *loc) {
-    const YamlNode *own = yaml_find(node, key);
+    const YamlNode *beside = yaml_find(node, key);
+    const YamlNode *own = beside ? beside : yaml_find(find_work(node), key);
     if (!shared.source) return true;
     *norm = (Norm){0};
     *loc = (Loc){0};
@@ -165,17 +194,27 @@ static bool take_shared(Reader *reader, const YamlNode *node, const char *key, L
     return false;
 }
 
+/* Branches of a group read the same state and write one after the other. */
+static void warn_of_order(Diag *diag, const Write *write, Loc write_loc) {
+    if (!write->skip) {
+        diag_warning(diag, write->skip_loc,
+                     "skip: false discards what the branches before this one have written");
+    } else if (write->is_gated || write->carry != 1) {
+        diag_warning(diag, write->is_gated ? write_loc : write->carry_loc,
+                     "what the branches before this one have written is carried like the stream");
+    } else {
+        return;
+    }
+    diag_hint(diag, "say it in the first branch of the group");
+}
+
 static bool read_parallel_branch(Reader *reader, const YamlNode *node, const Scope *scope,
                                  const Group *group, Branch *branch) {
     if (!read_branch(reader, node, scope, branch)) return false;
     bool ok = take_shared(reader, node, "norm", group->norm_loc, &branch->norm, &branch->norm_loc);
     ok &= take_shared(reader, node, "norm_stream", group->norm_stream_loc, &branch->norm_stream,
                       &branch->norm_stream_loc);
-    if (node->index > 0 && !branch->write.skip) {
-        diag_warning(reader->diag, branch->write.skip_loc,
-                     "skip: false discards what the branches before this one have written");
-        diag_hint(reader->diag, "say it in the first branch of the group");
-    }
+    if (node->index > 0) warn_of_order(reader->diag, &branch->write, branch->write_loc);
     return ok;
 }
 
@@ -207,17 +246,26 @@ bool model_read_group(Reader *reader, const YamlNode *node, const Scope *scope, 
 
 /* ---- defaults ---- */
 
+/* The branch's keys inside an attention or mlp of the defaults; those beside it are right. */
+static bool read_inside(Reader *reader, const YamlNode *node, const YamlNode *work,
+                        Branch *branch) {
+    const Place place = {.inside = work, .mapping = node, .is_partial = true};
+    return keys_read(reader, &place, &keys_branch, branch);
+}
+
 bool model_read_defaults(Reader *reader, const YamlNode *node) {
-    Branch branch;
-    if (!keys_read(reader, &(Place){.mapping = node, .is_partial = true}, &keys_branch, &branch))
-        return false;
-    const YamlNode *attention = yaml_find(node, "attention"), *mlp = yaml_find(node, "mlp");
-    Attention of_attention;
-    Mlp of_mlp;
+    Branch branch = {0};
+    if (!read_inside(reader, node, NULL, &branch)) return false;
+    const Place attention = {.mapping = branch.attention, .is_partial = true};
+    const Place mlp = {.mapping = branch.mlp, .is_partial = true};
     bool ok = true;
-    if (attention)
-        ok &= read_attention(reader, &(Place){.mapping = attention, .is_partial = true},
-                             &of_attention);
-    if (mlp) ok &= read_mlp(reader, &(Place){.mapping = mlp, .is_partial = true}, &of_mlp);
+    if (attention.mapping) {
+        ok &= read_attention(reader, &attention, &branch.of_attention);
+        ok &= read_inside(reader, node, attention.mapping, &branch);
+    }
+    if (mlp.mapping) {
+        ok &= read_mlp(reader, &mlp, &branch.of_mlp);
+        ok &= read_inside(reader, node, mlp.mapping, &branch);
+    }
     return ok;
 }

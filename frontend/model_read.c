@@ -120,12 +120,29 @@ static bool check_total(Reader *reader, const YamlNode *node, const Block *block
     return true;
 }
 
+static bool hint_branches(Diag *diag) {
+    return diag_hint(diag, "branches: [{attention: {...}}, {mlp: {...}}]");
+}
+
+/* Branches run one after the other, and keys of a mapping have no order. */
+static bool check_block_keys(Reader *reader, const YamlNode *node) {
+    if (node->kind != YAML_MAPPING) return true;
+    for (const YamlNode *child = node->first; child; child = child->next) {
+        if (!keys_has(&keys_branch, child->key) && !keys_has(&keys_parallel, child->key)) continue;
+        yaml_key_error(child, reader->diag, "'%s' belongs into an element of 'branches'",
+                       child->key);
+        return hint_branches(reader->diag);
+    }
+    return true;
+}
+
 static bool check_block(Reader *reader, const YamlNode *node, const Block *block, Total *total) {
     const YamlNode *branches = block->branches;
-    if (branches->kind != YAML_SEQUENCE || branches->count < 1 || branches->count > MAX_GROUPS)
-        return yaml_expected(
-            branches, reader->diag,
-            arena_printf(reader->diag->arena, "a list of 1 to %d branches", MAX_GROUPS));
+    if (branches->kind != YAML_SEQUENCE || branches->count < 1 || branches->count > MAX_GROUPS) {
+        yaml_expected(branches, reader->diag,
+                      arena_printf(reader->diag->arena, "a list of 1 to %d branches", MAX_GROUPS));
+        return hint_branches(reader->diag);
+    }
     return check_total(reader, node, block, total) && check_pattern(reader, block);
 }
 
@@ -137,6 +154,7 @@ static bool read_block(Reader *reader, const YamlNode *node, const YamlNode *def
     };
     *block = initial;
     block->loc = node->loc;
+    if (!check_block_keys(reader, node)) return false;
     if (!keys_read_mapping(reader, node, &keys_block, block)) return false;
     if (!check_block(reader, node, block, total)) return false;
     block->period = find_period(block);

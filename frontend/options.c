@@ -1,6 +1,6 @@
 #include "frontend/options.h"
 
-#include "frontend/spelling.h"
+#include "ir/spelling.h"
 
 #include <ctype.h>
 #include <errno.h>

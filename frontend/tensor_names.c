@@ -1,6 +1,6 @@
 #include "frontend/tensor_names.h"
 
-#include "frontend/spelling.h"
+#include "ir/spelling.h"
 
 #include <string.h>
 

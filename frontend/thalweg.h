@@ -56,8 +56,8 @@ TW_API bool thalweg_read_text(Thalweg *thalweg, const char *name, const char *te
 typedef struct ThalwegModel {
     const char *name; /* owned by the Thalweg */
     int64_t vocab, context, width;
-    int64_t parameters;    /* values of all tensors of the weights */
-    bool has_byte_tokens;  /* a token is a byte of text */
+    int64_t parameters;   /* values of all tensors of the weights */
+    bool has_byte_tokens; /* a token is a byte of text */
     bool is_causal;
 } ThalwegModel;
 
@@ -104,7 +104,8 @@ typedef struct ThalwegCosts {
     double operations;   /* floating-point; a multiply-add is two */
 } ThalwegCosts;
 
-/* 1 <= tokens, tokens + position <= context; one token is the decode phase, more are the prefill. */
+/* 1 <= tokens, tokens + position <= context; one token is the decode phase, more are the prefill.
+ */
 TW_API bool thalweg_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCosts *out);
 
 /* Graph text in, the passes chosen in the options, graph text out. */
@@ -123,10 +124,10 @@ typedef enum ThalwegSeverity { THALWEG_ERROR, THALWEG_WARNING, THALWEG_NOTE } Th
 
 typedef struct ThalwegDiagnostic {
     ThalwegSeverity severity;
-    const char *file;      /* null: no place in a file */
-    int line, column;      /* from 1; 0: the whole file */
+    const char *file; /* null: no place in a file */
+    int line, column; /* from 1; 0: the whole file */
     const char *message;
-    const char *hint;      /* null: none */
+    const char *hint; /* null: none */
 } ThalwegDiagnostic;
 
 TW_API int thalweg_diagnostic_count(const Thalweg *thalweg);

@@ -1,7 +1,7 @@
 /* yaml_value.c - a value read as the type that its key wants, or an error that says what it is. */
 #include "frontend/yaml.h"
 
-#include "frontend/spelling.h"
+#include "ir/spelling.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -55,11 +55,6 @@ void diag_note(Diag *diag, Loc loc, const char *format, ...) __attribute__((form
 /* Says what to do about the diagnostic just reported ("did you mean 'hidden'?"). Returns false. */
 bool diag_hint(Diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "Did you mean": the candidate with the fewest insertions, deletions, changes and swaps of
- * neighbours, at most a third of the longer word's letters (one in short words); null: none is
- * near. */
-const char *diag_nearest(const char *word, const char *const *candidates, int count);
-
 /* Line and column, both from 1; {0, 0} for a place without text. Columns count bytes. */
 typedef struct {
     int line, column;

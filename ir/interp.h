@@ -21,7 +21,8 @@ void interp_destroy(Interp *interp);
 bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t position,
                 int64_t rows, double *out);
 
-/* The value of a constant node, [rows * columns] doubles owned by the interpreter; null on error. */
+/* The value of a constant node, [rows * columns] doubles owned by the interpreter; null on error.
+ */
 const double *interp_constant(Interp *interp, Ref ref);
 
 #endif

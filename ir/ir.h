@@ -113,18 +113,18 @@ typedef struct {
     Type type;
     Ref in[IR_MAX_INPUTS]; /* none where an optional operand is absent */
     Attrs attr;
-    Ref root;           /* the kernel it is computed in; none: a kernel of its own */
-    Placement place;    /* filled by place-buffers */
-    Schedule schedule;  /* filled by schedule, on roots */
+    Ref root;          /* the kernel it is computed in; none: a kernel of its own */
+    Placement place;   /* filled by place-buffers */
+    Schedule schedule; /* filled by schedule, on roots */
 } Node;
 
 typedef struct {
     Arena *arena;
     Diag *diag;
     const char *name;
-    Loc loc;         /* of its first line in graph text */
-    int64_t context; /* most positions a sequence may have */
-    int64_t chunk;   /* most tokens a call may bring: the bound of T */
+    Loc loc;                            /* of its first line in graph text */
+    int64_t context;                    /* most positions a sequence may have */
+    int64_t chunk;                      /* most tokens a call may bring: the bound of T */
     int64_t arena_floats, cache_floats; /* filled by place-buffers; 0 before */
     Node *node;
     uint32_t count, capacity; /* node[1 .. count-1] are used */
@@ -144,7 +144,8 @@ extern const OpInfo ir_op_info[OP_COUNT];
 
 /* build.c: making and changing graphs. */
 Graph *ir_graph_create(Arena *arena, Diag *diag, const char *name);
-Graph *ir_graph_copy(const Graph *graph, Arena *arena); /* same diag; names and sources are shared */
+Graph *ir_graph_copy(const Graph *graph,
+                     Arena *arena); /* same diag; names and sources are shared */
 Attrs ir_attrs_default(void);
 Ref ir_node_add(Graph *graph, Node node); /* at the end; the type is inferred unless declared */
 Node *ir_node(const Graph *graph, Ref ref);

@@ -5,13 +5,15 @@
 #include <stdint.h>
 
 typedef struct {
-    int64_t vector_floats;    /* floats in a vector: 16 AVX-512, 8 AVX2, 4 NEON and SSE */
-    int64_t vector_registers; /* 32 or 16 */
+    int64_t vector_floats;      /* floats in a vector: 16 AVX-512, 8 AVX2, 4 NEON and SSE */
+    int64_t vector_registers;   /* 32 or 16 */
     int64_t l1_bytes, l2_bytes; /* data caches of one core */
 } Machine;
 
 /* Columns of a packed panel: every matrix is packed in panels of this many outputs, and rows in the
  * arena are padded to a multiple of it, so that no kernel stores a partial vector. */
-static inline int64_t machine_panel(const Machine *machine) { return 2 * machine->vector_floats; }
+static inline int64_t machine_panel(const Machine *machine) {
+    return 2 * machine->vector_floats;
+}
 
 #endif

@@ -15,6 +15,7 @@
  */
 #include "ir/lexer.h"
 #include "ir/shapes.h"
+#include "ir/spelling.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -129,7 +130,7 @@ static bool parse_NAME(Parser *p, const char **value) {
 /* Says which of the candidates a word may have been meant to be. Returns false. */
 static bool suggest(Parser *p, const char *word, const char *const *candidates, int count) {
     char list[512] = "";
-    const char *nearest = diag_nearest(word, candidates, count);
+    const char *nearest = spelling_nearest(word, candidates, count);
     if (nearest) return diag_hint(p->diag, "did you mean '%s'?", nearest);
     for (int i = 0; i < count; i++) {
         const size_t length = strlen(list);

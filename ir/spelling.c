@@ -1,4 +1,4 @@
-#include "frontend/spelling.h"
+#include "ir/spelling.h"
 
 #include <stddef.h>
 #include <string.h>

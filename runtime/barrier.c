@@ -36,9 +36,9 @@ enum {
 
 typedef struct Line {
     alignas(64) atomic_uint flag[ROUNDS]; /* the last phase told in this round; written by others */
-    atomic_uint sleeping; /* 1 while the owner sleeps, or is about to */
-    unsigned phase;       /* the owner's: how many times it has waited */
-    unsigned threads;     /* the owner's: how many take part */
+    atomic_uint sleeping;                 /* 1 while the owner sleeps, or is about to */
+    unsigned phase;                       /* the owner's: how many times it has waited */
+    unsigned threads;                     /* the owner's: how many take part */
 } Line;
 _Static_assert(sizeof(Line) == 64, "one thread, one cache line");
 
@@ -60,7 +60,9 @@ Barrier *barrier_create(int threads) {
     return barrier;
 }
 
-void barrier_destroy(Barrier *barrier) { free(barrier); }
+void barrier_destroy(Barrier *barrier) {
+    free(barrier);
+}
 
 void barrier_reset(Barrier *barrier) {
     for (int t = 0; t < barrier->lines; t++) {
@@ -130,7 +132,9 @@ static void sleep_while(atomic_uint *flag, unsigned value) {
     sched_yield();
 }
 
-static void wake(atomic_uint *flag) { (void)flag; }
+static void wake(atomic_uint *flag) {
+    (void)flag;
+}
 #endif
 
 /* The owner announces its sleep before it looks at the flag again, the teller writes the flag

@@ -36,9 +36,10 @@ typedef struct TwWeights TwWeights;
 TW_API TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWeights **out);
 TW_API void tw_weights_close(TwWeights *weights);
 TW_API const char *tw_weights_data(const TwWeights *weights);
-TW_API uint64_t tw_weights_bytes(const TwWeights *weights);     /* of the data */
+TW_API uint64_t tw_weights_bytes(const TwWeights *weights); /* of the data */
 TW_API uint64_t tw_weights_layout_id(const TwWeights *weights);
-TW_API uint64_t tw_weights_source_id(const TwWeights *weights); /* what the weights were packed from */
+TW_API uint64_t
+tw_weights_source_id(const TwWeights *weights); /* what the weights were packed from */
 
 /* ---- a session: one sequence of tokens through one model ---- */
 
@@ -51,13 +52,14 @@ typedef struct TwSessionOptions {
 
 /* The program and the weights outlive the session. All memory a session ever uses is taken here. */
 TW_API TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
-                           const TwSessionOptions *options, TwSession **out);
+                                  const TwSessionOptions *options, TwSession **out);
 TW_API void tw_session_destroy(TwSession *session);
 
 /* One call of the model: tokens[count], 1 <= count <= program->chunk, at the session's position,
  * which advances by count. The logits of the last `rows` tokens (0: 1) can be read afterwards.
  * count 1 runs the decode code, more the prefill code. */
-TW_API TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64_t count, int64_t rows);
+TW_API TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64_t count,
+                                int64_t rows);
 
 /* Any number of tokens that fit the context, in chunks; logits of the last token. */
 TW_API TwStatus tw_session_prefill(TwSession *session, const int32_t *tokens, int64_t count);
@@ -82,7 +84,8 @@ typedef struct TwSampling {
 
 typedef struct TwSampler TwSampler;
 
-/* Takes all memory a draw needs. Draws from the same seed and logits are the same on any machine. */
+/* Takes all memory a draw needs. Draws from the same seed and logits are the same on any machine.
+ */
 TW_API TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler **out);
 TW_API void tw_sampler_destroy(TwSampler *sampler);
 TW_API int32_t tw_sampler_draw(TwSampler *sampler, const float *logits); /* NaN never wins */

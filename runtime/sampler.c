@@ -49,7 +49,9 @@ TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler 
     return TW_OK;
 }
 
-void tw_sampler_destroy(TwSampler *sampler) { free(sampler); }
+void tw_sampler_destroy(TwSampler *sampler) {
+    free(sampler);
+}
 
 /* SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). */
 static uint64_t next_random(uint64_t *state) {
@@ -60,7 +62,9 @@ static uint64_t next_random(uint64_t *state) {
 }
 
 /* 0 <= the result < 1, in steps of 2^-53 */
-static double next_uniform(uint64_t *state) { return (double)(next_random(state) >> 11) * 0x1p-53; }
+static double next_uniform(uint64_t *state) {
+    return (double)(next_random(state) >> 11) * 0x1p-53;
+}
 
 static int32_t highest(const float *logits, int64_t vocab) {
     int64_t best = 0;
@@ -156,7 +160,8 @@ static int64_t partition(Candidate *candidate, int64_t count, double *better_sum
 }
 
 /* Keeps the likeliest tokens that reach top_p of *sum, at least one; *sum becomes theirs. The
- * tokens below the bound weigh less, all together, than what a nucleus leaves out: none is in it. */
+ * tokens below the bound weigh less, all together, than what a nucleus leaves out: none is in it.
+ */
 static int64_t keep_top_p(Candidate *candidate, int64_t count, double top_p, double *sum) {
     double bound = (1 - top_p) * *sum / (double)count;
     int64_t end = 0;
@@ -200,8 +205,8 @@ int32_t tw_sampler_draw(TwSampler *sampler, const float *logits) {
 
     double uniform = next_uniform(&sampler->random); /* one a draw, whatever the logits are */
     bool is_limited = sampling->top_k > 0 && sampling->top_k < sampler->vocab;
-    int64_t count = is_limited ? gather_top_k(sampler, logits, sampling->top_k)
-                               : gather(sampler, logits);
+    int64_t count =
+        is_limited ? gather_top_k(sampler, logits, sampling->top_k) : gather(sampler, logits);
     if (count == 0) return 0;
     Candidate *candidate = sampler->candidate;
     double sum = weigh(candidate, count, sampling->temperature);

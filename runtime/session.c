@@ -154,9 +154,13 @@ const float *tw_session_logits(const TwSession *session, int64_t row) {
     return session->logits + row * session->program->logits_stride;
 }
 
-int64_t tw_session_position(const TwSession *session) { return session->position; }
+int64_t tw_session_position(const TwSession *session) {
+    return session->position;
+}
 
-int tw_session_threads(const TwSession *session) { return team_threads(session->team); }
+int tw_session_threads(const TwSession *session) {
+    return team_threads(session->team);
+}
 
 TwStatus tw_session_rollback(TwSession *session, int64_t position) {
     if (!session || position < 0 || position > session->position) return TW_BAD_ARGUMENT;

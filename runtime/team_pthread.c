@@ -83,7 +83,9 @@ void team_destroy(Team *team) {
     free(team);
 }
 
-int team_threads(const Team *team) { return team->threads; }
+int team_threads(const Team *team) {
+    return team->threads;
+}
 
 void team_run(Team *team, void (*work)(void *context, int64_t thread, int64_t threads),
               void *context) {

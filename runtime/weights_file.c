@@ -128,10 +128,18 @@ void tw_weights_close(TwWeights *weights) {
     free(weights);
 }
 
-const char *tw_weights_data(const TwWeights *weights) { return weights->map + TW_WEIGHTS_DATA; }
+const char *tw_weights_data(const TwWeights *weights) {
+    return weights->map + TW_WEIGHTS_DATA;
+}
 
-uint64_t tw_weights_bytes(const TwWeights *weights) { return weights->header.data_bytes; }
+uint64_t tw_weights_bytes(const TwWeights *weights) {
+    return weights->header.data_bytes;
+}
 
-uint64_t tw_weights_layout_id(const TwWeights *weights) { return weights->header.layout_id; }
+uint64_t tw_weights_layout_id(const TwWeights *weights) {
+    return weights->header.layout_id;
+}
 
-uint64_t tw_weights_source_id(const TwWeights *weights) { return weights->header.source_id; }
+uint64_t tw_weights_source_id(const TwWeights *weights) {
+    return weights->header.source_id;
+}

@@ -77,7 +77,9 @@ static int choose(Draw *d, int count) {
 }
 
 /* One time in `rarity`. */
-static bool sometimes(Draw *d, int rarity) { return choose(d, rarity) == rarity - 1; }
+static bool sometimes(Draw *d, int rarity) {
+    return choose(d, rarity) == rarity - 1;
+}
 
 static const char *pick(Draw *d, const char *const *words, int count) {
     return words[choose(d, count)];
@@ -130,10 +132,14 @@ static void put_branch_keys(Draw *d, const char *indent, bool has_own_norm) {
         put(d, "%s", indent);
         put_norm(d, "norm_stream");
     }
-    static const char *const writes[] = {
-        "write: add", "write: {scale: 0.5}", "write: {scale: learned}", "write: {scale: vector}",
-        "write: {carry: 0.75, scale: 0.5}", "write: {carry: 0.9, scale: vector}", "write: gated",
-        "skip: false"};
+    static const char *const writes[] = {"write: add",
+                                         "write: {scale: 0.5}",
+                                         "write: {scale: learned}",
+                                         "write: {scale: vector}",
+                                         "write: {carry: 0.75, scale: 0.5}",
+                                         "write: {carry: 0.9, scale: vector}",
+                                         "write: gated",
+                                         "skip: false"};
     const int choice = choose(d, 12);
     if (choice > 0 && choice < 8) put(d, "%s%s", indent, writes[choice]);
 }
@@ -150,11 +156,14 @@ static void put_rope(Draw *d) {
     put(d, "}");
 }
 
-static const char *maybe(Draw *d) { return PICK(d, "false", "true"); }
+static const char *maybe(Draw *d) {
+    return PICK(d, "false", "true");
+}
 
 static void put_attention(Draw *d) {
     put(d, "attention: {heads: %d, kv_heads: %d", d->heads, d->kv_heads);
-    if (d->heads * d->head_dim != d->width || sometimes(d, 4)) put(d, ", head_dim: %d", d->head_dim);
+    if (d->heads * d->head_dim != d->width || sometimes(d, 4))
+        put(d, ", head_dim: %d", d->head_dim);
     switch (choose(d, 4)) {
     case 1:
     case 2:
@@ -203,8 +212,7 @@ static void put_parallel(Draw *d) {
     }
     put(d, "parallel:");
     const int count = 2 + choose(d, 2);
-    for (int i = 0; i < count; i++)
-        put_branch(d, "\n          - ", "\n            ", !is_shared);
+    for (int i = 0; i < count; i++) put_branch(d, "\n          - ", "\n            ", !is_shared);
 }
 
 static void put_block(Draw *d) {
@@ -219,8 +227,8 @@ static void put_block(Draw *d) {
 }
 
 static void put_embed(Draw *d) {
-    put(d, "embed: {positions: %s", PICK(d, "none", "learned", "{learned: {offset: 2}}",
-                                         "sinusoidal"));
+    put(d, "embed: {positions: %s",
+        PICK(d, "none", "learned", "{learned: {offset: 2}}", "sinusoidal"));
     if (sometimes(d, 3)) put(d, ", scale: 1.5");
     if (sometimes(d, 4)) {
         put(d, ", ");

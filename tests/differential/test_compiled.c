@@ -154,7 +154,9 @@ static bool passes(Run *run, const Tape *tape) {
     return is_right;
 }
 
-static bool fails(const Tape *tape, void *context) { return !passes(context, tape); }
+static bool fails(const Tape *tape, void *context) {
+    return !passes(context, tape);
+}
 
 static void explain(Run *run, Tape tape, uint64_t seed) {
     tape_shrink(&tape, fails, run, SHRINK_TRIES);

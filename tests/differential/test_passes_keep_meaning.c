@@ -108,8 +108,8 @@ static bool check_text(Run *run, const char *text, Arena *arena) {
     if (!graph || !ir_verify(graph)) return report(run, &diag, "the graph");
     int64_t columns = 0;
     double *expected = evaluate(graph, &columns);
-    bool is_right = expected ? run_passes(run, graph, expected)
-                             : report(run, &diag, "the interpreter");
+    bool is_right =
+        expected ? run_passes(run, graph, expected) : report(run, &diag, "the interpreter");
     free(expected);
     return is_right;
 }
@@ -126,7 +126,9 @@ static bool passes(Run *run, const Tape *tape) {
     return is_right;
 }
 
-static bool fails(const Tape *tape, void *context) { return !passes(context, tape); }
+static bool fails(const Tape *tape, void *context) {
+    return !passes(context, tape);
+}
 
 int main(int count, char **argument) {
     const long models = count > 1 ? strtol(argument[1], NULL, 10) : 300;

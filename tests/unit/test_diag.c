@@ -156,29 +156,6 @@ START_TEST(a_hint_without_a_diagnostic_is_dropped) {
 }
 END_TEST
 
-/* ---- did you mean ---- */
-
-static const char *nearest(const char *word) {
-    static const char *const words[] = {"embed", "project", "read", "rope", "activate", "x"};
-    return diag_nearest(word, words, sizeof words / sizeof *words);
-}
-
-START_TEST(the_nearest_word_is_suggested) {
-    ck_assert_str_eq(nearest("projcet"), "project");
-    ck_assert_str_eq(nearest("activates"), "activate");
-    ck_assert_str_eq(nearest("embd"), "embed");
-    ck_assert_str_eq(nearest("raed"), "read");
-}
-END_TEST
-
-START_TEST(words_that_are_far_are_not_suggested) {
-    ck_assert_ptr_null(nearest("matmul"));
-    ck_assert_ptr_null(nearest("y"));
-    ck_assert_ptr_null(nearest(""));
-    ck_assert_ptr_null(nearest("projectprojectprojectprojectproject"));
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("diag");
     TCase *tests = tcase_create("diag");
@@ -194,8 +171,6 @@ int main(void) {
     tcase_add_test(tests, a_long_message_loses_its_end);
     tcase_add_test(tests, errors_beyond_the_most_are_counted_only);
     tcase_add_test(tests, a_hint_without_a_diagnostic_is_dropped);
-    tcase_add_test(tests, the_nearest_word_is_suggested);
-    tcase_add_test(tests, words_that_are_far_are_not_suggested);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

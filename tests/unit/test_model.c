@@ -183,10 +183,13 @@ START_TEST(writes_are_a_carry_and_a_scale) {
         {"write: {carry: 0.25, scale: -2}", 0.25, -2, WRITE_SCALE_number, false},
         {"write: {carry: 2}", 2, 1, WRITE_SCALE_number, false},
         {"write: gated", 1, 1, WRITE_SCALE_number, true},
+        {"write: {gated: true}", 1, 1, WRITE_SCALE_number, true},
+        {"write: {gated: false, carry: 2}", 2, 1, WRITE_SCALE_number, false},
         {"write: {skip: false}", 0, 1, WRITE_SCALE_number, false},
         {"skip: false", 0, 1, WRITE_SCALE_number, false},
         {"skip: false, write: {scale: vector}", 0, 1, WRITE_SCALE_vector, false},
         {"skip: true", 1, 1, WRITE_SCALE_number, false},
+        {"skip: false, write: {skip: false}", 0, 1, WRITE_SCALE_number, false},
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         char text[128];
@@ -213,6 +216,19 @@ START_TEST(a_branch_takes_defaults_unless_it_says_otherwise) {
     ck_assert_int_eq(group[1].branch->norm.kind, NORM_none);
     ck_assert_int_eq(group[1].branch->of_attention.heads, 4);
     ck_assert(!group[1].branch->of_attention.causal);
+    end(r);
+}
+END_TEST
+
+START_TEST(the_more_specific_default_wins) {
+    Reading *r = read_middle("blocks: [{branches: [{mlp: {}}, {mlp: {norm: l2}}, {attention: {}}, "
+                             "{mlp: {}, norm: none}]}]\n"
+                             "defaults: {norm: rms, attention: {heads: 2}, "
+                             "mlp: {hidden: 4, activation: relu, norm: layer}}",
+                             "tied: true", "weights: {synthetic: 1}");
+    static const NormKind kinds[] = {NORM_layer, NORM_l2, NORM_rms, NORM_none};
+    const Group *group = (only_branch(r), r->model->block[0].layer[0].group);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(group[i].branch->norm.kind, kinds[i]);
     end(r);
 }
 END_TEST
@@ -256,6 +272,9 @@ START_TEST(weights_come_from_a_file_or_a_seed) {
     r = read_middle("blocks: []", "tied: true", "weights: {file: m}");
     ck_assert_str_eq(r->model->weights.names_table, "thalweg");
     end(r);
+    r = read_middle("blocks: []", "tied: true", "weights: {synthetic: 0}\ntokenizer: none");
+    ck_assert_int_eq(r->model->tokenizer, TOKENIZER_none);
+    end(r);
     r = read_middle("blocks: []", "tied: true",
                     "weights: {synthetic: 0}\ntokenizer: {file: t.json}");
     ck_assert(r->model->weights.is_synthetic);
@@ -282,8 +301,11 @@ static const Error errors[] = {
      "did you mean 'hidden'?"},
     {"mlp: {activation: relu}", 23, AT ".mlp: missing key 'hidden'",
      "hidden: neurons (d_mlp, intermediate_size)"},
-    {"mlp: {hidden: 1, activation: relu, norm: none}", 58, AT ".mlp.norm: unknown key",
-     "'norm' stands beside 'mlp', not inside"},
+    {"mlp: {hidden: 1, activation: relu, attention: {heads: 2}}", 58,
+     AT ".mlp.attention: unknown key",
+     "'attention' begins a branch of its own: '- attention: {...}'"},
+    {"mlp: {hidden: 1, activation: relu, norm: rms}, norm: rms", 58,
+     AT ".mlp.norm: 'norm' stands beside 'mlp' already", "leave one of them out"},
     {"mlp: {hidden: 1, activation: rellu}", 52,
      AT ".mlp.activation: expected relu, relu2, gelu, gelu_tanh, silu, gelu_quick, sigmoid, tanh, "
         "elu, mish, softplus or identity, found 'rellu'",
@@ -295,9 +317,10 @@ static const Error errors[] = {
     {MLP ", attention: {heads: 2}", 22,
      AT ": a branch is either an attention or an mlp, found both", NULL},
     {"norm: none", 22, AT ": a branch is either an attention or an mlp, found none", NULL},
-    {MLP ", norm: rms", 65,
-     AT ".norm: expected 'none' or a mapping {kind, eps, gain, bias, gain_offset}, found 'rms'",
-     NULL},
+    {MLP ", norm: rsm", 65,
+     AT ".norm: expected none, rms, layer, l2 or a mapping {kind, eps, gain, bias, gain_offset}, "
+        "found 'rsm'",
+     "did you mean 'rms'?"},
     {MLP ", norm: {kind: rms, eps: -1}", 82,
      AT ".norm.eps: expected a number from 0 to 1, found '-1'", NULL},
     {MLP ", norm: {kind: rms, gain_offset: 2}", 90,
@@ -308,6 +331,10 @@ static const Error errors[] = {
      AT ": skip: false with a gated write, which mixes the branch with the stream", NULL},
     {MLP ", write: {carry: 2, skip: false}", 83,
      AT ": skip: false with carry: there is no stream to multiply", NULL},
+    {MLP ", write: {skip: true}, skip: false", 86,
+     AT ": 'skip' says otherwise here than in 'write'", NULL},
+    {MLP ", write: {gated: true, carry: 2}", 87,
+     AT ".write: a gated write has neither carry nor scale: the gate is both", NULL},
     {MLP ", write: {scale: all}", 74,
      AT ".write.scale: expected a number from -1e+09 to 1e+09, found 'all'",
      "or 'learned' or 'vector'"},
@@ -332,6 +359,11 @@ static const Error errors[] = {
      AT ".attention.rope.scaling: expected 'none' or a mapping {kind, factor, low, high, original, "
         "beta_fast, beta_slow, attention, short_factors, long_factors}, found 'linear'",
      NULL},
+    {"attention: {heads: 2, rope: {scaling: {type: linear, factor: 2, kind: linear}}}", 87,
+     AT ".attention.rope.scaling.kind: another name of 'type', which is given already",
+     "leave one of them out"},
+    {"attention: {heads: 2, rope: {scaling: {llama3: 2}}}", 62,
+     AT ".attention.rope.scaling.llama3: missing key 'original', which this kind needs", NULL},
     {"attention: {heads: 2, rope: {scaling: {kind: linear}}}", 52,
      AT ".attention.rope.scaling: missing key 'factor', which this kind needs", NULL},
     {"attention: {heads: 2, window: 0}", 53,
@@ -362,7 +394,10 @@ static const Error block_errors[] = {
     {"{repeat: 10001, branches: [{" MLP "}]}", 19,
      "blocks[0].repeat: expected an integer from 1 to 10000, found '10001'", NULL},
     {"{repeat: 1, branches: {}}", 32,
-     "blocks[0].branches: expected a list of 1 to 64 branches, found a mapping", NULL},
+     "blocks[0].branches: expected a list of 1 to 64 branches, found a mapping",
+     "branches: [{attention: {...}}, {mlp: {...}}]"},
+    {"{repeat: 1, " MLP "}", 22, "blocks[0].mlp: 'mlp' belongs into an element of 'branches'",
+     "branches: [{attention: {...}}, {mlp: {...}}]"},
     {"{repeat: 10000, branches: [{" MLP "}, {" MLP "}, {" MLP "}]}", 10,
      "blocks[0]: all layers together have more than 20000 branches", NULL},
     {"{repeat: 10000, branches: [{" MLP "}]}, {branches: [{" MLP "}]}", 77,
@@ -454,6 +489,54 @@ static Graph *build(Reading *r) {
     ck_assert(ir_verify(graph));
     return graph;
 }
+
+static const char *print(const Graph *graph, Arena *arena) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(out);
+    ir_print(graph, out);
+    fclose(out);
+    const char *kept = arena_printf(arena, "%s", text);
+    free(text);
+    return kept;
+}
+
+static const struct {
+    const char *one, *other;
+} forms[] = {
+    {MLP ", norm: layer", MLP ", norm: {kind: layer}"},
+    {"mlp: {hidden: 1, activation: relu, norm: rms, norm_after: l2, norm_stream: layer}",
+     MLP ", norm: {kind: rms}, norm_after: {kind: l2}, norm_stream: {kind: layer, bias: true}"},
+    {"mlp: {hidden: 1, activation: relu, write: {scale: vector}, skip: false}",
+     MLP ", write: {scale: vector, skip: false}"},
+    {"attention: {heads: 2, norm: rms, write: gated}",
+     "attention: {heads: 2}, norm: rms, write: {gated: true}"},
+    {"parallel: [{attention: {heads: 2, norm: rms}}, {mlp: {hidden: 1, activation: relu, norm: "
+     "l2}}]",
+     "parallel: [{attention: {heads: 2}, norm: rms}, {" MLP ", norm: l2}]"},
+    {"attention: {heads: 2, qk_norm: rms}",
+     "attention: {heads: 2, qk_norm: {kind: rms, over: head}}"},
+    {"attention: {heads: 2, rope: true}", "attention: {heads: 2, rope: {}}"},
+    {"attention: {heads: 2, rope: false}", "attention: {heads: 2, rope: none}"},
+#define SCALED(scaling) "attention: {heads: 2, rope: {scaling: {" scaling "}}}"
+    {SCALED("linear: 2"), SCALED("kind: linear, factor: 2")},
+    {SCALED("linear: {factor: 2}"), SCALED("kind: linear, factor: 2")},
+    {SCALED("type: linear, factor: 2"), SCALED("rope_type: linear, factor: 2")},
+    {SCALED("llama3: {factor: 8, high: 5, original: 64}"),
+     SCALED("rope_type: llama3, factor: 8.0, low_freq_factor: 1.0, high_freq_factor: 5.0, "
+            "original_max_position_embeddings: 64")},
+    {SCALED("llama3: {factor: 8, low: 0.5, original_context: 64}"),
+     SCALED("kind: llama3, factor: 8, low: 0.5, high: 4, original: 64")},
+};
+
+START_TEST(two_forms_of_one_meaning_are_one_graph) {
+    Reading *one = read_branch(forms[_i].one), *other = read_branch(forms[_i].other);
+    ck_assert_str_eq(print(build(one), one->arena), print(build(other), other->arena));
+    end(one);
+    end(other);
+}
+END_TEST
 
 static const Node *find(const Graph *graph, Op op) {
     for (uint32_t i = 1; i < graph->count; i++)
@@ -566,6 +649,7 @@ int main(void) {
     tcase_add_test(tests, biases_come_one_by_one_or_all_at_once);
     tcase_add_test(tests, writes_are_a_carry_and_a_scale);
     tcase_add_test(tests, a_branch_takes_defaults_unless_it_says_otherwise);
+    tcase_add_test(tests, the_more_specific_default_wins);
     tcase_add_test(tests, a_pattern_gives_each_layer_its_value);
     tcase_add_test(tests, a_pattern_that_does_not_come_round_is_as_long_as_the_block);
     tcase_add_test(tests, weights_come_from_a_file_or_a_seed);
@@ -574,6 +658,7 @@ int main(void) {
     tcase_add_test(tests, an_error_in_the_defaults_is_said_once);
     tcase_add_test(tests, no_more_errors_are_collected_than_are_kept);
     tcase_add_loop_test(tests, what_is_not_lowered_is_read_and_refused, 0, COUNT(not_lowered));
+    tcase_add_loop_test(tests, two_forms_of_one_meaning_are_one_graph, 0, COUNT(forms));
     tcase_add_test(tests, nodes_know_the_line_that_asked_for_them);
     tcase_add_test(tests, a_model_that_looks_ahead_takes_a_sequence_in_one_call);
     tcase_add_test(tests, sizes_beyond_counting_are_refused);

@@ -80,8 +80,7 @@ START_TEST(draws_of_a_seed_are_fixed) {
     float logits[50]; /* each of 0/16 to 49/16 */
     for (int i = 0; i < 50; i++) logits[i] = (float)(i * 37 % 50) / 16;
     TwSampler *sampler = make((TwSampling){.temperature = 0.8F, .top_p = 1, .seed = 2024}, 50);
-    for (int i = 0; i < DRAWS; i++)
-        ck_assert_int_eq(tw_sampler_draw(sampler, logits), expected[i]);
+    for (int i = 0; i < DRAWS; i++) ck_assert_int_eq(tw_sampler_draw(sampler, logits), expected[i]);
     tw_sampler_destroy(sampler);
 }
 END_TEST
@@ -195,8 +194,8 @@ static int allowed_tokens(TwSampling sampling, int32_t *ranked) {
     int count = sampling.top_k > 0 && sampling.top_k < MANY ? (int)sampling.top_k : MANY;
     double weight[MANY], sum = 0, kept = 0;
     for (int i = 0; i < count; i++) {
-        weight[i] = exp(((double)row[ranked[i]] - (double)row[ranked[0]]) /
-                        (double)sampling.temperature);
+        weight[i] =
+            exp(((double)row[ranked[i]] - (double)row[ranked[0]]) / (double)sampling.temperature);
         sum += weight[i];
     }
     int nucleus = 0;

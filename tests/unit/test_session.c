@@ -31,7 +31,9 @@ static float expected_logit(const int32_t *tokens, int64_t count, int64_t column
     return (float)(3 * sum + column);
 }
 
-static bool is_aligned(const void *pointer) { return (uintptr_t)pointer % 64 == 0; }
+static bool is_aligned(const void *pointer) {
+    return (uintptr_t)pointer % 64 == 0;
+}
 
 /* Phase 1: the tokens go to the caches, and partial sums to the arena. Phase 2: logits from both.
  * Both are split over the threads, so that each reads what others wrote. */
@@ -124,7 +126,9 @@ static void setup(void) {
     close(file);
 }
 
-static void teardown(void) { tw_weights_close(weights); }
+static void teardown(void) {
+    tw_weights_close(weights);
+}
 
 static TwSession *make(const TwProgram *program, int threads, int64_t logit_rows) {
     TwSession *session = NULL;

@@ -30,7 +30,9 @@ static void sleep_a_millisecond(void) {
     nanosleep(&millisecond, NULL);
 }
 
-static int64_t value_of(int64_t phase, int64_t thread) { return phase * 1000 + thread * thread; }
+static int64_t value_of(int64_t phase, int64_t thread) {
+    return phase * 1000 + thread * thread;
+}
 
 static void do_phases(void *context, int64_t thread, int64_t threads) {
     Phases *work = context;
@@ -215,8 +217,8 @@ int main(void) {
     tcase_add_test(tests, impossible_numbers_of_threads_are_refused);
     tcase_add_test(tests, barrier_of_one_or_none_returns_at_once);
 #ifdef _OPENMP
-    tcase_add_test(
-        tests, team_inside_of_a_parallel_region_gets_one_thread_and_is_whole_again_outside);
+    tcase_add_test(tests,
+                   team_inside_of_a_parallel_region_gets_one_thread_and_is_whole_again_outside);
 #endif
     tcase_add_test(tests, barrier_serves_changing_numbers_of_threads);
     suite_add_tcase(suite, tests);

@@ -65,7 +65,9 @@ static void setup(void) {
     write_file(image, sizeof image);
 }
 
-static void teardown(void) { close(file); }
+static void teardown(void) {
+    close(file);
+}
 
 START_TEST(good_file_opens_with_its_data_and_ids) {
     char image[FILE_BYTES];
@@ -150,8 +152,16 @@ END_TEST
 
 START_TEST(sizes_that_do_not_fit_are_refused) {
     static const uint64_t sizes[] = {
-        0,         1,         DATA_BYTES - 1, DATA_BYTES + 1,          FILE_BYTES,
-        INT64_MAX, 1ULL << 63, UINT64_MAX,   UINT64_MAX - FILE_BYTES, UINT64_MAX - TW_WEIGHTS_DATA,
+        0,
+        1,
+        DATA_BYTES - 1,
+        DATA_BYTES + 1,
+        FILE_BYTES,
+        INT64_MAX,
+        1ULL << 63,
+        UINT64_MAX,
+        UINT64_MAX - FILE_BYTES,
+        UINT64_MAX - TW_WEIGHTS_DATA,
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         WeightsHeader header = {.layout_id = 77, .data_bytes = sizes[i]};

@@ -1,4 +1,3 @@
-#include "frontend/spelling.h"
 #include "frontend/yaml.h"
 
 #include <check.h>
@@ -315,19 +314,6 @@ START_TEST(shown_text_is_short_and_without_control_characters) {
 }
 END_TEST
 
-START_TEST(spelling_finds_what_was_meant) {
-    static const char *const words[] = {"hidden", "heads", "kv_heads", "bias", "gated", "in"};
-    ck_assert_str_eq(spelling_nearest("hiden", words, 6), "hidden");
-    ck_assert_str_eq(spelling_nearest("haeds", words, 6), "heads");
-    ck_assert_str_eq(spelling_nearest("kv_head", words, 6), "kv_heads");
-    ck_assert_str_eq(spelling_nearest("Bias", words, 6), "bias");
-    ck_assert_ptr_null(spelling_nearest("window", words, 6));
-    ck_assert_ptr_null(spelling_nearest("x", words, 6));
-    ck_assert_ptr_null(spelling_nearest("", words, 6));
-    ck_assert_ptr_null(spelling_nearest("a_word_that_is_longer_than_any_of_the_keys", words, 6));
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("yaml");
     TCase *tests = tcase_create("yaml");
@@ -348,7 +334,6 @@ int main(void) {
     tcase_add_test(tests, errors_say_path_expected_and_found);
     tcase_add_test(tests, words_are_suggested_where_one_is_near);
     tcase_add_test(tests, shown_text_is_short_and_without_control_characters);
-    tcase_add_test(tests, spelling_finds_what_was_meant);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
