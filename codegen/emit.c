@@ -315,6 +315,14 @@ Value emit_fma(Emit *e, Value a, Value b, Value c) {
     return intrinsic(e, "llvm.fmuladd", LLVMTypeOf(a), (Value[]){a, b, c}, 3);
 }
 
+void emit_prefetch(Emit *e, Value base, Value index) {
+    enum { READ = 0, SECOND_CACHE = 2, DATA = 1 };
+    Value at = emit_at(e, base, index);
+    Value arguments[] = {at, LLVMConstInt(e->i32, READ, 0), LLVMConstInt(e->i32, SECOND_CACHE, 0),
+                         LLVMConstInt(e->i32, DATA, 0)};
+    intrinsic(e, "llvm.prefetch", LLVMTypeOf(at), arguments, 4);
+}
+
 Value emit_sqrt(Emit *e, Value a) {
     return intrinsic(e, "llvm.sqrt", LLVMTypeOf(a), &a, 1);
 }

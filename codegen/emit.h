@@ -87,6 +87,8 @@ Value emit_load_token(Emit *e, Value base, Value index); /* an i32, widened to 6
 void emit_store_f32(Emit *e, Value value, Value base, Value index);
 Value emit_load(Emit *e, Value base, Value index);              /* a vector */
 void emit_store(Emit *e, Value value, Value base, Value index); /* a vector */
+/* Brings a line to the second cache, for later; any address will do. */
+void emit_prefetch(Emit *e, Value base, Value index);
 /* The first `count` lanes (1 <= count <= width, known now); others read as 0 and are not stored. */
 Value emit_load_part(Emit *e, Value base, Value index, int64_t count);
 void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t count);

@@ -41,14 +41,17 @@ int64_t kernel_most_rows(const KernelEmit *k);
 /* ---- emit_tile.c ----
  * c[r][j] (+)= sum over i < depth of a[r * stride + i] * b[panel(j)][i][j]: rows x panels panels at
  * once, in registers, each sum in order of i by fused multiply-adds. Reads `rows` rows of a, so
- * those after the last must be readable. */
+ * those after the last must be readable. For each LINE_FLOATS of the depth, `prefetch` cache lines of
+ * what stands at `next` are brought near; 0 and null where nothing is known to come next. */
+enum { LINE_FLOATS = 16 };
 typedef struct {
     int64_t rows, panels;
     int64_t stride;   /* floats between rows of a */
     bool accumulates; /* adds to what c holds */
+    int64_t prefetch;
 } TileShape;
 void emit_tile(Emit *e, TileShape shape, Value a, Value b, Value panel_stride, Value depth, Value c,
-               Value c_stride);
+               Value c_stride, Value next);
 
 /* ---- emit_pointwise.c: activate, scale, softcap, write, write_gated on a vector of columns ----
  */

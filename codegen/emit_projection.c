@@ -89,12 +89,12 @@ static Value packed_panel(KernelEmit *k, const Projection *p, Value panel) {
 
 /* Rows row .. row + tile.rows - 1 (those below `end` are kept) of `tile.panels` panels. */
 static void emit_block(KernelEmit *k, Projection *p, TileShape tile, Value row, Value end,
-                       Value panel) {
+                       Value panel, Value next) {
     Emit *e = k->e;
     const int64_t sums_stride = tile.panels * e->panel;
     Value x = emit_at(e, p->x, emit_mul(e, row, emit_int(e, p->x_stride)));
     emit_tile(e, tile, x, packed_panel(k, p, panel), emit_int(e, p->depth * e->panel),
-              emit_int(e, p->depth), p->sums, emit_int(e, sums_stride));
+              emit_int(e, p->depth), p->sums, emit_int(e, sums_stride), next);
     Value rows = emit_min(e, emit_sub(e, end, row), emit_int(e, tile.rows));
     Loop r = emit_loop(e, "r", emit_int(e, 0), rows, emit_int(e, 1));
     Loop q = emit_loop(e, "q", emit_int(e, 0), emit_int(e, tile.panels), emit_int(e, 1));
@@ -111,25 +111,39 @@ static void emit_one_row(KernelEmit *k, Projection *p, Schedule schedule, Range 
     Value step = emit_int(e, schedule.panels), one = emit_int(e, 1), row = emit_int(e, 0);
     Value count = emit_sub(e, panels.to, panels.from);
     Value whole = emit_sub(e, panels.to, emit_rem(e, count, step));
-    TileShape tile = {1, schedule.panels, 0, false};
+    TileShape tile = {1, schedule.panels, 0, false, 0};
     Loop many = emit_loop(e, "panel", panels.from, whole, step);
-    emit_block(k, p, tile, row, one, many.i);
+    emit_block(k, p, tile, row, one, many.i, NULL);
     emit_loop_end(e, &many);
     if (schedule.panels == 1) return;
     tile.panels = 1;
     Loop rest = emit_loop(e, "panel", whole, panels.to, one);
-    emit_block(k, p, tile, row, one, rest.i);
+    emit_block(k, p, tile, row, one, rest.i, NULL);
     emit_loop_end(e, &rest);
+}
+
+/* The part of the next panel that a tile brings near: all tiles of a whole block bring all of it.
+ */
+static Value next_part(KernelEmit *k, const Projection *p, TileShape tile, Value panel,
+                       Value tile_index) {
+    Emit *e = k->e;
+    const int64_t steps = (p->depth + LINE_FLOATS - 1) / LINE_FLOATS;
+    Value next = packed_panel(k, p, emit_add(e, panel, emit_int(e, 1)));
+    Value part = emit_int(e, steps * tile.prefetch * LINE_FLOATS);
+    return emit_at(e, next, emit_mul(e, tile_index, part));
 }
 
 static void emit_many_rows(KernelEmit *k, Projection *p, Schedule schedule, Range panels) {
     Emit *e = k->e;
-    TileShape tile = {schedule.rows, 1, p->x_stride, false};
+    const int64_t tiles = schedule.block / schedule.rows;
+    const int64_t lines = (e->panel + tiles - 1) / tiles; /* a step of a panel has e->panel lines */
+    TileShape tile = {schedule.rows, 1, p->x_stride, false, lines};
     Loop block = emit_loop(e, "block", emit_int(e, 0), k->rows, emit_int(e, schedule.block));
     Value end = emit_min(e, emit_add(e, block.i, block.step), k->rows);
     Loop panel = emit_loop(e, "panel", panels.from, panels.to, emit_int(e, 1));
     Loop row = emit_loop(e, "row", block.i, end, emit_int(e, tile.rows));
-    emit_block(k, p, tile, row.i, end, panel.i);
+    Value tile_index = emit_div(e, emit_sub(e, row.i, block.i), row.step);
+    emit_block(k, p, tile, row.i, end, panel.i, next_part(k, p, tile, panel.i, tile_index));
     emit_loop_end(e, &row);
     emit_loop_end(e, &panel);
     emit_loop_end(e, &block);

@@ -4,7 +4,9 @@
  *                   for each row r:  acc[r] += broadcast(a[r][i]) * w
  *
  * rows * vectors accumulators, the vectors of b and one broadcast live in registers at a time. The
- * stride of a is a constant, so that one register addresses all rows.
+ * stride of a is a constant, so that one register addresses all rows. Products leave loads to
+ * spare: with them a tile brings its part of the next panel near, some lines for each step of the
+ * depth.
  */
 #include "codegen/emit_kernel.h"
 
@@ -14,7 +16,7 @@ enum { MAX_TILE_ROWS = 16, MAX_TILE_VECTORS = 8 };
 
 typedef struct {
     Value acc[MAX_TILE_ROWS][MAX_TILE_VECTORS];
-    Value a, b, panel_stride, depth, c, c_stride;
+    Value a, b, panel_stride, depth, c, c_stride, next;
 } Tile;
 
 static Value c_index(Emit *e, const Tile *tile, int64_t row, int64_t vector) {
@@ -49,6 +51,25 @@ static void add_products(Emit *e, Tile *tile, TileShape shape, Value i) {
     }
 }
 
+static void add_range(Emit *e, Tile *tile, TileShape shape, Value from, Value to) {
+    Loop loop = emit_loop(e, "i", from, to, emit_int(e, 1));
+    add_products(e, tile, shape, loop.i);
+    emit_loop_end(e, &loop);
+}
+
+static void add_all_products(Emit *e, Tile *tile, TileShape shape) {
+    if (shape.prefetch == 0) {
+        add_range(e, tile, shape, emit_int(e, 0), tile->depth);
+        return;
+    }
+    Loop step = emit_loop(e, "step", emit_int(e, 0), tile->depth, emit_int(e, LINE_FLOATS));
+    Value line = emit_mul(e, step.i, emit_int(e, shape.prefetch));
+    for (int64_t i = 0; i < shape.prefetch; i++)
+        emit_prefetch(e, tile->next, emit_add(e, line, emit_int(e, i * LINE_FLOATS)));
+    add_range(e, tile, shape, step.i, emit_min(e, emit_add(e, step.i, step.step), tile->depth));
+    emit_loop_end(e, &step);
+}
+
 static void store_sums(Emit *e, Tile *tile, TileShape shape) {
     for (int64_t r = 0; r < shape.rows; r++)
         for (int64_t v = 0; v < 2 * shape.panels; v++)
@@ -57,24 +78,24 @@ static void store_sums(Emit *e, Tile *tile, TileShape shape) {
 
 static Value tile_function(Emit *e, TileShape shape) {
     char name[64];
-    snprintf(name, sizeof name, "tile.%dx%d.stride%lld%s", (int)shape.rows, (int)shape.panels,
-             shape.rows > 1 ? (long long)shape.stride : 0, shape.accumulates ? ".add" : "");
+    snprintf(name, sizeof name, "tile.%dx%d.stride%lld.prefetch%d%s", (int)shape.rows,
+             (int)shape.panels, shape.rows > 1 ? (long long)shape.stride : 0, (int)shape.prefetch,
+             shape.accumulates ? ".add" : "");
     Value function = LLVMGetNamedFunction(e->module, name);
     if (function) return function;
 
     EmitPlace place = emit_leave(e);
-    VType types[] = {e->pointer, e->pointer, e->i64, e->i64, e->pointer, e->i64};
-    function = emit_function_begin(e, name, e->none, types, 6, false);
+    VType types[] = {e->pointer, e->pointer, e->i64, e->i64, e->pointer, e->i64, e->pointer};
+    function = emit_function_begin(e, name, e->none, types, 7, false);
     Tile tile = {.a = emit_argument(e, 0, "a"),
                  .b = emit_argument(e, 1, "b"),
                  .panel_stride = emit_argument(e, 2, "panel_stride"),
                  .depth = emit_argument(e, 3, "depth"),
                  .c = emit_argument(e, 4, "c"),
-                 .c_stride = emit_argument(e, 5, "c_stride")};
+                 .c_stride = emit_argument(e, 5, "c_stride"),
+                 .next = emit_argument(e, 6, "next")};
     begin_sums(e, &tile, shape);
-    Loop loop = emit_loop(e, "i", emit_int(e, 0), tile.depth, emit_int(e, 1));
-    add_products(e, &tile, shape, loop.i);
-    emit_loop_end(e, &loop);
+    add_all_products(e, &tile, shape);
     store_sums(e, &tile, shape);
     emit_function_end(e);
     emit_return_to(e, place);
@@ -82,7 +103,7 @@ static Value tile_function(Emit *e, TileShape shape) {
 }
 
 void emit_tile(Emit *e, TileShape shape, Value a, Value b, Value panel_stride, Value depth, Value c,
-               Value c_stride) {
-    Value arguments[] = {a, b, panel_stride, depth, c, c_stride};
-    emit_call(e, tile_function(e, shape), arguments, 6);
+               Value c_stride, Value next) {
+    Value arguments[] = {a, b, panel_stride, depth, c, c_stride, next ? next : b};
+    emit_call(e, tile_function(e, shape), arguments, 7);
 }

@@ -6,8 +6,8 @@
  * registers: R V + V + 1 of them at most, but for one that is left free. Many rows take one panel
  * (V = 2) at a time, so that each weight that is loaded serves as many rows as can be; one row
  * takes several, so that sums do not wait for one another. Rows that pass over a panel together are
- * as many as the second cache holds. Keeps: everything else. The value of the graph does not depend
- * on it.
+ * as many as fill half of the second cache: panels come and go in the other half. Keeps: everything
+ * else. The value of the graph does not depend on it.
  */
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -23,7 +23,7 @@ static Schedule schedule_projection(const Graph *graph, const Node *node, const 
     if (node->type.dim[0] == 1)
         return (Schedule){.rows = 1, .panels = machine->vector_registers >= 32 ? 4 : 3, .block = 1};
     const int64_t rows = tile_rows(machine), depth = ir_node(graph, node->in[1])->type.dim[1];
-    int64_t block = machine->l2_bytes / (depth * (int64_t)sizeof(float));
+    int64_t block = machine->l2_bytes / 2 / (depth * (int64_t)sizeof(float));
     if (block > MOST_BLOCK) block = MOST_BLOCK;
     return (Schedule){
         .rows = rows, .panels = 1, .block = block < rows ? rows : block / rows * rows};
