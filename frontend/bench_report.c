@@ -9,9 +9,12 @@ static void print_phase(const char *name, const PhaseResult *phase, const char *
     if (!phase->tokens) return;
     snprintf(title, sizeof title, "%s %lld at %lld", name, (long long)phase->tokens,
              (long long)phase->position);
-    fprintf(out, "%-20s %9.1f  %9.1f %9.1f  %9.1f %9.1f  %7.1f %9.1f  %5.2f of %s\n", title,
-            phase->rate.median, phase->rate.quartile, phase->rate.third_quartile, phase->rate.least,
-            phase->rate.most, phase->bytes / 1e9, phase->operations / 1e9, phase->fraction, limit);
+    fprintf(out,
+            "%-20s %9.1f  %9.1f %9.1f  %9.1f %9.1f  %7.1f %9.1f  %5.2f  %5.2f %4.2f..%4.2f of %s\n",
+            title, phase->rate.median, phase->rate.quartile, phase->rate.third_quartile,
+            phase->rate.least, phase->rate.most, phase->bytes / 1e9, phase->operations / 1e9,
+            phase->fraction, phase->paired.median, phase->paired.quartile,
+            phase->paired.third_quartile, limit);
 }
 
 void bench_print_text(const BenchResult *result, FILE *out) {
@@ -22,8 +25,8 @@ void bench_print_text(const BenchResult *result, FILE *out) {
             "limits here, the best of %d: %.1f GB/s read (from %.0f MB), %.1f GFLOP/s in f32\n\n",
             result->samples, result->read_limit / 1e9, (double)result->buffer_bytes / 1e6,
             result->operation_limit / 1e9);
-    fprintf(out, "%-20s %9s  %19s  %19s  %7s %9s\n", "tokens/s", "median", "quartiles", "range",
-            "GB/s", "GFLOP/s");
+    fprintf(out, "%-20s %9s  %19s  %19s  %7s %9s  %5s  %16s\n", "tokens/s", "median", "quartiles",
+            "range", "GB/s", "GFLOP/s", "limit", "paired, quartiles");
     print_phase("prefill", &result->prefill, "f32", out);
     print_phase("decode", &result->decode, "read", out);
     if (!result->has_compile) return;
@@ -41,12 +44,14 @@ void bench_print_text(const BenchResult *result, FILE *out) {
 static json_t *phase_json(const PhaseResult *phase) {
     if (!phase->tokens) return json_null();
     const Summary *rate = &phase->rate;
-    return json_pack("{s:I, s:I, s:{s:f, s:[f, f], s:[f, f]}, s:f, s:f, s:f}", "tokens",
-                     (json_int_t)phase->tokens, "position", (json_int_t)phase->position,
+    const Summary *paired = &phase->paired;
+    return json_pack("{s:I, s:I, s:{s:f, s:[f, f], s:[f, f]}, s:f, s:f, s:f, s:{s:f, s:[f, f]}}",
+                     "tokens", (json_int_t)phase->tokens, "position", (json_int_t)phase->position,
                      "tokens_per_second", "median", rate->median, "quartiles", rate->quartile,
                      rate->third_quartile, "range", rate->least, rate->most, "bytes_per_second",
                      phase->bytes, "operations_per_second", phase->operations, "fraction_of_limit",
-                     phase->fraction);
+                     phase->fraction, "paired_fraction_of_limit", "median", paired->median,
+                     "quartiles", paired->quartile, paired->third_quartile);
 }
 
 static json_t *compile_json(const BenchResult *result) {

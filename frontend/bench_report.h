@@ -14,7 +14,8 @@ typedef struct PhaseResult {
     int64_t position;
     Summary rate;             /* tokens */
     double bytes, operations; /* of weights and caches that are read; at the median rate */
-    double fraction;          /* of the limit that binds this phase */
+    double fraction;          /* of the limit that binds this phase, the best of all samples */
+    Summary paired;           /* the same for each measurement, of the limit measured beside it */
 } PhaseResult;
 
 typedef struct BenchResult {

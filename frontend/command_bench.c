@@ -1,7 +1,8 @@
 /* command_bench.c - `thalweg bench`: how fast, and how near to what this machine can do.
  *
- * A machine that is shared, or changes its clock, is not the same from one minute to the next. So
- * its limits are measured between the repeats, and a phase is compared with the best of them.
+ * A machine that is shared, or changes its clock, is not the same from one second to the next. So
+ * its limits are measured before and after each measurement of a phase. A phase is held against the
+ * best limit of the whole run, and, paired, each measurement against the better of the two beside it.
  */
 #include "frontend/command.h"
 
@@ -17,6 +18,10 @@
 #include <unistd.h>
 
 typedef struct {
+    double read, operations; /* bytes and operations a second */
+} Limits;
+
+typedef struct {
     const Arguments *arguments;
     Progress *progress;
     Thalweg *thalweg;
@@ -27,6 +32,9 @@ typedef struct {
     int64_t prefill, decode;            /* tokens of one measurement */
     int32_t *tokens;                    /* [context], what stands at each position */
     double *prefill_rate, *decode_rate; /* [repeats], tokens a second */
+    double *fraction;                   /* [repeats], of the limits beside */
+    Limits *limits;                     /* [2 repeats + 1]: prefill i is measured behind limits 2i,
+                                           decode i behind 2i + 1 */
     BenchResult result;
 } Bench;
 
@@ -61,7 +69,10 @@ static bool make_arrays(Bench *bench) {
     bench->tokens = calloc((size_t)bench->model.context, sizeof *bench->tokens);
     bench->prefill_rate = calloc(repeats, sizeof *bench->prefill_rate);
     bench->decode_rate = calloc(repeats, sizeof *bench->decode_rate);
-    if (!bench->tokens || !bench->prefill_rate || !bench->decode_rate)
+    bench->fraction = calloc(repeats, sizeof *bench->fraction);
+    bench->limits = calloc(2 * repeats + 1, sizeof *bench->limits);
+    if (!bench->tokens || !bench->prefill_rate || !bench->decode_rate || !bench->fraction ||
+        !bench->limits)
         return command_fail(bench->progress, "out of memory");
     /* A multiplicative sequence (Knuth): all over the vocabulary, and the same every time. */
     for (int64_t i = 0; i < bench->model.context; i++)
@@ -107,13 +118,17 @@ static bool measure_decode(Bench *bench, double *rate) {
     return command_runs(bench->progress, status);
 }
 
-static void measure_limits(Bench *bench) {
+/* What limits a phase is measured right beside it: samples alternate between prefill and decode. */
+static void measure_limits(Bench *bench, int sample) {
     BenchResult *result = &bench->result;
-    const double read = measure_read(bench->measure);
-    const double operations = measure_operations(bench->measure);
-    if (read > result->read_limit) result->read_limit = read;
-    if (operations > result->operation_limit) result->operation_limit = operations;
-    result->samples++;
+    Limits limits = {0};
+    if (sample % 2) limits.operations = measure_operations(bench->measure);
+    limits.read = measure_read(bench->measure);
+    if (sample % 2 == 0) limits.operations = measure_operations(bench->measure);
+    bench->limits[sample] = limits;
+    result->samples = sample + 1;
+    if (limits.read > result->read_limit) result->read_limit = limits.read;
+    if (limits.operations > result->operation_limit) result->operation_limit = limits.operations;
 }
 
 static bool measure_all(Bench *bench) {
@@ -124,12 +139,12 @@ static bool measure_all(Bench *bench) {
     for (int i = 0; i < repeats; i++) {
         progress_show(bench->progress, "measuring", (double)i / repeats);
         if (interrupt_signal()) return false;
-        measure_limits(bench);
+        measure_limits(bench, 2 * i);
         if (!measure_prefill(bench, &bench->prefill_rate[i])) return false;
-        measure_limits(bench);
+        measure_limits(bench, 2 * i + 1);
         if (!measure_decode(bench, &bench->decode_rate[i])) return false;
     }
-    measure_limits(bench);
+    measure_limits(bench, 2 * repeats);
     return !interrupt_signal();
 }
 
@@ -150,8 +165,13 @@ static bool add_costs(Bench *bench, int64_t position, int64_t count, int64_t chu
     return true;
 }
 
-static void set_phase(PhaseResult *phase, int64_t tokens, const ThalwegCosts *costs, double *rates,
-                      int count) {
+static double larger(double a, double b) {
+    return a > b ? a : b;
+}
+
+/* `rates` lose their order. */
+static void set_rate(PhaseResult *phase, int64_t tokens, const ThalwegCosts *costs, double *rates,
+                     int count) {
     phase->tokens = tokens;
     phase->rate = samples_summary(rates, count);
     const double calls = phase->rate.median / (double)tokens;
@@ -159,19 +179,44 @@ static void set_phase(PhaseResult *phase, int64_t tokens, const ThalwegCosts *co
     phase->operations = costs->operations * calls;
 }
 
-static bool summarise(Bench *bench) {
+static void set_prefill(Bench *bench, const ThalwegCosts *costs) {
     BenchResult *result = &bench->result;
+    PhaseResult *phase = &result->prefill;
+    for (int i = 0; i < result->repeats; i++) {
+        const Limits *around = &bench->limits[2 * i];
+        const double calls = bench->prefill_rate[i] / (double)bench->prefill;
+        bench->fraction[i] =
+            costs->operations * calls / larger(around[0].operations, around[1].operations);
+    }
+    phase->paired = samples_summary(bench->fraction, result->repeats);
+    set_rate(phase, bench->prefill, costs, bench->prefill_rate, result->repeats);
+    phase->fraction = phase->operations / result->operation_limit;
+}
+
+static void set_decode(Bench *bench, const ThalwegCosts *costs) {
+    BenchResult *result = &bench->result;
+    PhaseResult *phase = &result->decode;
+    for (int i = 0; i < result->repeats; i++) {
+        const Limits *around = &bench->limits[2 * i + 1];
+        const double calls = bench->decode_rate[i] / (double)bench->decode;
+        bench->fraction[i] = (costs->weight_bytes + costs->cache_bytes) * calls /
+                             larger(around[0].read, around[1].read);
+    }
+    phase->paired = samples_summary(bench->fraction, result->repeats);
+    set_rate(phase, bench->decode, costs, bench->decode_rate, result->repeats);
+    phase->position = bench->arguments->at;
+    phase->fraction = phase->bytes / result->read_limit;
+}
+
+static bool summarise(Bench *bench) {
     ThalwegCosts costs;
     if (bench->prefill) {
         if (!add_costs(bench, 0, bench->prefill, bench->program->chunk, &costs)) return false;
-        set_phase(&result->prefill, bench->prefill, &costs, bench->prefill_rate, result->repeats);
-        result->prefill.fraction = result->prefill.operations / result->operation_limit;
+        set_prefill(bench, &costs);
     }
     if (bench->decode) {
         if (!add_costs(bench, bench->arguments->at, bench->decode, 1, &costs)) return false;
-        set_phase(&result->decode, bench->decode, &costs, bench->decode_rate, result->repeats);
-        result->decode.position = bench->arguments->at;
-        result->decode.fraction = result->decode.bytes / result->read_limit;
+        set_decode(bench, &costs);
     }
     return true;
 }
@@ -262,5 +307,7 @@ int command_bench(const Arguments *arguments) {
     free(bench.tokens);
     free(bench.prefill_rate);
     free(bench.decode_rate);
+    free(bench.fraction);
+    free(bench.limits);
     return command_end(bench.thalweg, &progress, is_done);
 }

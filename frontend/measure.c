@@ -2,12 +2,16 @@
  *
  * This file is compiled for speed in every build, and with contraction, so that a product and a sum
  * become one instruction (CMakeLists.txt). The widest vectors are chosen when the program runs.
+ *
+ * The threads are a team like the one that computes a model, which with OpenMP are the same ones: a
+ * virtual machine may give a thread that was woken anew another share of a core than one that runs.
  */
 #include "frontend/measure.h"
 
 #include "frontend/clock.h"
+#include "runtime/abi.h"
+#include "runtime/team.h"
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +21,14 @@
 enum { MAX_THREADS = 256, PAGE = 1 << 21 };
 
 struct Measure {
-    int threads;
+    Team *team;
     char *buffer;
     size_t bytes; /* a multiple of PAGE */
 };
 
 /* ---- kernels ---- */
 
-static const int ROUNDS = 1 << 20; /* of the chains, each a multiply-add in every chain */
+static const int ROUNDS = 1 << 22; /* of the chains, each a multiply-add in every chain */
 
 /* Chains of multiply-adds that do not wait for each other. One more than the units of any machine
  * times the cycles that each takes, and few enough for its registers. */
@@ -104,72 +108,46 @@ static double read_all(const char *data, size_t bytes) {
 
 /* ---- threads ---- */
 
-typedef enum { NOTHING, FILL, READ, CALCULATE } Job;
+typedef enum { FILL, READ, CALCULATE } Job;
 
-/* What all threads of a run share: they pass the gate when it is known how many there are. */
 typedef struct {
+    const Measure *measure;
     Job job;
-    pthread_mutex_t gate;
-    pthread_barrier_t start;
+    int64_t threads; /* that took part */
+    double begun[MAX_THREADS], ended[MAX_THREADS];
+    double sink[MAX_THREADS]; /* results, so that no compiler leaves the work out */
 } Run;
 
-typedef struct {
-    Run *run;
-    char *data;
-    size_t bytes;
-    double began, ended;
-    double result; /* so that no compiler leaves the work out */
-} Worker;
-
-static void *work(void *context) {
-    Worker *worker = context;
-    Run *run = worker->run;
-    pthread_mutex_lock(&run->gate);
-    pthread_mutex_unlock(&run->gate);
-    pthread_barrier_wait(&run->start);
-    worker->began = clock_seconds();
-    switch (run->job) {
-    case NOTHING: break;
-    case FILL: memset(worker->data, 1, worker->bytes); break;
-    case READ: worker->result = read_all(worker->data, worker->bytes); break;
-    case CALCULATE: worker->result = widest_chains().run(1); break;
-    }
-    worker->ended = clock_seconds();
-    return NULL;
-}
-
 /* Bytes of the buffer for each thread, whole steps of read_all(). */
-static size_t share(const Measure *measure) {
-    return measure->bytes / (size_t)measure->threads / 256 * 256;
+static size_t share(const Measure *measure, int64_t threads) {
+    return measure->bytes / (size_t)threads / 256 * 256;
 }
 
-/* Seconds from the first thread's start to the last one's end; 0: not enough threads. */
-static double run_job(const Measure *measure, Job job) {
-    Run run = {job, PTHREAD_MUTEX_INITIALIZER, {{0}}};
-    pthread_t thread[MAX_THREADS];
-    Worker worker[MAX_THREADS] = {0};
-    const int threads = measure->threads > 1 ? measure->threads : 1;
-    int count = 1;
-    pthread_mutex_lock(&run.gate);
-    for (int i = 0; i < threads; i++)
-        worker[i] = (Worker){.run = &run,
-                             .data = measure->buffer + (size_t)i * share(measure),
-                             .bytes = share(measure)};
-    while (count < threads && pthread_create(&thread[count], NULL, work, &worker[count]) == 0)
-        count++;
-    if (count < threads) run.job = NOTHING;
-    pthread_barrier_init(&run.start, NULL, (unsigned)count);
-    pthread_mutex_unlock(&run.gate);
-
-    work(&worker[0]);
-    double began = worker[0].began, ended = worker[0].ended;
-    for (int i = 1; i < count; i++) {
-        pthread_join(thread[i], NULL);
-        began = worker[i].began < began ? worker[i].began : began;
-        ended = worker[i].ended > ended ? worker[i].ended : ended;
+static void work(void *context, int64_t thread, int64_t threads) {
+    Run *run = context;
+    const size_t bytes = share(run->measure, threads);
+    char *data = run->measure->buffer + (size_t)thread * bytes;
+    if (thread == 0) run->threads = threads;
+    tw_team_barrier(run->measure->team, thread);
+    run->begun[thread] = clock_seconds();
+    switch (run->job) {
+    case FILL: memset(data, 1, bytes); break;
+    case READ: run->sink[thread] = read_all(data, bytes); break;
+    case CALCULATE: run->sink[thread] = widest_chains().run(1); break;
     }
-    pthread_barrier_destroy(&run.start);
-    return run.job == job ? ended - began : 0;
+    run->ended[thread] = clock_seconds();
+}
+
+/* Seconds from the first thread's start to the last one's end. */
+static double run_job(Measure *measure, Run *run, Job job) {
+    *run = (Run){.measure = measure, .job = job};
+    team_run(measure->team, work, run);
+    double begun = run->begun[0], ended = run->ended[0];
+    for (int64_t i = 1; i < run->threads; i++) {
+        begun = run->begun[i] < begun ? run->begun[i] : begun;
+        ended = run->ended[i] > ended ? run->ended[i] : ended;
+    }
+    return ended - begun;
 }
 
 /* ---- what is offered ---- */
@@ -194,23 +172,25 @@ static size_t choose_bytes(void) {
 Measure *measure_create(int threads) {
     Measure *measure = calloc(1, sizeof *measure);
     if (!measure) return NULL;
-    measure->threads = threads < 1 ? 1 : threads < MAX_THREADS ? threads : MAX_THREADS;
+    measure->team = team_create(threads < 1 ? 1 : threads < MAX_THREADS ? threads : MAX_THREADS);
     measure->bytes = choose_bytes();
     void *buffer =
         mmap(NULL, measure->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (buffer == MAP_FAILED) {
-        free(measure);
+    measure->buffer = buffer == MAP_FAILED ? NULL : buffer;
+    if (!measure->team || !measure->buffer) {
+        measure_destroy(measure);
         return NULL;
     }
     madvise(buffer, measure->bytes, MADV_HUGEPAGE);
-    measure->buffer = buffer;
-    run_job(measure, FILL);
+    Run run;
+    run_job(measure, &run, FILL);
     return measure;
 }
 
 void measure_destroy(Measure *measure) {
     if (!measure) return;
-    munmap(measure->buffer, measure->bytes);
+    team_destroy(measure->team);
+    if (measure->buffer) munmap(measure->buffer, measure->bytes);
     free(measure);
 }
 
@@ -219,12 +199,13 @@ size_t measure_bytes(const Measure *measure) {
 }
 
 double measure_read(Measure *measure) {
-    const double seconds = run_job(measure, READ);
-    return seconds > 0 ? (double)share(measure) * measure->threads / seconds : 0;
+    Run run;
+    const double seconds = run_job(measure, &run, READ);
+    return (double)share(measure, run.threads) * (double)run.threads / seconds;
 }
 
 double measure_operations(Measure *measure) {
-    const double seconds = run_job(measure, CALCULATE);
-    const double operations = 2.0 * ROUNDS * widest_chains().lanes * measure->threads;
-    return seconds > 0 ? operations / seconds : 0;
+    Run run;
+    const double seconds = run_job(measure, &run, CALCULATE);
+    return 2.0 * ROUNDS * widest_chains().lanes * (double)run.threads / seconds;
 }

@@ -19,7 +19,7 @@ void measure_destroy(Measure *measure);
 size_t measure_bytes(const Measure *measure);
 
 /* One sample of each: bytes read a second, and f32 operations a second, of which a multiply-add is
- * two. 0: the system granted no threads. */
+ * two. */
 double measure_read(Measure *measure);
 double measure_operations(Measure *measure);
 
