@@ -35,13 +35,16 @@ void npy_append(Npy *npy, const float *row) {
     npy->rows++;
 }
 
-bool npy_close(Npy *npy, bool is_complete, Diag *diag) {
+/* The header comes last, when it is known how many rows there are. */
+static void write_header(Npy *npy) {
     char header[HEADER_BYTES];
     make_header(npy, header);
-    const bool is_counted =
-        !is_complete || (fflush(npy->file.stream) == 0 &&
-                         pwrite(npy->file.descriptor, header, sizeof header, 0) == HEADER_BYTES);
-    if (!is_counted)
-        diag_error(diag, (Loc){0}, "'%s' cannot be written: %s", npy->file.path, strerror(errno));
-    return output_file_close(&npy->file, is_complete && is_counted, diag);
+    if (fflush(npy->file.stream) != 0 || npy->file.error) return; /* the file knows why */
+    const ssize_t written = pwrite(npy->file.descriptor, header, sizeof header, 0);
+    if (written != HEADER_BYTES) npy->file.error = written < 0 ? errno : ENOSPC;
+}
+
+bool npy_close(Npy *npy, bool is_complete, Diag *diag) {
+    if (is_complete) write_header(npy);
+    return output_file_close(&npy->file, is_complete, diag);
 }

@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,7 +109,7 @@ START_TEST(a_folder_that_is_not_there_is_reported) {
 }
 END_TEST
 
-START_TEST(a_full_disk_is_reported_once) {
+START_TEST(a_full_disk_is_reported_once_and_as_what_it_is) {
     const float row[4096] = {0};
     Place place;
     Npy npy;
@@ -117,6 +118,7 @@ START_TEST(a_full_disk_is_reported_once) {
     for (int i = 0; i < 100; i++) npy_append(&npy, row);
     ck_assert(!npy_close(&npy, true, &place.diag));
     ck_assert_int_eq(place.diag.errors, 1);
+    ck_assert_ptr_nonnull(strstr(place.diag.first->message, strerror(ENOSPC)));
     end(&place);
 }
 END_TEST
@@ -128,7 +130,7 @@ int main(void) {
     tcase_add_test(all, a_file_without_rows_is_a_file);
     tcase_add_test(all, what_is_not_complete_leaves_nothing);
     tcase_add_test(all, a_folder_that_is_not_there_is_reported);
-    tcase_add_test(all, a_full_disk_is_reported_once);
+    tcase_add_test(all, a_full_disk_is_reported_once_and_as_what_it_is);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
