@@ -1,11 +1,9 @@
 /* emit_projection.c - project and read, with everything fused into them.
  *
  *   for each group of outputs, for this thread's panels of it:
- *     for each block of rows, for each panel, for each tile of rows of the block:
+ *     for each block of rows, for each few panels, for each tile of rows of the block:
  *       tile sums -> scale, bias -> pointwise -> gate -> pointwise -> store or write
  *     head ops on this thread's whole heads
- *
- * One row (decode) takes several panels at once instead of several rows.
  */
 #include "codegen/emit_kernel.h"
 
@@ -105,47 +103,59 @@ static void emit_block(KernelEmit *k, Projection *p, TileShape tile, Value row, 
     emit_loop_end(e, &r);
 }
 
-/* One row: `panels` panels at once, then the rest one by one. */
-static void emit_one_row(KernelEmit *k, Projection *p, Schedule schedule, Range panels) {
-    Emit *e = k->e;
-    Value step = emit_int(e, schedule.panels), one = emit_int(e, 1), row = emit_int(e, 0);
-    Value count = emit_sub(e, panels.to, panels.from);
-    Value whole = emit_sub(e, panels.to, emit_rem(e, count, step));
-    TileShape tile = {1, schedule.panels, 0, false, 0};
-    Loop many = emit_loop(e, "panel", panels.from, whole, step);
-    emit_block(k, p, tile, row, one, many.i, NULL);
-    emit_loop_end(e, &many);
-    if (schedule.panels == 1) return;
-    tile.panels = 1;
-    Loop rest = emit_loop(e, "panel", whole, panels.to, one);
-    emit_block(k, p, tile, row, one, rest.i, NULL);
-    emit_loop_end(e, &rest);
-}
-
-/* The part of the next panel that a tile brings near: all tiles of a whole block bring all of it.
+/* The part of the panels after these that a tile brings near: all tiles of a whole block bring all.
  */
 static Value next_part(KernelEmit *k, const Projection *p, TileShape tile, Value panel,
                        Value tile_index) {
     Emit *e = k->e;
     const int64_t steps = (p->depth + LINE_FLOATS - 1) / LINE_FLOATS;
-    Value next = packed_panel(k, p, emit_add(e, panel, emit_int(e, 1)));
+    Value next = packed_panel(k, p, emit_add(e, panel, emit_int(e, tile.panels)));
     Value part = emit_int(e, steps * tile.prefetch * LINE_FLOATS);
     return emit_at(e, next, emit_mul(e, tile_index, part));
 }
 
-static void emit_many_rows(KernelEmit *k, Projection *p, Schedule schedule, Range panels) {
+/* All rows of a block over the tile's panels. */
+static void emit_rows(KernelEmit *k, Projection *p, TileShape tile, Range rows, Value panel) {
     Emit *e = k->e;
-    const int64_t tiles = schedule.block / schedule.rows;
-    const int64_t lines = (e->panel + tiles - 1) / tiles; /* a step of a panel has e->panel lines */
-    TileShape tile = {schedule.rows, 1, p->x_stride, false, lines};
+    Loop row = emit_loop(e, "row", rows.from, rows.to, emit_int(e, tile.rows));
+    Value next = NULL;
+    if (tile.prefetch) {
+        Value tile_index = emit_div(e, emit_sub(e, row.i, rows.from), row.step);
+        next = next_part(k, p, tile, panel, tile_index);
+    }
+    emit_block(k, p, tile, row.i, rows.to, panel, next);
+    emit_loop_end(e, &row);
+}
+
+/* As many panels at once as a tile has, then the rest one by one. */
+static void emit_panels(KernelEmit *k, Projection *p, TileShape tile, Range rows, Range panels) {
+    Emit *e = k->e;
+    Value step = emit_int(e, tile.panels), count = emit_sub(e, panels.to, panels.from);
+    Value whole = emit_sub(e, panels.to, emit_rem(e, count, step));
+    Loop many = emit_loop(e, "panel", panels.from, whole, step);
+    emit_rows(k, p, tile, rows, many.i);
+    emit_loop_end(e, &many);
+    if (tile.panels == 1) return;
+    tile.panels = 1;
+    tile.prefetch = 0;
+    Loop rest = emit_loop(e, "panel", whole, panels.to, emit_int(e, 1));
+    emit_rows(k, p, tile, rows, rest.i);
+    emit_loop_end(e, &rest);
+}
+
+static void emit_blocks(KernelEmit *k, Projection *p, Schedule schedule, Range panels) {
+    Emit *e = k->e;
+    TileShape tile = {schedule.rows, schedule.panels, p->x_stride, false, 0};
+    if (schedule.rows == 1) {
+        emit_panels(k, p, tile, (Range){emit_int(e, 0), emit_int(e, 1)}, panels);
+        return;
+    }
+    /* In LINE_FLOATS of the depth a panel has P lines. */
+    const int64_t tiles = schedule.block / schedule.rows, lines = tile.panels * e->panel;
+    tile.prefetch = (lines + tiles - 1) / tiles;
     Loop block = emit_loop(e, "block", emit_int(e, 0), k->rows, emit_int(e, schedule.block));
     Value end = emit_min(e, emit_add(e, block.i, block.step), k->rows);
-    Loop panel = emit_loop(e, "panel", panels.from, panels.to, emit_int(e, 1));
-    Loop row = emit_loop(e, "row", block.i, end, emit_int(e, tile.rows));
-    Value tile_index = emit_div(e, emit_sub(e, row.i, block.i), row.step);
-    emit_block(k, p, tile, row.i, end, panel.i, next_part(k, p, tile, panel.i, tile_index));
-    emit_loop_end(e, &row);
-    emit_loop_end(e, &panel);
+    emit_panels(k, p, tile, (Range){block.i, end}, panels);
     emit_loop_end(e, &block);
 }
 
@@ -195,10 +205,7 @@ void emit_projection(KernelEmit *k) {
         p.group = &k->kernel->group[i];
         Range panels = {clipped_share(k, p.group, k->thread),
                         clipped_share(k, p.group, emit_add(e, k->thread, emit_int(e, 1)))};
-        if (schedule.rows == 1)
-            emit_one_row(k, &p, schedule, panels);
-        else
-            emit_many_rows(k, &p, schedule, panels);
+        emit_blocks(k, &p, schedule, panels);
         if (p.group->heads.count) emit_heads_of(k, p.group, panels);
     }
 }
