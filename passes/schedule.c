@@ -44,18 +44,18 @@ static Schedule schedule_attention(const Node *node, const Machine *machine) {
 }
 
 bool pass_schedule(Graph *graph, PassContext *context) {
-    int scheduled = 0;
+    int projections = 0, attentions = 0;
     for (uint32_t i = 1; i < graph->count; i++) {
         Node *node = &graph->node[i];
-        if (match_is_projection(node))
+        if (match_is_projection(node)) {
             node->schedule = schedule_projection(graph, node, context->machine);
-        else if (node->op == OP_attend)
+            projections++;
+        } else if (node->op == OP_attend) {
             node->schedule = schedule_attention(node, context->machine);
-        else
-            continue;
-        scheduled++;
+            attentions++;
+        }
     }
-    snprintf(context->summary, sizeof context->summary, "%d kernels in tiles of at most %lld rows",
-             scheduled, (long long)tile_rows(context->machine, 1));
+    snprintf(context->summary, sizeof context->summary,
+             "%d projections and %d attentions have their tiles", projections, attentions);
     return true;
 }

@@ -210,7 +210,7 @@ START_TEST(statistics_say_what_was_done) {
                      "fuse-write: 1 of 1 adds vanish into the projections before them\n"
                      "last-token: the head computes the rows asked, not all tokens\n"
                      "place-buffers: 2 values in 0.0 MB, caches of 0.0 MB\n"
-                     "schedule: 3 kernels in tiles of 14 rows\n");
+                     "schedule: 3 projections and 0 attentions have their tiles\n");
 }
 END_TEST
 
@@ -332,7 +332,7 @@ START_TEST(prefill_is_of_any_number_of_tokens) {
     ck_assert(ir_verify(graph));
     ck_assert_int_eq(count_op(graph, OP_last), 1);
     ck_assert_int_eq(ir_node(graph, graph->result)->type.dim[0], IR_LOGIT_ROWS);
-    ck_assert_int_eq(ir_node(graph, graph->result)->schedule.rows, 14);
+    ck_assert_int_gt(ir_node(graph, graph->result)->schedule.rows, 1);
 }
 END_TEST
 
