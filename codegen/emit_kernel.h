@@ -42,7 +42,7 @@ int64_t kernel_most_rows(const KernelEmit *k);
  * c[r][j] (+)= sum over i < depth of a[r * stride + i] * b[panel(j)][i][j]: rows x panels panels at
  * once, in registers, each sum in order of i by fused multiply-adds. Reads `rows` rows of a, so
  * those after the last must be readable. For each LINE_FLOATS of the depth, `prefetch` cache lines of
- * what stands at `next` are brought near; 0 and null where nothing is known to come next. */
+ * each panel at `next` are brought near; 0 and null where nothing is known to come next. */
 enum { LINE_FLOATS = 16 };
 typedef struct {
     int64_t rows, panels;

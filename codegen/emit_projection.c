@@ -1,9 +1,13 @@
 /* emit_projection.c - project and read, with everything fused into them.
  *
  *   for each group of outputs, for this thread's panels of it:
- *     for each block of rows, for each few panels, for each tile of rows of the block:
- *       tile sums -> scale, bias -> pointwise -> gate -> pointwise -> store or write
+ *     for each block of rows, for each band of panels:
+ *       for each slice of the depth, for each tile of the band, for each tile of the rows: sums
+ *       sums -> scale, bias -> pointwise -> gate -> pointwise -> store or write
  *     head ops on this thread's whole heads
+ *
+ * A slice of the block's rows stays in the second cache while the band passes over it (Goto and
+ * van de Geijn 2008), and weights are read once for each block.
  */
 #include "codegen/emit_kernel.h"
 
@@ -11,7 +15,8 @@ typedef struct {
     const OutputGroup *group;
     Value x, weight, bias, scale; /* bias, scale: null when absent; scale[row] */
     int64_t depth, x_stride;
-    Value sums; /* [tile rows][tile panels * panel] */
+    Value sums; /* [rows of a block][columns of a band] */
+    int64_t sums_stride;
 } Projection;
 
 /* ---- prologue: 1 / size of every row of x ---- */
@@ -85,77 +90,105 @@ static Value packed_panel(KernelEmit *k, const Projection *p, Value panel) {
     return emit_at(e, p->weight, emit_mul(e, first, emit_int(e, p->depth * e->panel)));
 }
 
-/* Rows row .. row + tile.rows - 1 (those below `end` are kept) of `tile.panels` panels. */
-static void emit_block(KernelEmit *k, Projection *p, TileShape tile, Value row, Value end,
-                       Value panel, Value next) {
-    Emit *e = k->e;
-    const int64_t sums_stride = tile.panels * e->panel;
-    Value x = emit_at(e, p->x, emit_mul(e, row, emit_int(e, p->x_stride)));
-    emit_tile(e, tile, x, packed_panel(k, p, panel), emit_int(e, p->depth * e->panel),
-              emit_int(e, p->depth), p->sums, emit_int(e, sums_stride), next);
-    Value rows = emit_min(e, emit_sub(e, end, row), emit_int(e, tile.rows));
-    Loop r = emit_loop(e, "r", emit_int(e, 0), rows, emit_int(e, 1));
-    Loop q = emit_loop(e, "q", emit_int(e, 0), emit_int(e, tile.panels), emit_int(e, 1));
-    Value at = emit_add(e, emit_mul(e, r.i, emit_int(e, sums_stride)),
-                        emit_mul(e, q.i, emit_int(e, e->panel)));
-    finish_row(k, p, emit_at(e, p->sums, at), emit_add(e, row, r.i), emit_add(e, panel, q.i));
-    emit_loop_end(e, &q);
-    emit_loop_end(e, &r);
-}
+/* What a tile works on: the sums of some rows and of a band of panels, and a slice of the depth.
+ * The sums of a band stay in the second cache until the last slice is added. */
+typedef struct {
+    Range rows, panels, depth;
+    Value next; /* of the weights: what comes after this slice of the band's first panel */
+} Step;
 
-/* The part of the panels after these that a tile brings near: all tiles of a whole block bring all.
- */
-static Value next_part(KernelEmit *k, const Projection *p, TileShape tile, Value panel,
-                       Value tile_index) {
+/* Sums of some panels of the band, starting with `panel`, for all rows. */
+static void add_panels(KernelEmit *k, Projection *p, TileShape tile, const Step *step,
+                       Value panel) {
     Emit *e = k->e;
-    const int64_t steps = (p->depth + LINE_FLOATS - 1) / LINE_FLOATS;
-    Value next = packed_panel(k, p, emit_add(e, panel, emit_int(e, tile.panels)));
-    Value part = emit_int(e, steps * tile.prefetch * LINE_FLOATS);
-    return emit_at(e, next, emit_mul(e, tile_index, part));
-}
-
-/* All rows of a block over the tile's panels. */
-static void emit_rows(KernelEmit *k, Projection *p, TileShape tile, Range rows, Value panel) {
-    Emit *e = k->e;
-    Loop row = emit_loop(e, "row", rows.from, rows.to, emit_int(e, tile.rows));
+    Value column = emit_mul(e, emit_sub(e, panel, step->panels.from), emit_int(e, e->panel));
+    Value panel_floats = emit_int(e, p->depth * e->panel);
+    Value w =
+        emit_at(e, packed_panel(k, p, panel), emit_mul(e, step->depth.from, emit_int(e, e->panel)));
+    Loop row = emit_loop(e, "row", step->rows.from, step->rows.to, emit_int(e, tile.rows));
+    Value local = emit_sub(e, row.i, step->rows.from);
+    Value x = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
+    Value c = emit_at(e, p->sums, emit_mul(e, local, emit_int(e, p->sums_stride)));
     Value next = NULL;
     if (tile.prefetch) {
-        Value tile_index = emit_div(e, emit_sub(e, row.i, rows.from), row.step);
-        next = next_part(k, p, tile, panel, tile_index);
+        /* All tiles of a whole block bring all of it, in turns: a line for each LINE_FLOATS. */
+        Value part = emit_rem(e, emit_div(e, local, row.step), emit_int(e, e->panel));
+        Value lines = emit_mul(e, emit_sub(e, step->depth.to, step->depth.from), part);
+        Value first = emit_mul(e, emit_sub(e, panel, step->panels.from), panel_floats);
+        next = emit_at(e, step->next,
+                       emit_add(e, first, emit_mul(e, lines, emit_int(e, tile.prefetch))));
     }
-    emit_block(k, p, tile, row.i, rows.to, panel, next);
+    emit_tile(e, tile, emit_at(e, x, step->depth.from), w, panel_floats,
+              emit_sub(e, step->depth.to, step->depth.from), emit_at(e, c, column),
+              emit_int(e, p->sums_stride), next);
     emit_loop_end(e, &row);
 }
 
-/* As many panels at once as a tile has, then the rest one by one. */
-static void emit_panels(KernelEmit *k, Projection *p, TileShape tile, Range rows, Range panels) {
+/* As many panels at once as a tile has, then the rest of the band one by one. */
+static void add_slice(KernelEmit *k, Projection *p, TileShape tile, const Step *step) {
     Emit *e = k->e;
-    Value step = emit_int(e, tile.panels), count = emit_sub(e, panels.to, panels.from);
-    Value whole = emit_sub(e, panels.to, emit_rem(e, count, step));
-    Loop many = emit_loop(e, "panel", panels.from, whole, step);
-    emit_rows(k, p, tile, rows, many.i);
+    const Range panels = step->panels;
+    Value at_once = emit_int(e, tile.panels), count = emit_sub(e, panels.to, panels.from);
+    Value whole = emit_sub(e, panels.to, emit_rem(e, count, at_once));
+    Loop many = emit_loop(e, "panel", panels.from, whole, at_once);
+    add_panels(k, p, tile, step, many.i);
     emit_loop_end(e, &many);
     if (tile.panels == 1) return;
     tile.panels = 1;
-    tile.prefetch = 0;
     Loop rest = emit_loop(e, "panel", whole, panels.to, emit_int(e, 1));
-    emit_rows(k, p, tile, rows, rest.i);
+    add_panels(k, p, tile, step, rest.i);
     emit_loop_end(e, &rest);
+}
+
+static void finish_band(KernelEmit *k, const Projection *p, Range rows, Range panels) {
+    Emit *e = k->e;
+    Loop row = emit_loop(e, "row", rows.from, rows.to, emit_int(e, 1));
+    Value local = emit_mul(e, emit_sub(e, row.i, rows.from), emit_int(e, p->sums_stride));
+    Loop panel = emit_loop(e, "panel", panels.from, panels.to, emit_int(e, 1));
+    Value column = emit_mul(e, emit_sub(e, panel.i, panels.from), emit_int(e, e->panel));
+    finish_row(k, p, emit_at(e, p->sums, emit_add(e, local, column)), row.i, panel.i);
+    emit_loop_end(e, &panel);
+    emit_loop_end(e, &row);
+}
+
+static Value weights_after(KernelEmit *k, const Projection *p, Range panels, Range depth) {
+    Emit *e = k->e;
+    Value here = emit_mul(e, depth.to, emit_int(e, e->panel));
+    Value is_last = emit_int_equal(e, depth.to, emit_int(e, p->depth));
+    Value panel = emit_select(e, is_last, panels.to, panels.from);
+    return emit_at(e, packed_panel(k, p, panel), emit_select(e, is_last, emit_int(e, 0), here));
+}
+
+static void emit_band(KernelEmit *k, Projection *p, Schedule schedule, Range rows, Range panels) {
+    Emit *e = k->e;
+    const int64_t slice = schedule.depth ? schedule.depth : p->depth;
+    TileShape tile = {schedule.rows, schedule.panels, p->x_stride, false, 0};
+    const int64_t tiles = schedule.block / schedule.rows;
+    if (schedule.rows > 1) tile.prefetch = (e->panel + tiles - 1) / tiles;
+    Range depth = {emit_int(e, 0), emit_int(e, slice < p->depth ? slice : p->depth)};
+    add_slice(k, p, tile, &(Step){rows, panels, depth, weights_after(k, p, panels, depth)});
+    if (slice < p->depth) {
+        tile.accumulates = true;
+        Loop more = emit_loop(e, "k", depth.to, emit_int(e, p->depth), emit_int(e, slice));
+        depth = (Range){more.i, emit_min(e, emit_add(e, more.i, more.step), emit_int(e, p->depth))};
+        add_slice(k, p, tile, &(Step){rows, panels, depth, weights_after(k, p, panels, depth)});
+        emit_loop_end(e, &more);
+    }
+    finish_band(k, p, rows, panels);
+}
+
+static int64_t band_panels(Schedule schedule) {
+    return schedule.band ? schedule.band : schedule.panels;
 }
 
 static void emit_blocks(KernelEmit *k, Projection *p, Schedule schedule, Range panels) {
     Emit *e = k->e;
-    TileShape tile = {schedule.rows, schedule.panels, p->x_stride, false, 0};
-    if (schedule.rows == 1) {
-        emit_panels(k, p, tile, (Range){emit_int(e, 0), emit_int(e, 1)}, panels);
-        return;
-    }
-    /* In LINE_FLOATS of the depth a panel has P lines. */
-    const int64_t tiles = schedule.block / schedule.rows, lines = tile.panels * e->panel;
-    tile.prefetch = (lines + tiles - 1) / tiles;
     Loop block = emit_loop(e, "block", emit_int(e, 0), k->rows, emit_int(e, schedule.block));
-    Value end = emit_min(e, emit_add(e, block.i, block.step), k->rows);
-    emit_panels(k, p, tile, (Range){block.i, end}, panels);
+    Loop band = emit_loop(e, "band", panels.from, panels.to, emit_int(e, band_panels(schedule)));
+    Range rows = {block.i, emit_min(e, emit_add(e, block.i, block.step), k->rows)};
+    Range some = {band.i, emit_min(e, emit_add(e, band.i, band.step), panels.to)};
+    emit_band(k, p, schedule, rows, some);
+    emit_loop_end(e, &band);
     emit_loop_end(e, &block);
 }
 
@@ -199,7 +232,8 @@ void emit_projection(KernelEmit *k) {
                     .x_stride = emit_slot_stride(k, root->in[0])};
     if (!ir_ref_is_none(root->in[2])) p.bias = emit_slot(k, root->in[2], FORM_PANEL_VECTOR);
     if (root->op == OP_read) p.scale = row_scales(k, root, &p);
-    p.sums = emit_stack_floats(e, schedule.rows * schedule.panels * e->panel);
+    p.sums_stride = band_panels(schedule) * e->panel;
+    p.sums = emit_stack_floats(e, schedule.block * p.sums_stride);
 
     for (int i = 0; i < k->kernel->group_count; i++) {
         p.group = &k->kernel->group[i];

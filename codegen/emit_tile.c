@@ -64,8 +64,12 @@ static void add_all_products(Emit *e, Tile *tile, TileShape shape) {
     }
     Loop step = emit_loop(e, "step", emit_int(e, 0), tile->depth, emit_int(e, LINE_FLOATS));
     Value line = emit_mul(e, step.i, emit_int(e, shape.prefetch));
-    for (int64_t i = 0; i < shape.prefetch; i++)
-        emit_prefetch(e, tile->next, emit_add(e, line, emit_int(e, i * LINE_FLOATS)));
+    for (int64_t panel = 0; panel < shape.panels; panel++)
+        for (int64_t i = 0; i < shape.prefetch; i++) {
+            Value next =
+                emit_at(e, tile->next, emit_mul(e, tile->panel_stride, emit_int(e, panel)));
+            emit_prefetch(e, next, emit_add(e, line, emit_int(e, i * LINE_FLOATS)));
+        }
     add_range(e, tile, shape, step.i, emit_min(e, emit_add(e, step.i, step.step), tile->depth));
     emit_loop_end(e, &step);
 }

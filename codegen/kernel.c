@@ -337,7 +337,8 @@ static bool same_operands(const Kernel *a, const Node *x, const Kernel *b, const
 }
 
 static bool same_schedule(Schedule a, Schedule b) {
-    return a.rows == b.rows && a.panels == b.panels && a.block == b.block && a.keys == b.keys;
+    return a.rows == b.rows && a.panels == b.panels && a.block == b.block && a.band == b.band &&
+           a.depth == b.depth && a.keys == b.keys;
 }
 
 bool kernel_is_same(const Kernel *a, const Kernel *b) {

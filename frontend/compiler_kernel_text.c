@@ -135,6 +135,7 @@ const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena) {
         text =
             arena_printf(arena, "%" PRId64 " row%s", schedule.rows, schedule.rows == 1 ? "" : "s");
     if (schedule.block) text = arena_printf(arena, "%s, block %" PRId64, text, schedule.block);
+    if (schedule.depth) text = arena_printf(arena, "%s, depth %" PRId64, text, schedule.depth);
     if (schedule.keys)
         text = arena_printf(arena, "%s%s%" PRId64 " keys", text, *text ? ", " : "", schedule.keys);
     return text;

@@ -101,7 +101,9 @@ typedef struct {
 typedef struct {
     int64_t rows;   /* rows of the register tile */
     int64_t panels; /* panels side by side in the register tile */
-    int64_t block;  /* rows that pass over a panel before the next one is taken */
+    int64_t block;  /* rows whose sums are kept at once */
+    int64_t band;   /* panels whose sums are kept at once; 0: those of a tile */
+    int64_t depth;  /* of the products that are added before the next tile is taken; 0: all */
     int64_t keys;   /* attend: cached positions for each step of the online softmax */
 } Schedule;
 

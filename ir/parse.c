@@ -330,8 +330,8 @@ static bool parse_place(Parser *p, Placement *place) {
 }
 
 static bool parse_schedule(Parser *p, Schedule *s) {
-    const Item items[] = {
-        {"rows", &s->rows}, {"panels", &s->panels}, {"block", &s->block}, {"keys", &s->keys}};
+    const Item items[] = {{"rows", &s->rows}, {"panels", &s->panels}, {"block", &s->block},
+                          {"band", &s->band}, {"depth", &s->depth},   {"keys", &s->keys}};
     _Static_assert(sizeof items / sizeof *items <= MOST_ITEMS, "parse_item() lists them all");
     return !lexer_accept(&p->lexer, "with") || parse_items(p, items, sizeof items / sizeof *items);
 }

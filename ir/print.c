@@ -124,10 +124,8 @@ static void print_schedule(const Schedule *schedule, FILE *out) {
     const struct {
         const char *name;
         int64_t value;
-    } items[] = {{"rows", schedule->rows},
-                 {"panels", schedule->panels},
-                 {"block", schedule->block},
-                 {"keys", schedule->keys}};
+    } items[] = {{"rows", schedule->rows}, {"panels", schedule->panels}, {"block", schedule->block},
+                 {"band", schedule->band}, {"depth", schedule->depth},   {"keys", schedule->keys}};
     const char *separator = " with {";
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
         if (!items[i].value) continue;

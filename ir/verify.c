@@ -295,7 +295,7 @@ static bool verify_placement(const Check *c) {
 
 static bool verify_schedule(const Check *c) {
     const Schedule *s = &c->node->schedule;
-    const int64_t numbers[] = {s->rows, s->panels, s->block, s->keys};
+    const int64_t numbers[] = {s->rows, s->panels, s->block, s->band, s->depth, s->keys};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (numbers[i] < 0 || numbers[i] > IR_MAX_CONTEXT)
             return refuse(c, "numbers of a schedule must be 0 to %d, found %" PRId64,

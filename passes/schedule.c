@@ -14,6 +14,7 @@
 #include "passes/pass.h"
 
 enum { VECTORS_OF_PANEL = 2, MOST_ROWS = 14, MOST_BLOCK = 512, KEYS = 128 };
+enum { LINE_FLOATS = 16, MOST_DEPTH = 768, BAND_FLOATS = 128 };
 
 /* The rows of a tile of so many panels. */
 static int64_t tile_rows(const Machine *machine, int64_t panels) {
@@ -22,16 +23,25 @@ static int64_t tile_rows(const Machine *machine, int64_t panels) {
     return rows < MOST_ROWS ? rows : MOST_ROWS;
 }
 
+/* Slices of equal depth, of whole cache lines. */
+static int64_t slice_depth(int64_t depth) {
+    const int64_t slices = (depth + MOST_DEPTH - 1) / MOST_DEPTH;
+    return ((depth + slices - 1) / slices + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+}
+
 static Schedule schedule_projection(const Graph *graph, const Node *node, const Machine *machine) {
     const bool has_many_registers = machine->vector_registers >= 32;
     if (node->type.dim[0] == 1)
         return (Schedule){.rows = 1, .panels = has_many_registers ? 4 : 3, .block = 1};
     const int64_t panels = has_many_registers ? 2 : 1, rows = tile_rows(machine, panels);
-    const int64_t depth = ir_node(graph, node->in[1])->type.dim[1];
+    const int64_t depth = slice_depth(ir_node(graph, node->in[1])->type.dim[1]);
     int64_t block = machine->l2_bytes / 2 / (depth * (int64_t)sizeof(float));
     if (block > MOST_BLOCK) block = MOST_BLOCK;
-    return (Schedule){
-        .rows = rows, .panels = panels, .block = block < rows ? rows : block / rows * rows};
+    return (Schedule){.rows = rows,
+                      .panels = panels,
+                      .block = block < rows ? rows : block / rows * rows,
+                      .band = BAND_FLOATS / machine_panel(machine),
+                      .depth = depth};
 }
 
 /* One token: heads that share keys are the rows of a tile. */
