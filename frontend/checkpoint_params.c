@@ -273,6 +273,8 @@ static void report_missing(const Search *s, const Param *param, const Names *spa
     if (s->diag->errors > DIAG_MAX_ERRORS) return;
     const char *nearest = *tried ? spelling_nearest(last.tensor, spare->name, spare->count) : NULL;
     if (nearest) diag_hint(s->diag, "there is '%s'", safetensors_show(nearest, s->diag->arena));
+    if (!nearest && strcmp(param->name, "head.weight") == 0)
+        diag_hint(s->diag, "write `tied: true` if the head's weights are the embedding's");
 }
 
 static bool report_all_missing(const Search *s, const Names *spare) {
@@ -299,6 +301,66 @@ static bool report_every_missing(const Search *s, int missing) {
     return false;
 }
 
+/* ---- what is left over ---- */
+
+enum { COMPARED_BYTES = 1 << 20 };
+
+/* Whether both hold the same, as far as their beginning tells. */
+static bool is_copy(const SafeTensor *a, const SafeTensor *b) {
+    const uint64_t bytes = a->bytes < COMPARED_BYTES ? a->bytes : COMPARED_BYTES;
+    return a->dtype == b->dtype && a->bytes == b->bytes && memcmp(a->data, b->data, bytes) == 0;
+}
+
+/* A checkpoint of a model with a tied head may hold the embedding a second time. */
+static bool is_tied_head(const Search *s, const NameRow *row, const SafeTensor *tensor) {
+    const Param *embedding = params_find(s->params, "embed.tokens");
+    if (strcmp(row->param, "head.weight") != 0) return false;
+    return embedding && embedding->place.tensor && is_copy(tensor, embedding->place.tensor);
+}
+
+/* Whether a row of the table is about the tensor: then a model of this family would use it. */
+static bool is_known(const Search *s, const SafeTensor *tensor) {
+    const NameTable *table = s->table;
+    const size_t prefix = strlen(table->prefix);
+    const char *name = tensor->name;
+    const char *bare = strncmp(name, table->prefix, prefix) == 0 ? name + prefix : name;
+    LayerNumber layer;
+    for (int i = 0; i < table->count; i++) {
+        const NameRow *row = &table->row[i];
+        if (!tensor_names_match(row->tensor, name, &layer) &&
+            !tensor_names_match(row->tensor, bare, &layer))
+            continue;
+        return !is_tied_head(s, row, tensor);
+    }
+    return table->has_own_names &&
+           (strncmp(name, "blocks.", 7) == 0 || strncmp(name, "embed.", 6) == 0 ||
+            strncmp(name, "head.", 5) == 0);
+}
+
+/* A description that leaves out what its weights have (a bias, a norm, a layer) is another model's,
+ * and computes something else. Tensors that no row is about, masks and tables of angles, are
+ * nobody's loss. */
+static void warn_of_spare(const Search *s) {
+    enum { MOST_SHOWN = 3 };
+    const Names *spare = find_spare(s);
+    const char *shown = "";
+    int count = 0;
+    for (int i = 0; i < spare->count; i++) {
+        const SafeTensor *tensor = safetensors_find(s->tensors, spare->name[i]);
+        if (!is_known(s, tensor)) continue;
+        if (count++ < MOST_SHOWN)
+            shown = arena_printf(s->diag->arena, "%s%s'%s'", shown, *shown ? ", " : "",
+                                 safetensors_show(tensor->name, s->diag->arena));
+    }
+    if (count == 0) return;
+    diag_warning(s->diag, safetensors_loc(s->tensors),
+                 "%d tensor%s that the model has no use for: %s%s", count, count == 1 ? "" : "s",
+                 shown, count > MOST_SHOWN ? ", ..." : "");
+    diag_hint(s->diag,
+              "does the description leave something out: a layer, a bias, a norm, `gated`, "
+              "an untied head?");
+}
+
 /* ---- all ---- */
 
 bool params_place(ParamList *params, const NameTable *table, const SafeTensors *tensors,
@@ -320,6 +382,7 @@ bool params_place(ParamList *params, const NameTable *table, const SafeTensors *
                    check_tensor(&search, param, candidate.row->layout, place);
     }
     if (missing) is_good = report_every_missing(&search, missing);
+    if (is_good) warn_of_spare(&search);
     arena_destroy(scratch);
     return is_good;
 }

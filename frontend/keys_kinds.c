@@ -239,7 +239,7 @@ bool keys_read_SCALING(Reader *reader, const YamlNode *node, const KeyInfo *key,
     Scaling *scaling = out;
     (void)key;
     *scaling = initial;
-    if (yaml_is_word(node, "none")) return true;
+    if (yaml_is_word(node, "none") || yaml_is_word(node, "null")) return true;
     if (node->kind != YAML_MAPPING) {
         expect_mapping(reader, node, "'none'", &keys_scaling);
         return diag_hint(reader->diag,

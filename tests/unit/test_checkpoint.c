@@ -437,6 +437,66 @@ START_TEST(the_wrong_table_is_recognised) {
 }
 END_TEST
 
+/* ---- what a checkpoint has beside the model ---- */
+
+static const char tied_text[] = "graph @m {context = 3, chunk = 3} {\n"
+                                "  @embed.tokens = param : f32[2, 3]\n"
+                                "  @head.norm.gain = param : f32[3]\n"
+                                "  %1 = tokens : i32[T]\n"
+                                "  %2 = embed %1, @embed.tokens : f32[T, 3]\n"
+                                "  %3 = norm %2, @head.norm.gain {kind = rms} : f32[T, 3]\n"
+                                "  %4 = project %3, @embed.tokens : f32[T, 2]\n"
+                                "  return %4\n"
+                                "}\n";
+
+/* Opens a Llama with the tensors of tied_text and those added before. */
+static const Diagnostic *open_tied(float **embedding) {
+    *embedding = add_tensor("model.embed_tokens.weight", 2, 3);
+    add_tensor("model.norm.weight", 3, 0);
+    write_file();
+    const CheckpointSpec spec = spec_of("llama");
+    checkpoint_close(open_good(graph_of(tied_text), &spec));
+    return diag.first;
+}
+
+START_TEST(a_tensor_the_description_leaves_out_is_warned_of) {
+    float *embedding;
+    begin_file();
+    add_tensor("model.layers.0.self_attn.q_proj.bias", 4, 0);
+    const Diagnostic *d = open_tied(&embedding);
+    ck_assert_int_eq(d->severity, DIAG_WARNING);
+    ck_assert_str_eq(d->message, "1 tensor that the model has no use for: "
+                                 "'model.layers.0.self_attn.q_proj.bias'");
+}
+END_TEST
+
+START_TEST(a_tensor_that_no_model_of_the_family_uses_is_left_alone) {
+    float *embedding;
+    begin_file();
+    add_tensor("model.layers.0.self_attn.rotary_emb.inv_freq", 4, 0);
+    ck_assert_ptr_null(open_tied(&embedding));
+}
+END_TEST
+
+START_TEST(a_tied_head_may_be_stored_twice) {
+    float *embedding;
+    begin_file();
+    float *head = add_tensor("lm_head.weight", 2, 3);
+    for (int i = 0; i < 6; i++) head[i] = (float)(count + (size_t)i) + 0.5F; /* the next tensor */
+    ck_assert_ptr_null(open_tied(&embedding));
+    ck_assert_mem_eq(head, embedding, 6 * sizeof *head);
+}
+END_TEST
+
+START_TEST(a_head_that_is_not_the_embedding_is_warned_of) {
+    float *embedding;
+    begin_file();
+    add_tensor("lm_head.weight", 2, 3);
+    const Diagnostic *d = open_tied(&embedding);
+    ck_assert_str_eq(d->message, "1 tensor that the model has no use for: 'lm_head.weight'");
+}
+END_TEST
+
 START_TEST(params_that_a_table_does_not_know_are_named) {
     begin_file();
     add_tensor("ln_f.weight", 3, 0);
@@ -523,6 +583,10 @@ int main(void) {
     tcase_add_test(tests, a_missing_file_is_reported_at_the_description);
     tcase_add_test(tests, all_problems_are_reported_at_once);
     tcase_add_test(tests, the_wrong_table_is_recognised);
+    tcase_add_test(tests, a_tensor_the_description_leaves_out_is_warned_of);
+    tcase_add_test(tests, a_tensor_that_no_model_of_the_family_uses_is_left_alone);
+    tcase_add_test(tests, a_tied_head_may_be_stored_twice);
+    tcase_add_test(tests, a_head_that_is_not_the_embedding_is_warned_of);
     tcase_add_test(tests, params_that_a_table_does_not_know_are_named);
     tcase_add_test(tests, types_that_are_no_weights_are_refused);
     tcase_add_test(tests, heads_must_be_known_where_they_matter);
