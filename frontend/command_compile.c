@@ -110,6 +110,9 @@ int command_compile(const Arguments *arguments) {
         return command_misused(COMMAND_compile,
                                "--output=- is for --emit=llvm and --emit=asm; an object file comes "
                                "with a header and weights");
+    if (!*arguments->output) /* as of a variable that is not set: the files would be hidden ones */
+        return command_misused(COMMAND_compile,
+                               "--output is empty; expected a folder, or a file's name");
     Compile compile = {arguments, command_thalweg(arguments, &progress), &progress, NULL, 0};
     if (!compile.thalweg) return EXIT_FAILED;
     const bool is_done = write_all(&compile);

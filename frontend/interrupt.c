@@ -26,12 +26,14 @@ static void catch (int number) {
     if (sigaction(number, NULL, &before) != 0 || before.sa_handler == SIG_IGN) return;
     struct sigaction action = {.sa_handler = receive, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGHUP);
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
     sigaction(number, &action, NULL);
 }
 
 void interrupt_begin(void) {
+    catch (SIGHUP);
     catch (SIGINT);
     catch (SIGTERM);
     signal(SIGPIPE, SIG_IGN);

@@ -1,4 +1,4 @@
-/* interrupt.h - SIGINT and SIGTERM as a question that long work asks now and then.
+/* interrupt.h - SIGINT, SIGTERM and SIGHUP as a question that long work asks now and then.
  *
  * The first signal asks the program to stop: work ends at a clean place, files that are not whole
  * are removed. One that comes over a second later ends it at once; sooner, it is the same word said

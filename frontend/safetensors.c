@@ -80,10 +80,13 @@ static bool map_file(SafeFile *file, const char *path, Loc loc, Diag *diag, uint
     if (bytes == MAP_FAILED) return cannot_open(path, strerror(errno), loc, diag);
     file->bytes = bytes;
     file->length = length;
+    /* The time of data alone is not enough: programs set it, as those that unpack archives. */
     const uint64_t place[] = {*identity,
                               length,
                               (uint64_t)status.st_mtim.tv_sec,
                               (uint64_t)status.st_mtim.tv_nsec,
+                              (uint64_t)status.st_ctim.tv_sec,
+                              (uint64_t)status.st_ctim.tv_nsec,
                               (uint64_t)status.st_dev,
                               (uint64_t)status.st_ino};
     *identity = XXH3_64bits(place, sizeof place);

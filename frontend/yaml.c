@@ -221,8 +221,9 @@ static size_t skip_byte_order_mark(const Source *source) {
 YamlNode *yaml_parse(Arena *arena, Diag *diag, const Source *source) {
     Reading reading = {.arena = arena, .diag = diag, .source = source};
     if (source->length > YAML_MAX_BYTES) {
-        diag_error(diag, (Loc){source, 0}, "the file has %zu bytes, at most %d are read",
-                   source->length, YAML_MAX_BYTES);
+        diag_error(diag, (Loc){source, 0},
+                   "the file has more than %d bytes, which are the most that are read",
+                   YAML_MAX_BYTES);
         return NULL;
     }
     if (source->length == 0) {

@@ -96,6 +96,7 @@ says_usage 'missing operand'
 expect 2 run -p a --tokens 1
 says err 'exclude each other'
 expect 2 compile "$example" -o -
+expect 2 compile "$example" -o ''
 expect 0 opt --operations
 same out "$here/ir/OPERATIONS.md" # the page that is read without a build
 expect 0 opt --help
@@ -243,6 +244,17 @@ no_leftovers ''
 interrupt 0.5 compile "$shapes/tinyllama-1.1b.yaml" -o gone
 [ ! -e gone.weights ] || fail 'half a file of weights is left'
 no_leftovers './gone.o ./gone.h'
+rm -f gone.o gone.h
+
+# A terminal that is closed.
+case $(awk '/^SigIgn/ { print $2 }' /proc/self/status) in
+*[13579bdf]) ;; # under nohup it is ignored
+*)
+    signal=HUP signal_code=129
+    interrupt 0.5 compile "$shapes/tinyllama-1.1b.yaml" -o gone
+    no_leftovers './gone.o ./gone.h'
+    ;;
+esac
 
 [ $failures -eq 0 ] && echo 'all well'
 exit $((failures > 0))
