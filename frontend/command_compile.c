@@ -62,13 +62,15 @@ static const char *file_name(Compile *compile, const char *ending) {
     return compile->stem;
 }
 
+/* The weights, which need the most room, come first, and the object last: where it is, all are. */
 static bool write_files(Compile *compile) {
     Thalweg *thalweg = compile->thalweg;
     const ThalwegEmit form = (ThalwegEmit)compile->arguments->emit;
-    if (!thalweg_write_code(thalweg, form, file_name(compile, code_ending[form]))) return false;
-    return form != THALWEG_OBJECT ||
-           (thalweg_write_header(thalweg, file_name(compile, ".h")) &&
-            thalweg_write_weights(thalweg, file_name(compile, ".weights")));
+    if (form == THALWEG_OBJECT &&
+        (!thalweg_write_weights(thalweg, file_name(compile, ".weights")) ||
+         !thalweg_write_header(thalweg, file_name(compile, ".h"))))
+        return false;
+    return thalweg_write_code(thalweg, form, file_name(compile, code_ending[form]));
 }
 
 static bool copy(const char *path, Progress *progress) {
