@@ -56,8 +56,9 @@ static int run(Command command, int count, const char **words) {
 int main(int argc, char **argv) {
     Complaint complaint = {"a command is missing"};
     if (argc < 2) return refuse(NULL, &complaint);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
+    const bool is_help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                         strcmp(argv[1], "help") == 0;
+    if (is_help && argc == 2) {
         options_print_usage(stdout);
         return end(EXIT_DONE);
     }
@@ -65,7 +66,8 @@ int main(int argc, char **argv) {
         printf("thalweg %s\n", THALWEG_VERSION);
         return end(EXIT_DONE);
     }
-    const Command command = options_command(argv[1], &complaint);
+    const Command command = options_command(argv[is_help ? 2 : 1], &complaint);
     if (command == COMMAND_COUNT) return refuse(NULL, &complaint);
+    if (is_help) return print_help(command);
     return run(command, argc - 2, (const char **)argv + 2);
 }

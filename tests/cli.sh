@@ -64,6 +64,8 @@ for command in check run compile opt explain bench; do
     silent err
     [ "$(wc -L <out)" -le 110 ] || fail "help of $command is too wide"
 done
+expect 0 help bench
+says out '^Usage: thalweg bench '
 says_usage() { # pattern
     says err "$1"
     says err '--help'

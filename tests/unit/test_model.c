@@ -307,7 +307,8 @@ static const Error errors[] = {
     {"mlp: {hidden: 1, activation: relu, norm: rms}, norm: rms", 58,
      AT ".mlp.norm: 'norm' stands beside 'mlp' already", "leave one of them out"},
     {"mlp: {hidden: 1, activation: rellu}", 52,
-     AT ".mlp.activation: expected relu, relu2, gelu, gelu_tanh, silu, gelu_quick, sigmoid, tanh, "
+     AT ".mlp.activation: expected relu, relu2, gelu, gelu_tanh, silu, swish, gelu_new, "
+        "gelu_pytorch_tanh, gelu_quick, sigmoid, tanh, "
         "elu, mish, softplus or identity, found 'rellu'",
      "did you mean 'relu'?"},
     {"mlp: {hidden: 0, activation: relu}", 37,
@@ -515,6 +516,8 @@ static const struct {
     {"parallel: [{attention: {heads: 2, norm: rms}}, {mlp: {hidden: 1, activation: relu, norm: "
      "l2}}]",
      "parallel: [{attention: {heads: 2}, norm: rms}, {" MLP ", norm: l2}]"},
+    {"mlp: {hidden: 1, activation: gelu_new}", "mlp: {hidden: 1, activation: gelu_tanh}"},
+    {"mlp: {hidden: 1, activation: swish}", "mlp: {hidden: 1, activation: silu}"},
     {"attention: {heads: 2, qk_norm: rms}",
      "attention: {heads: 2, qk_norm: {kind: rms, over: head}}"},
     {"attention: {heads: 2, rope: true}", "attention: {heads: 2, rope: {}}"},
