@@ -308,7 +308,9 @@ enum { COMPARED_BYTES = 1 << 20 };
 /* Whether both hold the same, as far as their beginning tells. */
 static bool is_copy(const SafeTensor *a, const SafeTensor *b) {
     const uint64_t bytes = a->bytes < COMPARED_BYTES ? a->bytes : COMPARED_BYTES;
-    return a->dtype == b->dtype && a->bytes == b->bytes && memcmp(a->data, b->data, bytes) == 0;
+    if (a->dtype != b->dtype || a->bytes != b->bytes) return false;
+    if (!safetensors_is_whole(a) || !safetensors_is_whole(b)) return false;
+    return memcmp(a->data, b->data, bytes) == 0;
 }
 
 /* A checkpoint of a model with a tied head may hold the embedding a second time. */
