@@ -9,6 +9,8 @@
 #include "frontend/terminal.h"
 #include "frontend/thalweg.h"
 
+#include <limits.h>
+
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 /* plus the signal */ };
 
 #define COMMAND(name, ...) int command_##name(const Arguments *arguments);
@@ -32,6 +34,10 @@ bool command_fail(Progress *progress, const char *format, ...)
 
 /* The same for what the runtime answered; TW_OK says nothing. True: TW_OK. */
 bool command_runs(Progress *progress, TwStatus status);
+
+/* Creates an empty file in $TMPDIR, or else the system's place for such, to be removed by the
+ * caller. False: said. */
+bool command_temporary(Progress *progress, char path[PATH_MAX]);
 
 /* Checks that all of standard output could be written. False: said. */
 bool command_flush(void);

@@ -2,7 +2,8 @@
  *
  * A machine that is shared, or changes its clock, is not the same from one second to the next. So
  * its limits are measured before and after each measurement of a phase. A phase is held against the
- * best limit of the whole run, and, paired, each measurement against the better of the two beside it.
+ * best limit of the whole run, and, paired, each measurement against the better of the two beside
+ * it.
  */
 #include "frontend/command.h"
 
@@ -12,9 +13,7 @@
 #include "frontend/measure.h"
 #include "frontend/memory_watch.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 typedef struct {
@@ -226,12 +225,7 @@ static bool summarise(Bench *bench) {
 /* Packs into a file of its own, so that it is done even where the cache has one. */
 static bool measure_packing(Bench *bench) {
     char path[PATH_MAX];
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/thalweg-XXXXXX", folder && *folder ? folder : P_tmpdir);
-    const int file = mkstemp(path);
-    if (file < 0)
-        return command_fail(bench->progress, "'%s' cannot be written: %s", path, strerror(errno));
-    close(file);
+    if (!command_temporary(bench->progress, path)) return false;
     MemoryWatch watch;
     memory_watch_begin(&watch);
     const double begin = clock_seconds();

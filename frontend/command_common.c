@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int command_misused(Command command, const char *text) {
     fprintf(stderr, "thalweg %s: %s\n", options_command_name(command), text);
@@ -57,6 +59,16 @@ bool command_fail(Progress *progress, const char *format, ...) {
 
 bool command_runs(Progress *progress, TwStatus status) {
     return status == TW_OK || command_fail(progress, "%s", tw_status_text(status));
+}
+
+bool command_temporary(Progress *progress, char path[PATH_MAX]) {
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, PATH_MAX, "%s/thalweg-XXXXXX", folder && *folder ? folder : P_tmpdir);
+    const int file = mkstemp(path);
+    if (file < 0)
+        return command_fail(progress, "'%s' cannot be written: %s", path, strerror(errno));
+    close(file);
+    return true;
 }
 
 bool command_flush(void) {

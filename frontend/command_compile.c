@@ -87,12 +87,7 @@ static bool copy(const char *path, Progress *progress) {
 /* The library writes to files, so the text takes a way through a temporary one. */
 static bool write_to_output(Compile *compile) {
     char path[PATH_MAX];
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/thalweg-XXXXXX", folder && *folder ? folder : P_tmpdir);
-    const int file = mkstemp(path);
-    if (file < 0)
-        return command_fail(compile->progress, "'%s' cannot be written: %s", path, strerror(errno));
-    close(file);
+    if (!command_temporary(compile->progress, path)) return false;
     const ThalwegEmit form = (ThalwegEmit)compile->arguments->emit;
     const bool is_done =
         thalweg_write_code(compile->thalweg, form, path) && copy(path, compile->progress);
