@@ -274,6 +274,51 @@ void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t coun
         masked(e, name, (Value[]){value, address, mask}, 3);
 }
 
+/* ---- words ---- */
+
+static Value same_lanes(Emit *e, uint32_t constant) {
+    Value lanes[64];
+    for (int64_t i = 0; i < e->width; i++) lanes[i] = LLVMConstInt(e->i32, constant, 0);
+    return LLVMConstVector(lanes, (unsigned)e->width);
+}
+
+Value emit_load_words(Emit *e, Value base, Value index) {
+    return load(e, e->ivector, base, index);
+}
+
+Value emit_word_bits(Emit *e, Value words, int64_t shift, uint32_t mask) {
+    if (shift) words = LLVMBuildLShr(e->builder, words, same_lanes(e, (uint32_t)shift), "");
+    return LLVMBuildAnd(e->builder, words, same_lanes(e, mask), "");
+}
+
+Value emit_word_shift_left(Emit *e, Value words, int64_t shift) {
+    return LLVMBuildShl(e->builder, words, same_lanes(e, (uint32_t)shift), "");
+}
+
+Value emit_words_as_floats(Emit *e, Value words) {
+    return LLVMBuildBitCast(e->builder, words, e->vector, "");
+}
+
+/* Without an instruction: the exponent's bias goes from 15 to 127 by a product, which is right for
+ * subnormal numbers, too. Infinities, which no finite weight becomes, are 65536 then. */
+static Value widen_halves(Emit *e, Value halves) {
+    Value words = LLVMBuildZExt(e->builder, halves, e->ivector, "");
+    Value magnitude = emit_word_shift_left(e, emit_word_bits(e, words, 0, 0x7fff), 13);
+    Value sign = emit_word_shift_left(e, emit_word_bits(e, words, 0, 0x8000), 16);
+    Value value = emit_fmul(e, emit_words_as_floats(e, magnitude), emit_vector(e, 0x1p112));
+    Value bits = LLVMBuildBitCast(e->builder, value, e->ivector, "");
+    return emit_words_as_floats(e, LLVMBuildOr(e->builder, bits, sign, ""));
+}
+
+Value emit_load_halves(Emit *e, Value base, Value index) {
+    const unsigned width = (unsigned)e->width;
+    VType half = LLVMHalfTypeInContext(e->context), bits = LLVMInt16TypeInContext(e->context);
+    if (!e->machine->has_halves)
+        return widen_halves(e, load(e, LLVMVectorType(bits, width), base, index));
+    return LLVMBuildFPExt(e->builder, load(e, LLVMVectorType(half, width), base, index), e->vector,
+                          "");
+}
+
 /* ---- floats ---- */
 
 Value emit_f32(Emit *e, double constant) {

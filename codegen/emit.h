@@ -93,6 +93,14 @@ void emit_prefetch(Emit *e, Value base, Value index);
 Value emit_load_part(Emit *e, Value base, Value index, int64_t count);
 void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t count);
 
+/* ---- words: vectors of i32 that hold several values each ---- */
+Value emit_load_words(Emit *e, Value base, Value index);
+Value emit_word_bits(Emit *e, Value words, int64_t shift,
+                     uint32_t mask); /* words >> shift & mask */
+Value emit_word_shift_left(Emit *e, Value words, int64_t shift);
+Value emit_words_as_floats(Emit *e, Value words);         /* the same bits */
+Value emit_load_halves(Emit *e, Value base, Value index); /* binary16 at base + index floats */
+
 /* ---- floats: scalars or vectors alike ---- */
 Value emit_f32(Emit *e, double constant);
 Value emit_splat(Emit *e, Value scalar);

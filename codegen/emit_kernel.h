@@ -41,8 +41,8 @@ int64_t kernel_most_rows(const KernelEmit *k);
 /* ---- emit_tile.c ----
  * c[r][j] (+)= sum over i < depth of a[r * stride + i] * b[panel(j)][i][j]: rows x panels panels at
  * once, in registers, each sum in order of i by fused multiply-adds. Reads `rows` rows of a, so
- * those after the last must be readable. For each LINE_FLOATS of the depth, `prefetch` cache lines of
- * each panel at `next` are brought near; 0 and null where nothing is known to come next. */
+ * those after the last must be readable. For each LINE_FLOATS of the depth, `prefetch` cache lines
+ * of each panel at `next` are brought near; 0 and null where nothing is known to come next. */
 enum { LINE_FLOATS = 16 };
 typedef struct {
     int64_t rows, panels;
@@ -52,6 +52,17 @@ typedef struct {
 } TileShape;
 void emit_tile(Emit *e, TileShape shape, Value a, Value b, Value panel_stride, Value depth, Value c,
                Value c_stride, Value next);
+
+/* ---- emit_packed.c: weights in a format of fewer bits ---- */
+typedef struct {
+    WeightFormat format;
+    int64_t panels, depth;
+} PackedShape;
+/* c[j] = sum over k < depth of a[k] * b[panel(j)][k][j], as emit_tile() of one row sums it. */
+void emit_packed_row(Emit *e, PackedShape shape, Value a, Value b, Value c);
+/* `depth` values k of a panel, from the start of a block on, to floats [depth][panel]; `to` has
+ * room for whole blocks. */
+void emit_unpack(Emit *e, WeightFormat format, Value from, Value to, Value depth);
 
 /* ---- emit_pointwise.c: activate, scale, softcap, write, write_gated on a vector of columns ----
  */

@@ -14,7 +14,10 @@
 typedef struct {
     const OutputGroup *group;
     Value x, weight, bias, scale; /* bias, scale: null when absent; scale[row] */
+    WeightFormat format;
     int64_t depth, x_stride;
+    Value unpacked; /* [panels of a tile][a slice of the depth][panel]; null for f32 */
+    int64_t unpacked_stride;
     Value sums; /* [rows of a block][columns of a band] */
     int64_t sums_stride;
 } Projection;
@@ -87,7 +90,8 @@ static void finish_row(KernelEmit *k, const Projection *p, Value sums, Value row
 static Value packed_panel(KernelEmit *k, const Projection *p, Value panel) {
     Emit *e = k->e;
     Value first = emit_add(e, panel, emit_int(e, p->group->first_panel));
-    return emit_at(e, p->weight, emit_mul(e, first, emit_int(e, p->depth * e->panel)));
+    const int64_t words = layout_panel_words(p->format, p->depth, e->panel);
+    return emit_at(e, p->weight, emit_mul(e, first, emit_int(e, words)));
 }
 
 /* What a tile works on: the sums of some rows and of a band of panels, and a slice of the depth.
@@ -97,14 +101,43 @@ typedef struct {
     Value next; /* of the weights: what comes after this slice of the band's first panel */
 } Step;
 
+/* Panels as a tile reads them: floats, `stride` of them from one panel to the next. */
+typedef struct {
+    Value base, stride;
+} Panels;
+
+/* Weights of fewer bits become floats once for all rows of a block. */
+static Panels floats_of_panels(KernelEmit *k, const Projection *p, int64_t count, Range depth,
+                               Value panel) {
+    Emit *e = k->e;
+    const int64_t words = layout_panel_words(p->format, p->depth, e->panel);
+    Value from = packed_panel(k, p, panel);
+    if (p->format == FORMAT_f32) {
+        Value at = emit_mul(e, depth.from, emit_int(e, e->panel));
+        return (Panels){emit_at(e, from, at), emit_int(e, words)};
+    }
+    const int64_t block = layout_panel_words(p->format, FORMAT_BLOCK, e->panel);
+    Value blocks = emit_div(e, depth.from, emit_int(e, FORMAT_BLOCK));
+    from = emit_at(e, from, emit_mul(e, blocks, emit_int(e, block)));
+    for (int64_t i = 0; i < count; i++)
+        emit_unpack(e, p->format, emit_at(e, from, emit_int(e, i * words)),
+                    emit_at(e, p->unpacked, emit_int(e, i * p->unpacked_stride)),
+                    emit_sub(e, depth.to, depth.from));
+    return (Panels){p->unpacked, emit_int(e, p->unpacked_stride)};
+}
+
 /* Sums of some panels of the band, starting with `panel`, for all rows. */
 static void add_panels(KernelEmit *k, Projection *p, TileShape tile, const Step *step,
                        Value panel) {
     Emit *e = k->e;
     Value column = emit_mul(e, emit_sub(e, panel, step->panels.from), emit_int(e, e->panel));
-    Value panel_floats = emit_int(e, p->depth * e->panel);
-    Value w =
-        emit_at(e, packed_panel(k, p, panel), emit_mul(e, step->depth.from, emit_int(e, e->panel)));
+    if (tile.rows == 1 && p->format != FORMAT_f32) {
+        const PackedShape shape = {p->format, tile.panels, p->depth};
+        Value x = emit_at(e, p->x, emit_mul(e, step->rows.from, emit_int(e, p->x_stride)));
+        emit_packed_row(e, shape, x, packed_panel(k, p, panel), emit_at(e, p->sums, column));
+        return;
+    }
+    const Panels w = floats_of_panels(k, p, tile.panels, step->depth, panel);
     Loop row = emit_loop(e, "row", step->rows.from, step->rows.to, emit_int(e, tile.rows));
     Value local = emit_sub(e, row.i, step->rows.from);
     Value x = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
@@ -114,11 +147,11 @@ static void add_panels(KernelEmit *k, Projection *p, TileShape tile, const Step 
         /* All tiles of a whole block bring all of it, in turns: a line for each LINE_FLOATS. */
         Value part = emit_rem(e, emit_div(e, local, row.step), emit_int(e, e->panel));
         Value lines = emit_mul(e, emit_sub(e, step->depth.to, step->depth.from), part);
-        Value first = emit_mul(e, emit_sub(e, panel, step->panels.from), panel_floats);
+        Value first = emit_mul(e, emit_sub(e, panel, step->panels.from), w.stride);
         next = emit_at(e, step->next,
                        emit_add(e, first, emit_mul(e, lines, emit_int(e, tile.prefetch))));
     }
-    emit_tile(e, tile, emit_at(e, x, step->depth.from), w, panel_floats,
+    emit_tile(e, tile, emit_at(e, x, step->depth.from), w.base, w.stride,
               emit_sub(e, step->depth.to, step->depth.from), emit_at(e, c, column),
               emit_int(e, p->sums_stride), next);
     emit_loop_end(e, &row);
@@ -153,6 +186,7 @@ static void finish_band(KernelEmit *k, const Projection *p, Range rows, Range pa
 
 static Value weights_after(KernelEmit *k, const Projection *p, Range panels, Range depth) {
     Emit *e = k->e;
+    if (p->format != FORMAT_f32) return NULL;
     Value here = emit_mul(e, depth.to, emit_int(e, e->panel));
     Value is_last = emit_int_equal(e, depth.to, emit_int(e, p->depth));
     Value panel = emit_select(e, is_last, panels.to, panels.from);
@@ -164,7 +198,8 @@ static void emit_band(KernelEmit *k, Projection *p, Schedule schedule, Range row
     const int64_t slice = schedule.depth ? schedule.depth : p->depth;
     TileShape tile = {schedule.rows, schedule.panels, p->x_stride, false, 0};
     const int64_t tiles = schedule.block / schedule.rows;
-    if (schedule.rows > 1) tile.prefetch = (e->panel + tiles - 1) / tiles;
+    if (schedule.rows > 1 && p->format == FORMAT_f32)
+        tile.prefetch = (e->panel + tiles - 1) / tiles;
     Range depth = {emit_int(e, 0), emit_int(e, slice < p->depth ? slice : p->depth)};
     add_slice(k, p, tile, &(Step){rows, panels, depth, weights_after(k, p, panels, depth)});
     if (slice < p->depth) {
@@ -228,12 +263,18 @@ void emit_projection(KernelEmit *k) {
     const Schedule schedule = root->schedule;
     Projection p = {.x = emit_slot(k, root->in[0], FORM_VECTOR),
                     .weight = emit_slot(k, root->in[1], FORM_PANELS),
+                    .format = root->attr.format,
                     .depth = kernel_node(k, root->in[1])->type.dim[1],
                     .x_stride = emit_slot_stride(k, root->in[0])};
     if (!ir_ref_is_none(root->in[2])) p.bias = emit_slot(k, root->in[2], FORM_PANEL_VECTOR);
     if (root->op == OP_read) p.scale = row_scales(k, root, &p);
     p.sums_stride = band_panels(schedule) * e->panel;
     p.sums = emit_stack_floats(e, schedule.block * p.sums_stride);
+    if (p.format != FORMAT_f32 && schedule.rows > 1) {
+        const int64_t slice = schedule.depth ? schedule.depth : p.depth;
+        p.unpacked_stride = round_up(slice, FORMAT_BLOCK) * e->panel;
+        p.unpacked = emit_stack_floats(e, schedule.panels * p.unpacked_stride);
+    }
 
     for (int i = 0; i < k->kernel->group_count; i++) {
         p.group = &k->kernel->group[i];

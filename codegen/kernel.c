@@ -68,7 +68,9 @@ static void add_memory(Kernel *kernel, Ref ref) {
 static void add_packed(Kernel *kernel, Layout *layout, PackedForm form, Ref ref,
                        const PanelGroup *group, int group_count) {
     if (ir_ref_is_none(ref) || find_slot(kernel, ref, form) >= 0) return;
-    int index = layout_add(layout, form, kernel->graph, ref, group, group_count);
+    const WeightFormat format =
+        form == FORM_PANELS ? ir_node(kernel->graph, kernel->root)->attr.format : FORMAT_f32;
+    int index = layout_add(layout, form, format, kernel->graph, ref, group, group_count);
     add_slot(kernel, (Slot){SLOT_WEIGHTS, form, ref, layout->tensor[index].offset, 0, false});
 }
 

@@ -34,10 +34,10 @@ static bool same_groups(const PackedTensor *tensor, const PanelGroup *group, int
     return true;
 }
 
-static bool is_same(const PackedTensor *tensor, PackedForm form, const Node *node,
-                    const PanelGroup *group, int group_count) {
+static bool is_same(const PackedTensor *tensor, PackedForm form, WeightFormat format,
+                    const Node *node, const PanelGroup *group, int group_count) {
     const Node *other = ir_node(tensor->graph, tensor->constant);
-    if (tensor->form != form) return false;
+    if (tensor->form != form || tensor->format != format) return false;
     if (form == FORM_ROPE) return same_rope(&node->attr, &other->attr);
     return strcmp(node->name, other->name) == 0 && ir_type_equal(node->type, other->type) &&
            same_groups(tensor, group, group_count);
@@ -49,12 +49,19 @@ static int64_t panel_count(const PanelGroup *group, int count) {
     return panels;
 }
 
+int64_t layout_panel_words(WeightFormat format, int64_t depth, int64_t panel) {
+    if (format == FORMAT_f32) return depth * panel;
+    const int64_t blocks = (depth + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
+    const int64_t scales = format_has_blocks(format) ? panel / 2 : 0;
+    return blocks * (FORMAT_BLOCK * format_bits(format) / 32 * panel + scales);
+}
+
 static int64_t float_count(const Layout *layout, const PackedTensor *tensor) {
     const Node *node = ir_node(tensor->graph, tensor->constant);
     const int64_t panel = machine_panel(&layout->machine);
     const int64_t panels = panel_count(tensor->group, tensor->group_count);
     switch (tensor->form) {
-    case FORM_PANELS: return panels * panel * node->type.dim[1];
+    case FORM_PANELS: return panels * layout_panel_words(tensor->format, node->type.dim[1], panel);
     case FORM_PANEL_VECTOR: return panels * panel;
     case FORM_VECTOR: return round_up(node->type.dim[0], panel);
     case FORM_ROWS: return node->type.dim[0] * round_up(node->type.dim[1], panel);
@@ -70,11 +77,11 @@ static void grow(Layout *layout) {
     layout->tensor = grown;
 }
 
-int layout_add(Layout *layout, PackedForm form, const Graph *graph, Ref constant,
-               const PanelGroup *group, int group_count) {
+int layout_add(Layout *layout, PackedForm form, WeightFormat format, const Graph *graph,
+               Ref constant, const PanelGroup *group, int group_count) {
     const Node *node = ir_node(graph, constant);
     for (int i = 0; i < layout->count; i++)
-        if (is_same(&layout->tensor[i], form, node, group, group_count)) return i;
+        if (is_same(&layout->tensor[i], form, format, node, group, group_count)) return i;
     if (layout->count == layout->capacity) grow(layout);
     PanelGroup *kept = NULL;
     if (group_count) {
@@ -82,7 +89,7 @@ int layout_add(Layout *layout, PackedForm form, const Graph *graph, Ref constant
         memcpy(kept, group, (size_t)group_count * sizeof *kept);
     }
     PackedTensor *tensor = &layout->tensor[layout->count];
-    *tensor = (PackedTensor){form, graph, constant, kept, group_count, layout->floats, 0};
+    *tensor = (PackedTensor){form, format, graph, constant, kept, group_count, layout->floats, 0};
     tensor->floats = float_count(layout, tensor);
     layout->floats += round_up(tensor->floats, 16); /* 64 bytes */
     return layout->count++;
@@ -128,7 +135,8 @@ uint64_t layout_id(const Layout *layout) {
     XXH3_64bits_update(state, &panel, sizeof panel);
     for (int i = 0; i < layout->count; i++) {
         const PackedTensor *tensor = &layout->tensor[i];
-        const int64_t numbers[] = {(int64_t)tensor->form, tensor->offset, tensor->floats};
+        const int64_t numbers[] = {(int64_t)tensor->form, (int64_t)tensor->format, tensor->offset,
+                                   tensor->floats};
         XXH3_64bits_update(state, numbers, sizeof numbers);
         if (tensor->form == FORM_ROPE)
             hash_rope(state, tensor->graph, &ir_node(tensor->graph, tensor->constant)->attr);

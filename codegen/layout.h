@@ -4,6 +4,9 @@
  *   PANELS        for each group of outputs, for each panel of it: [K][P], so that a kernel reads
  *                 P outputs' weights for k = 0, 1, ... in one sequential stream. A group of two
  *                 parts (gate and up) has vectors of both side by side in a panel.
+ *                 In other formats than f32 a word of 4 bytes holds the values of one output for
+ *                 several k (2, 4 or 8; lower bits first, but for q4: see pack_panels.c). There
+ *                 are whole blocks of 32 k, which in q8 and q4 start with P scales of 2 bytes.
  *   PANEL_VECTOR  a vector [N] in the same order of outputs
  *   VECTOR        a vector as it is, zeros up to a multiple of P
  *   ROWS          a table to be looked up by row: rows padded to a multiple of P
@@ -12,6 +15,7 @@
 #ifndef CODEGEN_LAYOUT_H
 #define CODEGEN_LAYOUT_H
 
+#include "ir/formats.h"
 #include "ir/ir.h"
 #include "ir/machine.h"
 
@@ -27,6 +31,7 @@ typedef struct {
 
 typedef struct {
     PackedForm form;
+    WeightFormat format; /* of PANELS; f32 for others */
     const Graph *graph;
     Ref constant; /* ROPE: the rope node */
     const PanelGroup *group;
@@ -46,8 +51,11 @@ Layout *layout_create(const Machine *machine, Arena *arena);
 
 /* The tensor's index; added when it is not there yet. Constants of different graphs are the same
  * when their names and types are. */
-int layout_add(Layout *layout, PackedForm form, const Graph *graph, Ref constant,
-               const PanelGroup *group, int group_count);
+int layout_add(Layout *layout, PackedForm form, WeightFormat format, const Graph *graph,
+               Ref constant, const PanelGroup *group, int group_count);
+
+/* Words of 4 bytes of a panel of a matrix with K = depth. */
+int64_t layout_panel_words(WeightFormat format, int64_t depth, int64_t panel);
 
 /* A hash of everything that compiled code relies on: forms, names, shapes, offsets, panel width. */
 uint64_t layout_id(const Layout *layout);

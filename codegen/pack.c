@@ -5,6 +5,7 @@
  * file. Memory is that of a unit for each thread. What a unit holds does not depend on who makes
  * it, so that the file is the same for any number of threads.
  */
+#include "codegen/pack_panels.h"
 #include "codegen/pack_values.h"
 #include "ir/positions.h"
 #include "runtime/processors.h"
@@ -68,13 +69,19 @@ static int64_t unit_floats(const Layout *layout, const PackedTensor *tensor) {
     const int64_t panel = machine_panel(&layout->machine);
     const Node *node = constant_of(tensor);
     switch (tensor->form) {
-    case FORM_PANELS: return panel * node->type.dim[1];
+    case FORM_PANELS: return layout_panel_words(tensor->format, node->type.dim[1], panel);
     case FORM_PANEL_VECTOR:
     case FORM_VECTOR: return panel;
     case FORM_ROWS: return TABLE_ROWS * round_up(node->type.dim[1], panel);
     case FORM_ROPE: break;
     }
     return TABLE_ROWS * 2 * layout_rope_columns(node, &layout->machine);
+}
+
+/* Values evaluated for a unit. */
+static int64_t unit_values(const Layout *layout, const PackedTensor *tensor) {
+    if (tensor->form != FORM_PANELS) return unit_floats(layout, tensor);
+    return machine_panel(&layout->machine) * constant_of(tensor)->type.dim[1];
 }
 
 static bool evaluate(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
@@ -93,14 +100,13 @@ static bool panel_unit(const Pack *pack, Worker *worker, const PackedTensor *ten
     const int64_t outputs = panel / group->parts, start = unit * outputs;
     int64_t count = group->columns - start;
     if (count > outputs) count = outputs;
-    memset(worker->unit, 0, (size_t)(panel * columns) * sizeof *worker->unit);
+    pack_panel_begin(tensor->format, columns, panel, worker->unit);
     for (int part = 0; part < group->parts; part++) {
         if (!evaluate(pack, worker, tensor, group->from[part] + start, count, worker->rows))
             return false;
-        float *out = worker->unit + part * outputs;
         for (int64_t n = 0; n < count; n++)
-            for (int64_t k = 0; k < columns; k++)
-                out[k * panel + n] = (float)worker->rows[n * columns + k];
+            pack_panel_row(tensor->format, worker->rows + n * columns, columns, panel,
+                           part * outputs + n, worker->unit);
     }
     return true;
 }
@@ -194,8 +200,9 @@ static bool worker_create(Worker *worker, const Layout *layout) {
         if (tensor->form == FORM_ROPE) continue;
         const int64_t wide = pack_widest(tensor->graph, tensor->constant);
         if (wide > widest) widest = wide;
+        if (unit_values(layout, tensor) > rows) rows = unit_values(layout, tensor);
     }
-    rows = unit > widest ? unit : widest;
+    if (widest > rows) rows = widest;
     worker->scratch.raw = malloc((size_t)rows * sizeof *worker->scratch.raw);
     worker->scratch.row = malloc((size_t)widest * sizeof *worker->scratch.row);
     worker->rows = malloc((size_t)rows * sizeof *worker->rows);

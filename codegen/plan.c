@@ -61,6 +61,11 @@ static double attention_operations(const Node *node, double tokens, double posit
     return 4 * tokens * seen * (double)node->type.dim[1];
 }
 
+static double format_row_bytes(WeightFormat format, double columns) {
+    const double scales = format_has_blocks(format) ? 2 * columns / FORMAT_BLOCK : 0;
+    return columns * format_bits(format) / 8 + scales;
+}
+
 KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position) {
     const Graph *graph = kernel->graph;
     const Node *root = ir_node(graph, kernel->root);
@@ -74,7 +79,10 @@ KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position) {
         const double columns = weight->type.rank > 1 ? (double)weight->type.dim[1] : 1;
         double count = (double)weight->type.dim[0];
         if (slot->form == FORM_ROWS) count = (double)tokens; /* looked up */
-        cost.weight_bytes += 4 * count * columns;
+        if (slot->form == FORM_PANELS)
+            cost.weight_bytes += count * format_row_bytes(root->attr.format, columns);
+        else
+            cost.weight_bytes += 4 * count * columns;
         if (slot->form == FORM_PANELS) cost.operations += 2 * rows * count * columns;
     }
     if (root->op == OP_attend)

@@ -94,8 +94,8 @@ static bool choose_named(Target *target, const char *cpu, Arena *arena, Diag *di
 
 /* ---- width of its vectors ---- */
 
-/* Compiles the sum of two long vectors and looks which registers are used: the C API does not tell
- * what a processor has. */
+/* Compiles the sum of long vectors, one of them of binary16, and looks which registers are used and
+ * whether a function is called: the C API does not tell what a processor has. */
 static LLVMMemoryBufferRef compile_probe(LLVMTargetMachineRef machine) {
     LLVMContextRef context = LLVMContextCreate();
     LLVMModuleRef module = LLVMModuleCreateWithNameInContext("probe", context);
@@ -111,7 +111,11 @@ static LLVMMemoryBufferRef compile_probe(LLVMTargetMachineRef machine) {
     LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, function, "entry"));
     LLVMValueRef a = LLVMBuildLoad2(builder, vector, LLVMGetParam(function, 0), "");
     LLVMValueRef b = LLVMBuildLoad2(builder, vector, LLVMGetParam(function, 1), "");
-    LLVMBuildStore(builder, LLVMBuildFAdd(builder, a, b, ""), LLVMGetParam(function, 0));
+    LLVMTypeRef halves = LLVMVectorType(LLVMHalfTypeInContext(context), 16);
+    LLVMValueRef half = LLVMBuildLoad2(builder, halves, LLVMGetParam(function, 1), "");
+    LLVMValueRef sum = LLVMBuildFAdd(builder, a, b, "");
+    sum = LLVMBuildFAdd(builder, sum, LLVMBuildFPExt(builder, half, vector, ""), "");
+    LLVMBuildStore(builder, sum, LLVMGetParam(function, 0));
     LLVMBuildRetVoid(builder);
     LLVMMemoryBufferRef text = NULL;
     char *message = NULL;
@@ -140,6 +144,7 @@ static bool probe_machine(Target *target, Diag *diag) {
     bool is_arm = same_architecture(target->triple, ARM);
     target->machine.vector_floats = mentions(text, "zmm") ? 16 : mentions(text, "ymm") ? 8 : 4;
     target->machine.vector_registers = is_arm || mentions(text, "zmm") ? 32 : 16;
+    target->machine.has_halves = !mentions(text, "extendhfsf2");
     LLVMDisposeMemoryBuffer(text);
     target->machine.l1_bytes = 32 << 10;
     target->machine.l2_bytes = 512 << 10;

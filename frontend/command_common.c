@@ -23,6 +23,7 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
     progress_begin(progress, stderr);
     Thalweg *thalweg = thalweg_create(&(ThalwegOptions){
         .cpu = arguments->cpu,
+        .weights_type = arguments->weights_type,
         .passes = arguments->passes,
         .skip_passes = arguments->skip_passes,
         .print_after = arguments->print_after,

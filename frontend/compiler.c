@@ -23,12 +23,27 @@ static bool take(Thalweg *thalweg, Step step, bool (*make)(Thalweg *thalweg)) {
 
 /* ---- description ---- */
 
+static bool override_format(Thalweg *thalweg, Model *model) {
+    static const char *const words[] = {"f32", "bf16", "q8", "q4"};
+    static const WeightFormat formats[] = {FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4};
+    const char *wanted = thalweg->options.weights_type;
+    if (!wanted) return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i], wanted) != 0) continue;
+        model->weights.type = formats[i];
+        return true;
+    }
+    diag_error(&thalweg->diag, (Loc){0}, "no type of weights is called '%.40s'", wanted);
+    return diag_hint(&thalweg->diag, "the types are f32, bf16, q8 and q4");
+}
+
 bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory) {
     Diag *diag = &thalweg->diag;
     if (!source) return false;
     thalweg->directory = directory;
     Model *model = model_read(thalweg->arena, diag, source);
     if (!model || !model_check_lowered(model, diag)) return false;
+    if (!override_format(thalweg, model)) return false;
     Graph *graph = model_build_graph(model, thalweg->arena, diag);
     if (!graph) return false;
     if (!ir_verify(graph))
@@ -119,6 +134,17 @@ static bool make_phases(Thalweg *thalweg) {
     if (!thalweg->prefill) return false;
     thalweg->decode = run_passes(thalweg, make_decode, " (decode)");
     return thalweg->decode != NULL;
+}
+
+const Graph *compiler_meaning(Thalweg *thalweg) {
+    if (!compiler_described(thalweg)) return NULL;
+    const Graph *described = thalweg->described;
+    bool is_rounded = false;
+    for (uint32_t i = 1; i < described->count; i++)
+        is_rounded |= described->node[i].attr.format != FORMAT_f32;
+    if (!is_rounded) return described;
+    if (!compiler_target(thalweg) || !take(thalweg, STEP_passes, make_phases)) return NULL;
+    return thalweg->optimised;
 }
 
 /* ---- code ---- */

@@ -28,7 +28,8 @@ struct Thalweg {
     Model *model;          /* null: none, or none that can be compiled */
     Graph *described;      /* in the model's own order of operations; never rewritten */
     Target *target;
-    Graph *optimised, *prefill, *decode;
+    Graph *optimised; /* after the passes that see both phases */
+    Graph *prefill, *decode;
     const char *statistics; /* a line for each pass that ran */
     Plan *plan;
     Module *module;
@@ -47,6 +48,10 @@ bool compiler_target(Thalweg *thalweg);
 bool compiler_plan(Thalweg *thalweg);
 bool compiler_module(Thalweg *thalweg);
 bool compiler_program(Thalweg *thalweg);
+
+/* The graph that says what the numbers are: the model as described, or, where weights are rounded,
+ * as it is when they are. Null: reported. */
+const Graph *compiler_meaning(Thalweg *thalweg);
 PassOptions compiler_pass_options(const Thalweg *thalweg);
 
 /* Tells the caller how far a work is. False: it is to stop, which is reported. */

@@ -68,9 +68,9 @@ const char *keys_list(const Section *section, Arena *arena);
 ReadKind keys_read_INT, keys_read_INT_OR_NONE, keys_read_REAL, keys_read_REAL_OR_NONE,
     keys_read_BOOL, keys_read_TEXT, keys_read_NAME, keys_read_NODE, keys_read_REALS,
     keys_read_POSITIONS, keys_read_OVER, keys_read_NORM_KIND, keys_read_ROPE_STYLE,
-    keys_read_SCALING_KIND, keys_read_ACTIVATION, keys_read_WRITE_SCALE, keys_read_TOKENIZER,
-    keys_read_NORM, keys_read_QK_NORM, keys_read_WRITE, keys_read_SCALING, keys_read_ROPE,
-    keys_read_ATTENTION_BIAS, keys_read_MLP_BIAS, keys_read_EXPERTS, keys_read_EMBED,
-    keys_read_HEAD, keys_read_WEIGHTS;
+    keys_read_FORMAT, keys_read_SCALING_KIND, keys_read_ACTIVATION, keys_read_WRITE_SCALE,
+    keys_read_TOKENIZER, keys_read_NORM, keys_read_QK_NORM, keys_read_WRITE, keys_read_SCALING,
+    keys_read_ROPE, keys_read_ATTENTION_BIAS, keys_read_MLP_BIAS, keys_read_EXPERTS,
+    keys_read_EMBED, keys_read_HEAD, keys_read_WEIGHTS;
 
 #endif

@@ -45,6 +45,16 @@ bool keys_read_ROPE_STYLE(Reader *reader, const YamlNode *node, const KeyInfo *k
     return true;
 }
 
+bool keys_read_FORMAT(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {"f32", "bf16", "q8", "q4"};
+    static const WeightFormat formats[] = {FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4};
+    int word = 0;
+    (void)key;
+    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    *(WeightFormat *)out = formats[word];
+    return true;
+}
+
 static const char *const scaling_words[] = {
 #define SCALING_WORD(word, lowered) #word,
 #include "frontend/model.def"
@@ -337,11 +347,26 @@ static bool read_names(Reader *reader, const YamlNode *names, WeightsSpec *spec)
     return yaml_expected(names, reader->diag, "the name of a table, or a mapping of names");
 }
 
+static bool read_types(Reader *reader, const YamlNode *types, WeightsSpec *spec) {
+    if (!types) return true;
+    if (types->kind != YAML_MAPPING)
+        return yaml_expected(types, reader->diag, "a mapping of patterns of names to types");
+    bool ok = true;
+    spec->rule = ARENA_ARRAY(reader->arena, FormatRule, (size_t)types->count + 1);
+    for (const YamlNode *node = types->first; node; node = node->next) {
+        FormatRule *rule = &spec->rule[spec->rule_count++];
+        *rule = (FormatRule){.pattern = node->key, .loc = node->loc};
+        ok &= keys_read_FORMAT(reader, node, NULL, &rule->format);
+    }
+    return ok;
+}
+
 bool keys_read_WEIGHTS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     WeightsSpec *spec = out;
     (void)key;
     if (!keys_read_mapping(reader, node, &keys_weights, spec)) return false;
     spec->loc = node->loc;
+    if (!read_types(reader, spec->types, spec)) return false;
     spec->is_synthetic = spec->synthetic_loc.source != NULL;
     if (spec->is_synthetic && spec->file)
         return yaml_error_at(node, spec->synthetic_loc, reader->diag,

@@ -70,6 +70,7 @@ typedef Positions ModelPOSITIONS;
 typedef NormOver ModelOVER;
 typedef NormKind ModelNORM_KIND;
 typedef RopeStyle ModelROPE_STYLE;
+typedef WeightFormat ModelFORMAT;
 typedef RopeScalingKind ModelSCALING_KIND;
 typedef ActivationKind ModelACTIVATION;
 typedef WriteScale ModelWRITE_SCALE;
@@ -159,13 +160,22 @@ typedef Head ModelHEAD;
 #define HEAD_PLAIN                                                                                 \
     { .scale = 1 }
 
-/* Where parameters come from: a file, or a seed. */
+/* The format of matrices whose names fit a pattern of a shell. */
+typedef struct {
+    const char *pattern;
+    WeightFormat format;
+    Loc loc;
+} FormatRule;
+
+/* Where parameters come from: a file, or a seed; and how they are kept. */
 typedef struct {
 #define WEIGHTS FIELD
 #include "frontend/model.def"
     bool is_synthetic;           /* then `synthetic` is the seed, and there is no file */
     const char *names_table;     /* of a file: the name of a table; null: given inline */
     const YamlNode *names_given; /* of a file: a mapping; null: a table */
+    FormatRule *rule;            /* of `types`: the first that fits a name counts */
+    int rule_count;
     Loc loc;
 } WeightsSpec;
 typedef WeightsSpec ModelWEIGHTS;

@@ -117,9 +117,11 @@ bool thalweg_write_header(Thalweg *thalweg, const char *path) {
 bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count, int64_t position,
                        int64_t rows, double *out) {
     if (!compiler_checkpoint(thalweg)) return false;
-    if (!thalweg->interp)
-        thalweg->interp =
-            interp_create(thalweg->described, checkpoint_weights(thalweg->checkpoint));
+    if (!thalweg->interp) {
+        const Graph *graph = compiler_meaning(thalweg);
+        if (!graph) return false;
+        thalweg->interp = interp_create(graph, checkpoint_weights(thalweg->checkpoint));
+    }
     return thalweg->interp && interp_run(thalweg->interp, tokens, count, position, rows, out);
 }
 

@@ -27,6 +27,7 @@ typedef struct Thalweg Thalweg;
 /* All zero: everything by default. Texts and files outlive the Thalweg. */
 typedef struct ThalwegOptions {
     const char *cpu;             /* a name thalweg_print_cpus() lists; null: this machine */
+    const char *weights_type;    /* f32, bf16, q8 or q4, in place of the model's own; null: that */
     const char *passes;          /* names "a,b" to run; null: all */
     const char *skip_passes;     /* names to leave out; null: none */
     const char *print_after;     /* names to print the graph after, or "all"; null: none */
@@ -87,8 +88,8 @@ typedef enum ThalwegEmit { THALWEG_LLVM, THALWEG_ASSEMBLY, THALWEG_OBJECT } Thal
 TW_API bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *path);
 TW_API bool thalweg_write_header(Thalweg *thalweg, const char *path);
 
-/* Evaluates the model as described, in double precision and slowly. Keeps its own caches. Copies
- * the logits of the last `rows` of the tokens to out[rows * vocab]. */
+/* Evaluates the model as described, its weights rounded as asked, in double precision and slowly.
+ * Keeps its own caches. Copies the logits of the last `rows` of the tokens to out[rows * vocab]. */
 TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count,
                               int64_t position, int64_t rows, double *out);
 

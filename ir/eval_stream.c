@@ -1,5 +1,6 @@
 /* eval_stream.c - what a call brings, into the stream, out of it, and back. */
 #include "ir/eval.h"
+#include "ir/formats.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -86,12 +87,21 @@ void eval_norm(Eval *e) {
     }
 }
 
+/* Row n of the weight as it is left by its format. */
+static const double *weight_row(const Eval *e, int64_t n, double *buffer) {
+    const Tensor *weight = &e->in[1];
+    if (e->node->attr.format == FORMAT_f32) return eval_row(weight, n, buffer);
+    eval_copy_row(weight, n, buffer);
+    format_round_row(e->node->attr.format, buffer, weight->columns);
+    return buffer;
+}
+
 /* out[t][n] = x[t] . W[n] / size[t] + b[n]; a null size is 1. */
 static void project(const Eval *e, const double *size, double *buffer) {
     const Tensor *x = &e->in[0], *weight = &e->in[1], *out = &e->out;
     const double *bias = e->in[2].at;
     for (int64_t n = 0; n < weight->rows; n++) {
-        const double *row = eval_row(weight, n, buffer);
+        const double *row = weight_row(e, n, buffer);
         for (int64_t t = 0; t < x->rows; t++) {
             double sum = eval_dot(x->at + t * x->columns, row, x->columns);
             if (size) sum /= size[t];

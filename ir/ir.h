@@ -55,6 +55,7 @@ typedef enum {
 
 typedef enum { NORM_none, NORM_rms, NORM_layer, NORM_l2 } NormKind;
 typedef enum { ACT_relu, ACT_relu2, ACT_gelu, ACT_gelu_tanh, ACT_silu, ACT_sigmoid } Activation;
+typedef enum { FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4 } WeightFormat;
 typedef enum { ROPE_half, ROPE_interleaved } RopeStyle;
 typedef enum { SCALING_none, SCALING_linear, SCALING_llama3 } RopeScaling;
 
@@ -81,6 +82,7 @@ typedef const char *AttrNAME;
 typedef NormKind AttrNormKind;
 typedef Activation AttrActivation;
 typedef RopeStyle AttrRopeStyle;
+typedef WeightFormat AttrWeightFormat;
 typedef RopeScaling AttrRopeScaling;
 
 typedef struct {

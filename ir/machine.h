@@ -2,12 +2,14 @@
 #ifndef IR_MACHINE_H
 #define IR_MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
     int64_t vector_floats;      /* floats in a vector: 16 AVX-512, 8 AVX2, 4 NEON and SSE */
     int64_t vector_registers;   /* 32 or 16 */
     int64_t l1_bytes, l2_bytes; /* data caches of one core */
+    bool has_halves;            /* widens binary16 by an instruction */
 } Machine;
 
 /* Columns of a packed panel: every matrix is packed in panels of this many outputs, and rows in the

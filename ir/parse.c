@@ -176,6 +176,7 @@ static bool parse_enum(Parser *p, const char *type, int *value) {
     }
 PARSE_ENUM(NormKind)
 PARSE_ENUM(Activation)
+PARSE_ENUM(WeightFormat)
 PARSE_ENUM(RopeStyle)
 PARSE_ENUM(RopeScaling)
 #undef PARSE_ENUM

@@ -64,6 +64,9 @@ static void print_NormKind(NormKind value, FILE *out) {
 static void print_Activation(Activation value, FILE *out) {
     print_word("Activation", (int)value, out);
 }
+static void print_WeightFormat(WeightFormat value, FILE *out) {
+    print_word("WeightFormat", (int)value, out);
+}
 static void print_RopeStyle(RopeStyle value, FILE *out) {
     print_word("RopeStyle", (int)value, out);
 }

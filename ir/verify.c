@@ -80,14 +80,15 @@ static bool verify_at_least_0(const Check *c, const char *name, double value) {
 }
 
 static bool verify_reals(const Check *c) {
-#define VERIFY_REAL(name)        verify_finite(c, #name, c->node->attr.name)
-#define VERIFY_INT(name)         true
-#define VERIFY_BOOL(name)        true
-#define VERIFY_NAME(name)        true
-#define VERIFY_NormKind(name)    true
-#define VERIFY_Activation(name)  true
-#define VERIFY_RopeStyle(name)   true
-#define VERIFY_RopeScaling(name) true
+#define VERIFY_REAL(name)         verify_finite(c, #name, c->node->attr.name)
+#define VERIFY_INT(name)          true
+#define VERIFY_BOOL(name)         true
+#define VERIFY_NAME(name)         true
+#define VERIFY_NormKind(name)     true
+#define VERIFY_Activation(name)   true
+#define VERIFY_RopeStyle(name)    true
+#define VERIFY_RopeScaling(name)  true
+#define VERIFY_WeightFormat(name) true
 #define ATTR(name, kind, initial)                                                                  \
     if (!(VERIFY_##kind(name))) return false;
 #include "ir/attrs.def"

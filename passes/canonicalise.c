@@ -38,14 +38,15 @@ static bool same_name(const char *a, const char *b) {
 }
 
 static bool same_attrs(const Node *a, const Node *b) {
-#define SAME_REAL(x, y)        ((x) == (y))
-#define SAME_INT(x, y)         ((x) == (y))
-#define SAME_BOOL(x, y)        ((x) == (y))
-#define SAME_NAME(x, y)        same_name((x), (y))
-#define SAME_NormKind(x, y)    ((x) == (y))
-#define SAME_Activation(x, y)  ((x) == (y))
-#define SAME_RopeStyle(x, y)   ((x) == (y))
-#define SAME_RopeScaling(x, y) ((x) == (y))
+#define SAME_REAL(x, y)         ((x) == (y))
+#define SAME_INT(x, y)          ((x) == (y))
+#define SAME_BOOL(x, y)         ((x) == (y))
+#define SAME_NAME(x, y)         same_name((x), (y))
+#define SAME_NormKind(x, y)     ((x) == (y))
+#define SAME_Activation(x, y)   ((x) == (y))
+#define SAME_RopeStyle(x, y)    ((x) == (y))
+#define SAME_RopeScaling(x, y)  ((x) == (y))
+#define SAME_WeightFormat(x, y) ((x) == (y))
 #define ATTR(name, kind, initial)                                                                  \
     if (!SAME_##kind(a->attr.name, b->attr.name)) return false;
 #include "ir/attrs.def"

@@ -65,6 +65,14 @@ uint32_t *match_count_members(const Graph *graph, Arena *scratch) {
     return members;
 }
 
+/* ---- formats ---- */
+
+WeightFormat match_format(const Graph *graph, Ref matrix) {
+    const Node *node = ir_node(graph, matrix);
+    while (ir_is_constant(node) && !ir_ref_is_none(node->in[0])) node = ir_node(graph, node->in[0]);
+    return node->op == OP_param ? node->attr.format : FORMAT_f32;
+}
+
 /* ---- parts ---- */
 
 Parts match_parts(const Graph *graph, const Node *projection) {

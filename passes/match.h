@@ -30,6 +30,9 @@ bool match_is_pointwise(const Node *node);  /* one operand, element by element *
 /* For each node, how many others are computed in its kernel. */
 uint32_t *match_count_members(const Graph *graph, Arena *scratch);
 
+/* What the params that a matrix is made of ask for: that of the first of them. */
+WeightFormat match_format(const Graph *graph, Ref matrix);
+
 /* The outputs of a projection: those of each operand of a stacked weight, else all of them.
  * Part p is columns from[p] <= c < from[p + 1]. */
 typedef struct {

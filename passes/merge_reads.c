@@ -7,10 +7,10 @@
  *                                        %8 = slice %5 {from = 96, to = 128}
  *
  * Saves a pass over the value and a wait of all threads for each projection but one. Legal for
- * projections of the same value with the same norm, at most 8 of them: nothing that one of them
- * needs is made between them, and the merged one stands where the first of them stood, so before
- * the value is overwritten. Left alone: weights that are stacked already, projections that others
- * are fused into, and the graph's result, whose rows must be in one piece. Rounding: none.
+ * projections of the same value with the same norm and format, at most 8 of them: nothing that one
+ * of them needs is made between them, and the merged one stands where the first of them stood, so
+ * before the value is overwritten. Left alone: weights that are stacked already, projections that
+ * others are fused into, and the graph's result, whose rows must be in one piece. Rounding: none.
  * Needs: to run after fold-norm, to see more readers. Keeps: the order of everything else.
  */
 #include "passes/match.h"
@@ -50,8 +50,10 @@ static bool is_candidate(const Merge *merge, uint32_t index, Ref value) {
            match_use_count(&merge->users, index) > 0;
 }
 
-static bool is_same_read(const Node *a, const Node *b) {
-    return a->op == b->op && a->attr.kind == b->attr.kind && a->attr.eps == b->attr.eps;
+static bool is_same_read(const Graph *graph, const Node *a, const Node *b) {
+    return a->op == b->op && a->attr.kind == b->attr.kind && a->attr.eps == b->attr.eps &&
+           a->attr.format == b->attr.format &&
+           match_format(graph, a->in[1]) == match_format(graph, b->in[1]);
 }
 
 static Group collect(const Merge *merge, uint32_t user, Ref value) {
@@ -61,7 +63,8 @@ static Group collect(const Merge *merge, uint32_t user, Ref value) {
     for (uint32_t k = user; k < users->first[value.index + 1] && group.count < MAX_PARTS; k++) {
         const uint32_t index = users->user[k];
         if (!is_candidate(merge, index, value)) continue;
-        if (group.count && !is_same_read(&node[group.index[0]], &node[index])) continue;
+        if (group.count && !is_same_read(merge->graph, &node[group.index[0]], &node[index]))
+            continue;
         const int64_t rows = ir_node(merge->graph, node[index].in[1])->type.dim[0];
         if (group.rows + rows >= MAX_ROWS) break;
         group.rows += rows;

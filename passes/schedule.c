@@ -10,6 +10,7 @@
  * half of the second cache: panels come and go in the other half. Keeps: everything else. The value
  * of the graph does not depend on it.
  */
+#include "ir/formats.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -23,18 +24,26 @@ static int64_t tile_rows(const Machine *machine, int64_t panels) {
     return rows < MOST_ROWS ? rows : MOST_ROWS;
 }
 
-/* Slices of equal depth, of whole cache lines. */
-static int64_t slice_depth(int64_t depth) {
+/* Slices of equal depth, of whole cache lines or blocks. */
+static int64_t slice_depth(int64_t depth, WeightFormat format) {
+    const int64_t unit = format == FORMAT_f32 ? LINE_FLOATS : FORMAT_BLOCK;
     const int64_t slices = (depth + MOST_DEPTH - 1) / MOST_DEPTH;
-    return ((depth + slices - 1) / slices + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+    return ((depth + slices - 1) / slices + unit - 1) / unit * unit;
+}
+
+/* One row leaves registers for several panels; weights in blocks need some for their scales. */
+static int64_t panels_of_row(const Machine *machine, WeightFormat format) {
+    if (machine->vector_registers >= 32) return 4;
+    return format == FORMAT_f32 ? 3 : 2;
 }
 
 static Schedule schedule_projection(const Graph *graph, const Node *node, const Machine *machine) {
     const bool has_many_registers = machine->vector_registers >= 32;
     if (node->type.dim[0] == 1)
-        return (Schedule){.rows = 1, .panels = has_many_registers ? 4 : 3, .block = 1};
+        return (Schedule){
+            .rows = 1, .panels = panels_of_row(machine, node->attr.format), .block = 1};
     const int64_t panels = has_many_registers ? 2 : 1, rows = tile_rows(machine, panels);
-    const int64_t depth = slice_depth(ir_node(graph, node->in[1])->type.dim[1]);
+    const int64_t depth = slice_depth(ir_node(graph, node->in[1])->type.dim[1], node->attr.format);
     int64_t block = machine->l2_bytes / 2 / (depth * (int64_t)sizeof(float));
     if (block > MOST_BLOCK) block = MOST_BLOCK;
     return (Schedule){.rows = rows,

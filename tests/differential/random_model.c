@@ -249,6 +249,15 @@ static void put_head(Draw *d) {
     put(d, "}\n");
 }
 
+static void put_formats(Draw *d) {
+    if (sometimes(d, 2)) return;
+    put(d, ", type: %s", PICK(d, "f32", "bf16", "q8", "q4"));
+    if (sometimes(d, 3))
+        put(d, ", types: {\"%s\": %s, \"%s\": %s}", PICK(d, "*.v.weight", "*.attention.*"),
+            PICK(d, "bf16", "q8"), PICK(d, "embed.*", "*.mlp.*", "head.*"),
+            PICK(d, "f32", "q4", "q8"));
+}
+
 bool random_model(const Tape *tape, char *text, size_t size) {
     static const int head_dims[] = {4, 8, 2, 6, 16, 10, 5, 20, 32, 33};
     Draw d = {.tape = tape, .text = text, .size = size};
@@ -272,6 +281,8 @@ bool random_model(const Tape *tape, char *text, size_t size) {
     for (int i = 0; i < blocks; i++) put_block(&d);
     put(&d, "\n");
     put_head(&d);
-    put(&d, "weights: {synthetic: %d}\n", choose(&d, 1000));
+    put(&d, "weights: {synthetic: %d", choose(&d, 1000));
+    put_formats(&d);
+    put(&d, "}\n");
     return !d.is_full;
 }

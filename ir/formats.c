@@ -1,0 +1,108 @@
+#include "ir/formats.h"
+
+#include <math.h>
+#include <string.h>
+
+int format_bits(WeightFormat format) {
+    static const int bits[] = {
+        [FORMAT_f32] = 32, [FORMAT_bf16] = 16, [FORMAT_q8] = 8, [FORMAT_q4] = 4};
+    return bits[format];
+}
+
+bool format_has_blocks(WeightFormat format) {
+    return format == FORMAT_q8 || format == FORMAT_q4;
+}
+
+int format_zero(WeightFormat format) {
+    return format == FORMAT_q8 ? 128 : 8;
+}
+
+/* ---- halves ---- */
+
+static uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* To nearest, ties to even: half of the last place that stays, less one unless that place is odd,
+ * carries into it. */
+uint16_t format_bf16(float value) {
+    const uint32_t bits = bits_of(value);
+    if (isnan(value)) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+uint16_t format_f16(float value) {
+    const uint32_t bits = bits_of(value), magnitude = bits & 0x7fffffff;
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    if (isnan(value)) return sign | 0x7e00;
+    if (magnitude >= 0x477ff000) return sign | 0x7c00; /* 65520 and more become infinite */
+    if (magnitude < 0x38800000)                        /* below 2^-14: units of 2^-24 */
+        return sign | (uint16_t)lrintf(float_of(magnitude) * 0x1p24F);
+    const uint32_t rounded = magnitude + 0xfff + (magnitude >> 13 & 1);
+    return sign | (uint16_t)((rounded >> 13) - (112 << 10));
+}
+
+float format_from_f16(uint16_t half) {
+    const int magnitude = half & 0x7fff, exponent = magnitude >> 10, fraction = magnitude & 0x3ff;
+    float value = ldexpf((float)(fraction + 0x400), exponent - 25);
+    if (exponent == 0) value = ldexpf((float)fraction, -24);
+    if (exponent == 31) value = fraction ? NAN : INFINITY;
+    return half & 0x8000 ? -value : value;
+}
+
+/* ---- blocks ---- */
+
+/* The value of the largest magnitude, with its sign; NaN where one is not finite. */
+static float largest(const float *value, int64_t count) {
+    float most = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(value[i])) return NAN;
+        if (fabsf(value[i]) > fabsf(most)) most = value[i];
+    }
+    return most;
+}
+
+/* The arithmetic of ggml's reference, in its order: values are equal to the last bit. */
+uint16_t format_encode_block(WeightFormat format, const float *value, int64_t count, uint8_t *q) {
+    const float most = largest(value, count);
+    const float scale = format == FORMAT_q8 ? fabsf(most) / 127 : most / -8;
+    const bool is_finite = isfinite(most);
+    const float inverse = is_finite && scale != 0 ? 1 / scale : 0;
+    for (int64_t i = 0; i < count; i++) {
+        const float x = is_finite ? value[i] * inverse : 0;
+        if (format == FORMAT_q8)
+            q[i] = (uint8_t)(isfinite(x) ? 128 + (int)roundf(x) : 128);
+        else
+            q[i] = (uint8_t)(isfinite(x) ? (int)fminf(15, x + 8.5F) : 8);
+    }
+    return format_f16(scale);
+}
+
+/* ---- rows ---- */
+
+static void round_block(WeightFormat format, double *value, int64_t count) {
+    float narrow[FORMAT_BLOCK];
+    uint8_t q[FORMAT_BLOCK];
+    for (int64_t i = 0; i < count; i++) narrow[i] = (float)value[i];
+    const double scale = (double)format_from_f16(format_encode_block(format, narrow, count, q));
+    for (int64_t i = 0; i < count; i++) value[i] = scale * (q[i] - format_zero(format));
+}
+
+void format_round_row(WeightFormat format, double *row, int64_t count) {
+    if (format == FORMAT_f32) return;
+    if (format == FORMAT_bf16) {
+        for (int64_t i = 0; i < count; i++)
+            row[i] = (double)float_of((uint32_t)format_bf16((float)row[i]) << 16);
+        return;
+    }
+    for (int64_t i = 0; i < count; i += FORMAT_BLOCK)
+        round_block(format, row + i, count - i < FORMAT_BLOCK ? count - i : FORMAT_BLOCK);
+}

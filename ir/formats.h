@@ -1,0 +1,42 @@
+/* formats.h - how a row of weights is rounded to fewer bits, and what the bits mean.
+ *
+ *   bf16  the upper half of an f32, rounded to nearest, ties to even
+ *   q8    blocks of 32 along the row: w = scale * (q - 128), 1 <= q <= 255
+ *   q4    blocks of 32 along the row: w = scale * (q - 8), 0 <= q <= 15
+ *
+ * Scales are IEEE 754 binary16. The values are those of ggml's Q8_0 and Q4_0, whose integers are
+ * stored with a sign; ours are not, as the dot products of bytes want them. The last block of a
+ * row may be shorter.
+ */
+#ifndef IR_FORMATS_H
+#define IR_FORMATS_H
+
+#include "ir/ir.h"
+
+#include <stdint.h>
+
+enum { FORMAT_BLOCK = 32 };
+
+/* Bits of a value: 32, 16, 8 or 4. */
+int format_bits(WeightFormat format);
+
+/* Whether the format has blocks with a scale. */
+bool format_has_blocks(WeightFormat format);
+
+/* What is subtracted from a stored integer: 128 or 8. */
+int format_zero(WeightFormat format);
+
+uint16_t format_bf16(float value);
+
+/* The nearest binary16, ties to even. */
+uint16_t format_f16(float value);
+float format_from_f16(uint16_t half);
+
+/* One block of q8 or q4: count values, 1 <= count <= FORMAT_BLOCK, to as many integers and a
+ * binary16 scale. */
+uint16_t format_encode_block(WeightFormat format, const float *value, int64_t count, uint8_t *q);
+
+/* Replaces every value of a row by what is left of it: as an f32 first, then in the format. */
+void format_round_row(WeightFormat format, double *row, int64_t count);
+
+#endif
