@@ -299,6 +299,80 @@ Value emit_words_as_floats(Emit *e, Value words) {
     return LLVMBuildBitCast(e->builder, words, e->vector, "");
 }
 
+Value emit_floats_as_words(Emit *e, Value floats) {
+    return LLVMBuildBitCast(e->builder, floats, e->ivector, "");
+}
+
+Value emit_word_of(Emit *e, Value scalar) {
+    return LLVMBuildFPToSI(e->builder, scalar, e->i32, "");
+}
+
+static Value splat_word(Emit *e, Value word) {
+    Value none = LLVMGetPoison(e->ivector);
+    Value first = LLVMBuildInsertElement(e->builder, none, word, LLVMConstInt(e->i32, 0, 0), "");
+    return LLVMBuildShuffleVector(e->builder, first, none, LLVMConstNull(e->ivector), "");
+}
+
+Value emit_splat_word(Emit *e, Value base, Value index) {
+    return splat_word(e, load(e, e->i32, base, index));
+}
+
+void emit_store_word(Emit *e, Value word, Value base, Value index) {
+    store(e, word, base, index);
+}
+
+void emit_store_bytes(Emit *e, Value words, Value base, Value index) {
+    VType bytes = LLVMVectorType(LLVMInt8TypeInContext(e->context), (unsigned)e->width);
+    store(e, LLVMBuildTrunc(e->builder, words, bytes, ""), base, index);
+}
+
+void emit_store_words(Emit *e, Value words, Value base, Value index) {
+    store(e, words, base, index);
+}
+
+void emit_store_halves(Emit *e, Value from, Value to, Value index) {
+    VType bits = LLVMVectorType(LLVMInt16TypeInContext(e->context), (unsigned)e->width);
+    store(e, load(e, bits, from, index), to, index);
+}
+
+/* ---- products of bytes ---- */
+
+/* The same bits in the type that an intrinsic takes, which is not the same in every LLVM. */
+static Value as_operand(Emit *e, VType function, unsigned index, Value value) {
+    VType types[4];
+    LLVMGetParamTypes(function, types);
+    return LLVMBuildBitCast(e->builder, value, types[index], "");
+}
+
+static Value dot_intrinsic(Emit *e, const char *name, VType *types, size_t type_count, Value *of) {
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    Value function = LLVMGetIntrinsicDeclaration(e->module, id, types, type_count);
+    VType type = LLVMGlobalGetValueType(function);
+    for (unsigned i = 0; i < 3; i++) of[i] = as_operand(e, type, i, of[i]);
+    return emit_call(e, function, of, 3);
+}
+
+/* x86 multiplies bytes without sign by bytes with one; NEON bytes with sign. */
+static bool has_signed_dot(const Emit *e) {
+    return e->width == 4;
+}
+
+Value emit_byte_sum(Emit *e, Value base, Value index) {
+    if (has_signed_dot(e)) return LLVMConstNull(e->ivector);
+    return emit_splat_word(e, base, index);
+}
+
+Value emit_byte_dot(Emit *e, Value sum, Value u, Value s) {
+    if (has_signed_dot(e)) {
+        VType bytes = LLVMVectorType(LLVMInt8TypeInContext(e->context), 16);
+        Value of[] = {sum, LLVMBuildXor(e->builder, u, same_lanes(e, 0x80808080), ""), s};
+        return dot_intrinsic(e, "llvm.aarch64.neon.sdot", (VType[]){e->ivector, bytes}, 2, of);
+    }
+    const char *name =
+        e->width == 16 ? "llvm.x86.avx512.vpdpbusd.512" : "llvm.x86.avx512.vpdpbusd.256";
+    return dot_intrinsic(e, name, NULL, 0, (Value[]){sum, u, s});
+}
+
 /* Without an instruction: the exponent's bias goes from 15 to 127 by a product, which is right for
  * subnormal numbers, too. Infinities, which no finite weight becomes, are 65536 then. */
 static Value widen_halves(Emit *e, Value halves) {

@@ -95,10 +95,23 @@ void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t coun
 
 /* ---- words: vectors of i32 that hold several values each ---- */
 Value emit_load_words(Emit *e, Value base, Value index);
+void emit_store_words(Emit *e, Value words, Value base, Value index);
 Value emit_word_bits(Emit *e, Value words, int64_t shift,
                      uint32_t mask); /* words >> shift & mask */
 Value emit_word_shift_left(Emit *e, Value words, int64_t shift);
-Value emit_words_as_floats(Emit *e, Value words);         /* the same bits */
+Value emit_words_as_floats(Emit *e, Value words);        /* the same bits */
+Value emit_splat_word(Emit *e, Value base, Value index); /* one word in all lanes */
+void emit_store_word(Emit *e, Value word, Value base, Value index);
+void emit_store_bytes(Emit *e, Value words, Value base, Value index); /* the low byte of each */
+Value emit_floats_as_words(Emit *e, Value floats);                    /* the same bits */
+Value emit_word_of(Emit *e, Value scalar); /* an f32 that is a whole number, as i32 */
+/* With a machine that has_byte_dot: lane by lane, sum + the products of 4 bytes each of u - 128 and
+ * s, u without sign and s with one. The sum starts with emit_byte_sum() of -128 * the sum of all s.
+ */
+Value emit_byte_sum(Emit *e, Value base, Value index);
+Value emit_byte_dot(Emit *e, Value sum, Value u, Value s);
+/* A vector of binary16 from one place to another. */
+void emit_store_halves(Emit *e, Value from, Value to, Value index);
 Value emit_load_halves(Emit *e, Value base, Value index); /* binary16 at base + index floats */
 
 /* ---- floats: scalars or vectors alike ---- */

@@ -64,6 +64,24 @@ void emit_packed_row(Emit *e, PackedShape shape, Value a, Value b, Value c);
  * room for whole blocks. */
 void emit_unpack(Emit *e, WeightFormat format, Value from, Value to, Value depth);
 
+/* ---- emit_bytes.c: products of bytes, on machines that have them ---- */
+/* A row of `node`, a quantise: floats `from` to words `to` (format_value_words()). */
+void emit_round_row(Emit *e, const Node *node, Value from, Value to);
+typedef struct {
+    WeightFormat format;
+    bool is_unpacked; /* q4 in the layout of q8, 16 times as large */
+    bool accumulates;
+    int64_t rows, panels;
+    int64_t stride; /* words between rows of a */
+    int64_t blocks; /* of a row of a */
+} ByteShape;
+/* As emit_tile(), of blocks from <= i < to of rows that emit_round_row() made; b begins with the
+ * first of these blocks. */
+void emit_byte_tile(Emit *e, ByteShape shape, Value a, Value b, Value panel_stride, Value from,
+                    Value to, Value c, Value c_stride);
+/* Blocks of a panel of q4 to the layout of q8. */
+void emit_unpack_bytes(Emit *e, Value from, Value to, Value blocks);
+
 /* ---- emit_pointwise.c: activate, scale, softcap, write, write_gated on a vector of columns ----
  */
 Value emit_pointwise(KernelEmit *k, const Node *node, Value x, Value row, Value column);

@@ -16,6 +16,8 @@ typedef struct {
     Value x, weight, bias, scale; /* bias, scale: null when absent; scale[row] */
     WeightFormat format;
     int64_t depth, x_stride;
+    bool is_bytes; /* x is rounded, and made of words */
+    int64_t blocks;
     Value unpacked; /* [panels of a tile][a slice of the depth][panel]; null for f32 */
     int64_t unpacked_stride;
     Value sums; /* [rows of a block][columns of a band] */
@@ -126,11 +128,51 @@ static Panels floats_of_panels(KernelEmit *k, const Projection *p, int64_t count
     return (Panels){p->unpacked, emit_int(e, p->unpacked_stride)};
 }
 
+/* A tile of many rows reads q4 as bytes, made once for all rows of a block. */
+static void add_byte_panels(KernelEmit *k, Projection *p, TileShape tile, const Step *step,
+                            Value panel) {
+    Emit *e = k->e;
+    const int64_t words = layout_panel_words(p->format, p->depth, e->panel);
+    const int64_t block = layout_panel_words(p->format, FORMAT_BLOCK, e->panel);
+    Value column = emit_mul(e, emit_sub(e, panel, step->panels.from), emit_int(e, e->panel));
+    Value from = emit_div(e, step->depth.from, emit_int(e, FORMAT_BLOCK));
+    Value to = emit_add(e, step->depth.to, emit_int(e, FORMAT_BLOCK - 1));
+    to = emit_div(e, to, emit_int(e, FORMAT_BLOCK));
+    ByteShape shape = {.format = p->format,
+                       .accumulates = tile.accumulates,
+                       .rows = tile.rows,
+                       .panels = tile.panels,
+                       .stride = p->x_stride,
+                       .blocks = p->blocks};
+    Value b = emit_at(e, packed_panel(k, p, panel), emit_mul(e, from, emit_int(e, block)));
+    Value b_stride = emit_int(e, words);
+    if (p->unpacked) {
+        for (int64_t i = 0; i < tile.panels; i++)
+            emit_unpack_bytes(e, emit_at(e, b, emit_int(e, i * words)),
+                              emit_at(e, p->unpacked, emit_int(e, i * p->unpacked_stride)),
+                              emit_sub(e, to, from));
+        b = p->unpacked;
+        b_stride = emit_int(e, p->unpacked_stride);
+        shape.is_unpacked = true;
+    }
+    Loop row = emit_loop(e, "row", step->rows.from, step->rows.to, emit_int(e, tile.rows));
+    Value local = emit_sub(e, row.i, step->rows.from);
+    Value x = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
+    Value c = emit_at(e, p->sums, emit_mul(e, local, emit_int(e, p->sums_stride)));
+    emit_byte_tile(e, shape, x, b, b_stride, from, to, emit_at(e, c, column),
+                   emit_int(e, p->sums_stride));
+    emit_loop_end(e, &row);
+}
+
 /* Sums of some panels of the band, starting with `panel`, for all rows. */
 static void add_panels(KernelEmit *k, Projection *p, TileShape tile, const Step *step,
                        Value panel) {
     Emit *e = k->e;
     Value column = emit_mul(e, emit_sub(e, panel, step->panels.from), emit_int(e, e->panel));
+    if (p->is_bytes) {
+        add_byte_panels(k, p, tile, step, panel);
+        return;
+    }
     if (tile.rows == 1 && p->format != FORMAT_f32) {
         const PackedShape shape = {p->format, tile.panels, p->depth};
         Value x = emit_at(e, p->x, emit_mul(e, step->rows.from, emit_int(e, p->x_stride)));
@@ -257,24 +299,45 @@ static Value clipped_share(KernelEmit *k, const OutputGroup *group, Value thread
     return emit_select(e, emit_int_equal(e, share, count), count, whole);
 }
 
+/* The rows to be multiplied: in memory, or rounded here. */
+static void take_rows(KernelEmit *k, const Node *root, Projection *p) {
+    Emit *e = k->e;
+    const Ref prologue = k->kernel->prologue;
+    const Node *x = kernel_node(k, root->in[0]);
+    p->is_bytes = x->op == OP_quantise;
+    p->blocks = (p->depth + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
+    if (ir_ref_is_none(prologue)) {
+        p->x = emit_slot(k, root->in[0], FORM_VECTOR);
+        p->x_stride = emit_slot_stride(k, root->in[0]);
+        return;
+    }
+    p->x_stride = format_value_words(p->depth);
+    p->x = emit_stack_floats(e, p->x_stride);
+    emit_round_row(e, x, emit_slot(k, x->in[0], FORM_VECTOR), p->x);
+}
+
+/* Room for the weights of a tile's panels, where they are not read as they lie. */
+static void make_unpacked(Emit *e, Projection *p, Schedule schedule) {
+    const WeightFormat format = p->is_bytes ? FORMAT_q8 : FORMAT_f32;
+    const int64_t slice = schedule.depth ? schedule.depth : p->depth;
+    if (schedule.rows == 1 || p->format == format || p->format == FORMAT_f32) return;
+    p->unpacked_stride = layout_panel_words(format, round_up(slice, FORMAT_BLOCK), e->panel);
+    p->unpacked = emit_stack_floats(e, schedule.panels * p->unpacked_stride);
+}
+
 void emit_projection(KernelEmit *k) {
     Emit *e = k->e;
     const Node *root = kernel_node(k, k->kernel->root);
     const Schedule schedule = root->schedule;
-    Projection p = {.x = emit_slot(k, root->in[0], FORM_VECTOR),
-                    .weight = emit_slot(k, root->in[1], FORM_PANELS),
+    Projection p = {.weight = emit_slot(k, root->in[1], FORM_PANELS),
                     .format = root->attr.format,
-                    .depth = kernel_node(k, root->in[1])->type.dim[1],
-                    .x_stride = emit_slot_stride(k, root->in[0])};
+                    .depth = kernel_node(k, root->in[1])->type.dim[1]};
+    take_rows(k, root, &p);
     if (!ir_ref_is_none(root->in[2])) p.bias = emit_slot(k, root->in[2], FORM_PANEL_VECTOR);
     if (root->op == OP_read) p.scale = row_scales(k, root, &p);
     p.sums_stride = band_panels(schedule) * e->panel;
     p.sums = emit_stack_floats(e, schedule.block * p.sums_stride);
-    if (p.format != FORMAT_f32 && schedule.rows > 1) {
-        const int64_t slice = schedule.depth ? schedule.depth : p.depth;
-        p.unpacked_stride = round_up(slice, FORMAT_BLOCK) * e->panel;
-        p.unpacked = emit_stack_floats(e, schedule.panels * p.unpacked_stride);
-    }
+    make_unpacked(e, &p, schedule);
 
     for (int i = 0; i < k->kernel->group_count; i++) {
         p.group = &k->kernel->group[i];

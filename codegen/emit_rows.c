@@ -94,6 +94,11 @@ static void pointwise_row(KernelEmit *k, Ref root, Value row) {
     emit_loop_end(e, &c);
 }
 
+static void quantise_row(KernelEmit *k, Ref root, Value row) {
+    const Node *node = kernel_node(k, root);
+    emit_round_row(k->e, node, row_base(k, node->in[0], row), row_base(k, root, row));
+}
+
 static void slice_row(KernelEmit *k, Ref root, Value row) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, root);
@@ -115,6 +120,7 @@ static void emit_row(KernelEmit *k, Ref root, Value row) {
     case OP_norm:
     case OP_rope:
     case OP_append: head_row(k, root, row); return;
+    case OP_quantise: quantise_row(k, root, row); return;
     case OP_slice: slice_row(k, root, row); return;
     case OP_last: last_row(k, root, row); return;
     default: pointwise_row(k, root, row); return;

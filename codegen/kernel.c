@@ -239,7 +239,9 @@ static void add_projection_slots(Kernel *kernel, Layout *layout) {
     for (int i = 0; i < kernel->group_count; i++) panels[i] = kernel->group[i].panels;
     add_packed(kernel, layout, FORM_PANELS, root->in[1], panels, kernel->group_count);
     add_packed(kernel, layout, FORM_PANEL_VECTOR, root->in[2], panels, kernel->group_count);
-    add_memory(kernel, root->in[0]);
+    const bool has_prologue = !ir_ref_is_none(kernel->prologue);
+    add_memory(kernel,
+               has_prologue ? ir_node(kernel->graph, kernel->prologue)->in[0] : root->in[0]);
     for (int i = 0; i < kernel->group_count; i++) add_memory(kernel, kernel->group[i].memory);
     for (int i = 1; i < kernel->node_count; i++) add_op_slots(kernel, layout, kernel->node[i]);
 }
@@ -251,6 +253,9 @@ static bool is_projection(const Node *node) {
 static bool collect_nodes(Kernel *kernel) {
     const Graph *graph = kernel->graph;
     kernel->node[kernel->node_count++] = kernel->root;
+    const Ref first = ir_node(graph, kernel->root)->in[0];
+    if (first.index < kernel->root.index && ir_ref_equal(ir_node(graph, first)->root, kernel->root))
+        kernel->prologue = first;
     for (uint32_t i = kernel->root.index + 1; i < graph->count; i++) {
         if (!ir_ref_equal(graph->node[i].root, kernel->root)) continue;
         if (kernel->node_count == MAX_KERNEL_NODES)
@@ -343,6 +348,14 @@ static bool same_schedule(Schedule a, Schedule b) {
            a.depth == b.depth && a.keys == b.keys;
 }
 
+static bool same_prologue(const Kernel *a, const Kernel *b) {
+    if (ir_ref_is_none(a->prologue) || ir_ref_is_none(b->prologue))
+        return ir_ref_equal(a->prologue, b->prologue);
+    const Node *x = ir_node(a->graph, a->prologue), *y = ir_node(b->graph, b->prologue);
+    return ir_type_equal(x->type, y->type) && same_attrs(x, y) &&
+           first_slot(a, x->in[0]) == first_slot(b, y->in[0]);
+}
+
 bool kernel_is_same(const Kernel *a, const Kernel *b) {
     if (a->node_count != b->node_count || a->slot_count != b->slot_count ||
         a->group_count != b->group_count)
@@ -353,6 +366,7 @@ bool kernel_is_same(const Kernel *a, const Kernel *b) {
             !same_schedule(x->schedule, y->schedule) || !same_operands(a, x, b, y))
             return false;
     }
+    if (!same_prologue(a, b)) return false;
     for (int i = 0; i < a->slot_count; i++) {
         const Slot *s = &a->slot[i], *t = &b->slot[i];
         if (s->kind != t->kind || s->form != t->form || s->stride != t->stride) return false;

@@ -29,7 +29,8 @@ static const struct {
     {"znver4", X86, "+avx512bf16,+avx512vnni,+clzero", "AMD, 2022"},
     {"cortex-a76", ARM, "+neon,+dotprod", "Arm, 2018: NEON, vectors of 128 bits"},
     {"neoverse-n1", ARM, "+neon,+dotprod", "Arm server, 2019: NEON, vectors of 128 bits"},
-    {"neoverse-v1", ARM, "+neon,+bf16,+i8mm", "Arm server, 2020: NEON, vectors of 128 bits"},
+    {"neoverse-v1", ARM, "+neon,+dotprod,+bf16,+i8mm",
+     "Arm server, 2020: NEON, vectors of 128 bits"},
 };
 enum { CPU_COUNT = sizeof cpus / sizeof *cpus };
 
@@ -72,6 +73,7 @@ static void choose_host(Target *target, Arena *arena) {
     target->triple = keep(arena, LLVMGetDefaultTargetTriple());
     target->cpu = keep(arena, LLVMGetHostCPUName());
     target->features = keep(arena, LLVMGetHostCPUFeatures());
+    target->known = target->features;
     target->is_host = true;
 }
 
@@ -83,6 +85,7 @@ static bool choose_named(Target *target, const char *cpu, Arena *arena, Diag *di
         bool is_same = same_architecture(host, cpus[i].triple);
         target->cpu = cpus[i].cpu;
         target->features = "";
+        target->known = cpus[i].needs;
         target->triple = is_same ? host : cpus[i].triple;
         target->is_host = is_same && has_all(features, cpus[i].needs);
         return true;
@@ -138,6 +141,15 @@ static int64_t cache_bytes(int name, int64_t otherwise) {
     return bytes > 0 ? bytes : otherwise;
 }
 
+/* Dot products of bytes: by name, for LLVM does not compile their intrinsics for other targets. */
+static bool has_byte_dot(const Target *target) {
+    switch (target->machine.vector_floats) {
+    case 16: return has_all(target->known, "+avx512vnni");
+    case 8: return has_all(target->known, "+avxvnni");
+    default: return has_all(target->known, "+dotprod");
+    }
+}
+
 static bool probe_machine(Target *target, Diag *diag) {
     LLVMMemoryBufferRef text = compile_probe(target->llvm);
     if (!text) return diag_error(diag, (Loc){0}, "LLVM cannot compile for '%s'", target->cpu);
@@ -145,6 +157,7 @@ static bool probe_machine(Target *target, Diag *diag) {
     target->machine.vector_floats = mentions(text, "zmm") ? 16 : mentions(text, "ymm") ? 8 : 4;
     target->machine.vector_registers = is_arm || mentions(text, "zmm") ? 32 : 16;
     target->machine.has_halves = !mentions(text, "extendhfsf2");
+    target->machine.has_byte_dot = has_byte_dot(target);
     LLVMDisposeMemoryBuffer(text);
     target->machine.l1_bytes = 32 << 10;
     target->machine.l2_bytes = 512 << 10;

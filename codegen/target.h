@@ -10,6 +10,7 @@
 typedef struct {
     const char *cpu;      /* as LLVM names it */
     const char *features; /* beyond those of the cpu */
+    const char *known;    /* some of those it has, in the same form */
     const char *triple;
     bool is_host; /* this machine can run the code */
     Machine machine;

@@ -96,6 +96,19 @@ static void round_block(WeightFormat format, double *value, int64_t count) {
     for (int64_t i = 0; i < count; i++) value[i] = scale * (q[i] - format_zero(format));
 }
 
+static void round_value_block(double *value, int64_t count) {
+    float most = 0;
+    for (int64_t i = 0; i < count; i++) most = fmaxf(most, fabsf((float)value[i]));
+    const float scale = most / 127, inverse = most >= FORMAT_SMALLEST ? 127 / most : 0;
+    for (int64_t i = 0; i < count; i++)
+        value[i] = (double)scale * (double)rintf((float)value[i] * inverse);
+}
+
+void format_round_values(double *row, int64_t count) {
+    for (int64_t i = 0; i < count; i += FORMAT_BLOCK)
+        round_value_block(row + i, count - i < FORMAT_BLOCK ? count - i : FORMAT_BLOCK);
+}
+
 void format_round_row(WeightFormat format, double *row, int64_t count) {
     if (format == FORMAT_f32) return;
     if (format == FORMAT_bf16) {

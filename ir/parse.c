@@ -25,10 +25,19 @@ typedef struct {
     Ref ref;          /* none: its line was wrong */
 } Label;
 
+/* A kernel whose root comes later in the text. */
+typedef struct Later {
+    const char *root;
+    Loc loc;
+    uint32_t label; /* of the member */
+    struct Later *next;
+} Later;
+
 typedef struct {
     Graph *graph;
     Diag *diag;
     Lexer lexer;
+    Later *later;
     Label *label; /* in order of definition; label[0] is unused */
     uint32_t label_count, label_capacity;
     uint32_t *slot; /* labels by hash, open addressing: twice as many as the capacity, or more */
@@ -91,18 +100,49 @@ static bool parse_label(Parser *p, char *text) {
     return true;
 }
 
+static bool report_undefined(Parser *p, const char *text, Loc loc) {
+    diag_error(p->diag, loc, "'%s' is not defined", text);
+    return diag_hint(p->diag, "a value is defined on a line before those that use it");
+}
+
 static bool parse_use(Parser *p, Ref *ref) {
     char text[LABEL_BYTES];
     const Loc loc = lexer_here(&p->lexer);
     if (!parse_label(p, text)) return false;
     const uint32_t index = *find(p, text);
-    if (!index) {
-        diag_error(p->diag, loc, "'%s' is not defined", text);
-        return diag_hint(p->diag, "a value is defined on a line before those that use it");
-    }
+    if (!index) return report_undefined(p, text, loc);
     *ref = p->label[index].ref;
     p->has_lost |= ir_ref_is_none(*ref);
     return true;
+}
+
+/* The root of the kernel that the node `label` is computed in; that of a prologue follows it. */
+static bool parse_root(Parser *p, Op op, uint32_t label, Ref *root) {
+    char text[LABEL_BYTES];
+    const Lexer before = p->lexer;
+    const Loc loc = lexer_here(&p->lexer);
+    if (!parse_label(p, text)) return false;
+    if (op != OP_quantise || *find(p, text)) {
+        p->lexer = before;
+        return parse_use(p, root);
+    }
+    Later *later = ARENA_NEW(p->graph->arena, Later);
+    *later = (Later){arena_printf(p->graph->arena, "%s", text), loc, label, p->later};
+    p->later = later;
+    return true;
+}
+
+static bool find_later_roots(Parser *p) {
+    bool ok = true;
+    for (const Later *later = p->later; later; later = later->next) {
+        const uint32_t index = *find(p, later->root);
+        const Ref member = p->label[later->label].ref;
+        if (!index)
+            ok = report_undefined(p, later->root, later->loc);
+        else if (!ir_ref_is_none(member))
+            ir_node(p->graph, member)->root = p->label[index].ref;
+    }
+    return ok;
 }
 
 /* ---- attributes ---- */
@@ -358,7 +398,7 @@ static bool parse_node(Parser *p) {
     if (text[0] == '@') node.name = p->label[label].text + 1;
     if (!lexer_expect(&p->lexer, "=") || !parse_op(p, &node.op)) return false;
     if (!parse_operands(p, &node) || !parse_attributes(p, &node)) return false;
-    if (lexer_accept(&p->lexer, "in") && !parse_use(p, &node.root)) return false;
+    if (lexer_accept(&p->lexer, "in") && !parse_root(p, node.op, label, &node.root)) return false;
     if (!parse_type(p, &node.type) || !parse_place(p, &node.place)) return false;
     if (!parse_schedule(p, &node.schedule) || !lexer_expect_line_end(&p->lexer)) return false;
     if (!p->has_lost) add_node(p, &node, label);
@@ -395,7 +435,8 @@ static bool parse_nodes(Parser *p) {
 
 static bool parse_graph(Parser *p) {
     p->has_lost = false;
-    if (!parse_head(p) || !parse_nodes(p) || !parse_use(p, &p->graph->result)) return false;
+    if (!parse_head(p) || !parse_nodes(p) || !find_later_roots(p)) return false;
+    if (!parse_use(p, &p->graph->result)) return false;
     if (!lexer_expect_line_end(&p->lexer)) return false;
     lexer_skip_lines(&p->lexer);
     if (!lexer_expect(&p->lexer, "}")) return false;

@@ -119,7 +119,12 @@ static void place(Sweep *s, uint32_t index) {
     s->sorted[s->count++] = *node_at(s, index);
 }
 
+/* A root may read a member that prepares its operand: it comes first. */
 static void place_unit(Sweep *s, uint32_t unit) {
+    for (int k = 0; k < IR_MAX_INPUTS; k++) {
+        const uint32_t operand = node_at(s, unit)->in[k].index;
+        if (operand && unit_of(s, operand) == unit && !s->place[operand]) place(s, operand);
+    }
     place(s, unit);
     for (bool is_more = true; is_more;) {
         is_more = false;

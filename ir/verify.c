@@ -1,4 +1,5 @@
 /* verify.c - what must hold between any two passes, and of graph text before anything uses it. */
+#include "ir/formats.h"
 #include "ir/lexer.h"
 #include "ir/shapes.h"
 
@@ -124,6 +125,7 @@ static bool verify_attrs(const Check *c) {
     if (!verify_reals(c)) return false;
     switch (c->node->op) {
     case OP_norm:
+    case OP_quantise:
     case OP_read: return verify_at_least_0(c, "eps", attr->eps);
     case OP_softcap: return verify_at_least_0(c, "softcap", attr->softcap);
     case OP_rope: return verify_rope(c);
@@ -183,6 +185,21 @@ static bool verify_declared(const Check *c) {
     }
 }
 
+/* Bytes are multiplied with bytes; what is rounded is there for that alone. */
+static bool verify_formats(const Check *c) {
+    const WeightFormat format = c->node->attr.format;
+    if (c->node->op == OP_quantise && format != FORMAT_q8) return refuse(c, "format must be q8");
+    for (int k = 0; k < c->info->most; k++) {
+        if (ir_ref_is_none(c->node->in[k]) || operand(c, k)->op != OP_quantise) continue;
+        if (c->node->op == OP_project && k == 0 && (format == FORMAT_q8 || format == FORMAT_q4))
+            continue;
+        return refuse(
+            c, "operand %d is made by 'quantise': only project with format q8 or q4 reads it",
+            k + 1);
+    }
+    return true;
+}
+
 static bool verify_type(const Check *c) {
     Type type = c->node->type;
     char expected[SHAPE_TEXT], found[SHAPE_TEXT];
@@ -235,10 +252,21 @@ static bool is_computed(const Node *node) {
     return kind == KIND_VALUE || kind == KIND_STREAM;
 }
 
+/* What a kernel does with its rows before it multiplies them: the one member before its root. */
+static bool is_prologue(const Check *c) {
+    const Ref root = c->node->root;
+    if (c->node->op != OP_quantise || root.index <= c->index || root.index >= c->graph->count)
+        return false;
+    const Node *node = ir_node(c->graph, root);
+    return node->op == OP_project && ir_ref_is_none(node->root) &&
+           ir_ref_equal(node->in[0], (Ref){c->index});
+}
+
 /* A member comes after its root, and continues what is computed in the kernel. */
 static bool verify_member(const Check *c) {
     const Ref root = c->node->root;
     if (ir_ref_is_none(root)) return true;
+    if (is_prologue(c)) return true;
     if (root.index >= c->index) return refuse(c, "the root of its kernel must come before it");
     if (!is_computed(c->node))
         return refuse(c, "only what is computed at run time is part of a kernel");
@@ -271,6 +299,11 @@ static bool fits(int64_t rows, int64_t stride, int64_t columns, int64_t floats) 
     return columns <= floats && (rows == 1 || rows - 1 <= (floats - columns) / stride);
 }
 
+/* Bytes and scales need less room than floats. */
+static int64_t floats_of_row(const Node *node) {
+    return node->op == OP_quantise ? format_value_words(node->type.dim[1]) : node->type.dim[1];
+}
+
 /* The memory of a cache is laid out as attention reads it; that of the result is the caller's. */
 static bool verify_placement(const Check *c) {
     const Graph *graph = c->graph;
@@ -279,7 +312,7 @@ static bool verify_placement(const Check *c) {
     if (offset == 0 && stride == 0) return true;
     if (!is_computed(c->node)) return refuse(c, "it has no place in memory");
     const bool is_cache = c->node->op == OP_append, is_result = graph->result.index == c->index;
-    const int64_t columns = type->dim[1], rows = largest(graph, type->dim[0]);
+    const int64_t columns = floats_of_row(c->node), rows = largest(graph, type->dim[0]);
     const int64_t floats = is_cache    ? graph->cache_floats
                            : is_result ? IR_MAX_ELEMENTS
                                        : graph->arena_floats;
@@ -449,8 +482,8 @@ static bool verify_node(Check *c, uint32_t index) {
     c->info = &ir_op_info[c->node->op];
     if (uses_wrong(c)) return false;
     return verify_operands(c) && verify_name(c) && verify_attrs(c) && verify_type(c) &&
-           verify_single(c) && verify_rows(c) && verify_member(c) && verify_kernel_order(c) &&
-           verify_placement(c) && verify_schedule(c);
+           verify_formats(c) && verify_single(c) && verify_rows(c) && verify_member(c) &&
+           verify_kernel_order(c) && verify_placement(c) && verify_schedule(c);
 }
 
 static bool verify_graph(const Graph *graph) {

@@ -11,6 +11,7 @@
  * Needs: to run after all passes that fuse, on the graph of a phase. Keeps: the order of kernels;
  * their members move to them.
  */
+#include "ir/formats.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -119,6 +120,8 @@ static int64_t padded_columns(const Placing *p, const Node *node) {
 
 static int64_t stride_of(const Placing *p, uint32_t index) {
     const Node *node = &p->graph->node[index];
+    if (node->op == OP_quantise)
+        return round_up(format_value_words(node->type.dim[1]), ALIGNMENT) + ALIGNMENT;
     const int64_t columns = padded_columns(p, node);
     if (index == p->graph->result.index) return columns;
     return columns % (1024 / (int64_t)sizeof(float)) ? columns : columns + p->panel;

@@ -1,26 +1,78 @@
 /* quantise.c - round the weights of projections to the formats they ask for.
  *
- *   @w = param {format = q8}            @w = param {format = q8}
- *   %9 = project %8, @w             =>  %9 = project %8, @w {format = q8}
+ *   @w = param {format = q8}                @w = param {format = q8}
+ *   %9 = read %8, @w {kind = rms}       =>  %9 = quantise %8 {format = q8, kind = rms}
+ *                                           %10 = project %9, @w {format = q8}
  *
- * Saves memory, and the time to read it: a token reads every weight once. This is the one pass that
- * changes values, by what is lost in rounding; so it comes behind all that change the weights, and
- * what is rounded is what the kernels multiply with. Legal always. Keeps: everything else.
+ * Saves memory, and the time to read it: a token reads every weight once. Where the machine
+ * multiplies bytes, what they are multiplied with is rounded to bytes as well, and a `read` leaves
+ * its norm to the op that does it. This is the one pass that changes values, by what is lost in
+ * rounding; so it comes behind all that change the weights, and what is rounded is what the kernels
+ * multiply with. Legal always. Keeps: everything else.
  */
+#include "ir/formats.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
+typedef struct {
+    Graph *graph;
+    uint32_t limit;   /* nodes that were there before */
+    uint32_t *behind; /* where each of those added belongs */
+    Ref *rounded;     /* of each value that was there: what was made of it last */
+    int added;
+} Quantise;
+
+static bool is_same_norm(const Attrs *a, const Attrs *b) {
+    return a->kind == b->kind && a->eps == b->eps;
+}
+
+/* The value that a projection multiplies, rounded as it reads it. */
+static Ref round_value(Quantise *q, uint32_t index) {
+    const Node projection = q->graph->node[index];
+    const Ref x = projection.in[0];
+    Ref *made = &q->rounded[x.index];
+    if (!ir_ref_is_none(*made) && is_same_norm(&ir_node(q->graph, *made)->attr, &projection.attr))
+        return *made;
+    Node node = {.op = OP_quantise, .loc = projection.loc, .in = {x}, .attr = ir_attrs_default()};
+    node.attr.format = FORMAT_q8;
+    node.attr.kind = projection.attr.kind;
+    node.attr.eps = projection.attr.eps;
+    *made = ir_node_add(q->graph, node);
+    q->behind[q->added++] = index - 1;
+    return *made;
+}
+
+static void multiply_bytes(Quantise *q, uint32_t index) {
+    const Ref rounded = round_value(q, index);
+    Node *node = &q->graph->node[index];
+    node->op = OP_project;
+    node->attr.kind = NORM_none;
+    node->attr.eps = 0;
+    node->in[0] = rounded;
+}
+
+static void place_added(const Quantise *q, Arena *scratch) {
+    uint32_t *behind = ARENA_ARRAY(scratch, uint32_t, q->graph->count);
+    for (int i = 0; i < q->added; i++) behind[q->limit + (uint32_t)i] = q->behind[i];
+    match_move(q->graph, behind, q->limit, scratch);
+}
+
 bool pass_quantise(Graph *graph, PassContext *context) {
+    Arena *scratch = context->scratch;
+    Quantise q = {.graph = graph, .limit = graph->count};
+    q.behind = ARENA_ARRAY(scratch, uint32_t, graph->count);
+    q.rounded = ARENA_ARRAY(scratch, Ref, graph->count);
     int changed = 0, projections = 0;
-    for (uint32_t i = 1; i < graph->count; i++) {
-        Node *node = &graph->node[i];
-        if (!match_is_projection(node)) continue;
+    for (uint32_t i = 1; i < q.limit; i++) {
+        if (!match_is_projection(&graph->node[i])) continue;
         projections++;
-        const WeightFormat wanted = match_format(graph, node->in[1]);
-        if (wanted == FORMAT_f32 || node->attr.format != FORMAT_f32) continue;
-        node->attr.format = wanted;
+        const WeightFormat wanted = match_format(graph, graph->node[i].in[1]);
+        if (wanted == FORMAT_f32 || graph->node[i].attr.format != FORMAT_f32) continue;
+        graph->node[i].attr.format = wanted;
         changed++;
+        if (format_has_blocks(wanted) && context->machine->has_byte_dot) multiply_bytes(&q, i);
     }
+    if (q.added) place_added(&q, scratch);
     snprintf(context->summary, sizeof context->summary,
              "the weights of %d projections of %d become smaller", changed, projections);
     return true;

@@ -15,7 +15,7 @@
 #include "passes/pass.h"
 
 enum { VECTORS_OF_PANEL = 2, MOST_ROWS = 14, MOST_BLOCK = 512, KEYS = 128 };
-enum { LINE_FLOATS = 16, MOST_DEPTH = 768, BAND_FLOATS = 128 };
+enum { LINE_FLOATS = 16, MOST_DEPTH = 768, MOST_BYTES = 3072, BAND_FLOATS = 128 };
 
 /* The rows of a tile of so many panels. */
 static int64_t tile_rows(const Machine *machine, int64_t panels) {
@@ -37,7 +37,27 @@ static int64_t panels_of_row(const Machine *machine, WeightFormat format) {
     return format == FORMAT_f32 ? 3 : 2;
 }
 
+/* Products of bytes: each sum has a lane for the block under way, and one for all before it. */
+static Schedule schedule_bytes(const Graph *graph, const Node *node, const Machine *machine) {
+    const int64_t depth = ir_node(graph, node->in[1])->type.dim[1];
+    if (node->type.dim[0] == 1)
+        return (Schedule){.rows = 1, .panels = machine->vector_registers / 8, .block = 1};
+    const int64_t rows =
+        (machine->vector_registers - 2 * VECTORS_OF_PANEL - 4) / (2 * VECTORS_OF_PANEL);
+    const int64_t slices = (depth + MOST_BYTES - 1) / MOST_BYTES;
+    const int64_t slice =
+        ((depth + slices - 1) / slices + FORMAT_BLOCK - 1) / FORMAT_BLOCK * FORMAT_BLOCK;
+    int64_t block = machine->l2_bytes / 2 / (format_value_words(slice) * 4);
+    if (block > MOST_BLOCK) block = MOST_BLOCK;
+    return (Schedule){.rows = rows,
+                      .panels = 1,
+                      .block = block < rows ? rows : block / rows * rows,
+                      .band = BAND_FLOATS / machine_panel(machine),
+                      .depth = slice};
+}
+
 static Schedule schedule_projection(const Graph *graph, const Node *node, const Machine *machine) {
+    if (ir_node(graph, node->in[0])->op == OP_quantise) return schedule_bytes(graph, node, machine);
     const bool has_many_registers = machine->vector_registers >= 32;
     if (node->type.dim[0] == 1)
         return (Schedule){

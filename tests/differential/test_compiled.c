@@ -16,8 +16,14 @@
 
 enum { TOKENS = 13, FIRST_CALL = 6, SHRINK_TRIES = 300 };
 
+/* Where values are rounded to bytes, one that lies on an edge may fall to the other side in f32
+ * than in double precision, and the logits move by a step of it. That is rare, and little. */
+#define MOST_STRAY 0.05
+enum { STRAYS_ONE_IN = 8 };
+
 typedef struct {
     Thalweg *thalweg;
+    bool is_rounding, is_stray;
     int64_t vocab;
     int32_t token[TOKENS];
     double *expected, *expected_split; /* [TOKENS, vocab] */
@@ -26,6 +32,7 @@ typedef struct {
 
 typedef struct {
     const char *cache;
+    int strays;     /* models that are near, but not as near as they should be */
     char what[256]; /* what went wrong */
 } Run;
 
@@ -64,7 +71,7 @@ static bool interpret(const Case *c, int first, int step, double *logits) {
 
 /* ---- comparing ---- */
 
-static bool is_close(Run *run, const char *what, const Case *c, const double *expected,
+static bool is_close(Run *run, const char *what, Case *c, const double *expected,
                      const float *got) {
     double low = expected[0], high = expected[0], worst = 0;
     for (int64_t i = 0; i < TOKENS * c->vocab; i++) {
@@ -73,7 +80,12 @@ static bool is_close(Run *run, const char *what, const Case *c, const double *ex
         double off = fabs(expected[i] - (double)got[i]);
         if (!(off <= worst)) worst = off;
     }
-    if (worst <= 1e-4 * (high - low) + 1e-6) return true;
+    const double off = worst / (high - low + 1e-2);
+    if (off <= 1e-4) return true;
+    if (c->is_rounding && off <= MOST_STRAY) {
+        c->is_stray = true;
+        return true;
+    }
     snprintf(run->what, sizeof run->what, "%s: off by %g where logits range over %g", what, worst,
              high - low);
     return false;
@@ -117,6 +129,7 @@ static bool read_and_compare(Run *run, Case *c, const char *text) {
         }
         return wrong(run, "fails without an error");
     }
+    c->is_rounding = strstr(text, ": q8") || strstr(text, ": q4");
     c->vocab = thalweg_model(c->thalweg).vocab;
     for (int i = 0; i < TOKENS; i++) c->token[i] = (int32_t)((i * 7 + i * i * 3) % c->vocab);
     const size_t count = (size_t)(TOKENS * c->vocab);
@@ -145,6 +158,7 @@ static bool passes(Run *run, const Tape *tape) {
     const ThalwegOptions options = {.cache_directory = run->cache, .exact = is_exact};
     Case c = {.thalweg = thalweg_create(&options)};
     bool is_right = c.thalweg ? read_and_compare(run, &c, text) : wrong(run, "out of memory");
+    run->strays += c.is_stray;
     thalweg_destroy(c.thalweg);
     free(c.expected);
     free(c.expected_split);
@@ -182,6 +196,6 @@ int main(int count, char **argument) {
         failures++;
     }
     rmdir(cache);
-    printf("%ld random models, %d failures\n", models, failures);
-    return failures != 0;
+    printf("%ld random models, %d failures, %d strays\n", models, failures, run.strays);
+    return failures != 0 || run.strays > 2 + models / STRAYS_ONE_IN;
 }

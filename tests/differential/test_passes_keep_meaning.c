@@ -14,7 +14,7 @@
 
 enum { TOKENS = 9, FIRST_CALL = 5, SHRINK_TRIES = 500 };
 
-static const Machine machine = {16, 32, 48 << 10, 2 << 20, true};
+static const Machine machine = {16, 32, 48 << 10, 2 << 20, true, true};
 
 typedef struct {
     char what[256];
@@ -60,8 +60,10 @@ static double *evaluate(const Graph *graph, int64_t *columns) {
 }
 
 static double distance(const double *a, const double *b, int64_t count) {
-    double low = a[0], high = a[0], worst = 0;
+    double low = INFINITY, high = -INFINITY, worst = 0;
     for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(a[i]) && !isfinite(b[i]))
+            continue; /* rounded values have the range of an f32 */
         low = fmin(low, a[i]);
         high = fmax(high, a[i]);
         const double off = fabs(a[i] - b[i]);
