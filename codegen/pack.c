@@ -17,12 +17,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-enum { TABLE_ROWS = 64, CHECKSUM_BYTES = 1 << 20 };
+enum { TABLE_ROWS = 64 };
 
 typedef enum { PACK_OK, PACK_NO_MEMORY, PACK_NO_INPUT, PACK_NO_OUTPUT, PACK_STOPPED } Failure;
 
@@ -104,9 +102,8 @@ static bool panel_unit(const Pack *pack, Worker *worker, const PackedTensor *ten
     for (int part = 0; part < group->parts; part++) {
         if (!evaluate(pack, worker, tensor, group->from[part] + start, count, worker->rows))
             return false;
-        for (int64_t n = 0; n < count; n++)
-            pack_panel_row(tensor->format, worker->rows + n * columns, columns, panel,
-                           part * outputs + n, worker->unit);
+        pack_panel_rows(tensor->format, worker->rows, count, columns, panel, part * outputs,
+                        worker->unit);
     }
     return true;
 }
@@ -273,26 +270,18 @@ static void pack_tensors(Pack *pack) {
 
 /* ---- the file ---- */
 
+/* What was written is in memory still. */
 static bool checksum(Pack *pack, uint64_t bytes, uint64_t *sum) {
-    XXH3_state_t *state = XXH3_createState();
-    char *block = malloc(CHECKSUM_BYTES);
-    bool is_read = state && block;
-    if (state) XXH3_64bits_reset(state);
-    for (uint64_t at = 0; is_read && at < bytes;) {
-        size_t count = bytes - at < CHECKSUM_BYTES ? (size_t)(bytes - at) : CHECKSUM_BYTES;
-        ssize_t got = pread(pack->file, block, count, (off_t)(TW_WEIGHTS_DATA + at));
-        is_read = got > 0;
-        if (!is_read) break;
-        XXH3_64bits_update(state, block, (size_t)got);
-        at += (uint64_t)got;
-    }
-    if (is_read)
-        *sum = XXH3_64bits_digest(state);
-    else
+    const size_t all = (size_t)(TW_WEIGHTS_DATA + bytes);
+    char *map = mmap(NULL, all, PROT_READ, MAP_PRIVATE, pack->file, 0);
+    if (map == MAP_FAILED) {
         fail(pack, PACK_NO_OUTPUT, errno);
-    free(block);
-    XXH3_freeState(state);
-    return is_read;
+        return false;
+    }
+    const bool is_done = weights_checksum(map + TW_WEIGHTS_DATA, bytes, sum);
+    if (!is_done) fail(pack, PACK_NO_MEMORY, 0);
+    munmap(map, all);
+    return is_done;
 }
 
 static void write_header(Pack *pack) {

@@ -7,8 +7,9 @@
 /* Makes `words`, layout_panel_words() of them, a panel whose values are all zero. */
 void pack_panel_begin(WeightFormat format, int64_t depth, int64_t panel, float *words);
 
-/* Rounds one output's row[depth] to the format and puts it into lane 0 <= lane < panel. */
-void pack_panel_row(WeightFormat format, const double *row, int64_t depth, int64_t panel,
-                    int64_t lane, float *words);
+/* Rounds rows[count][depth], an output each, to the format and puts them into a lane each, from
+ * `first_lane` on; first_lane + count <= panel. */
+void pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int64_t depth,
+                     int64_t panel, int64_t first_lane, float *words);
 
 #endif

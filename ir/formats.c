@@ -60,28 +60,35 @@ float format_from_f16(uint16_t half) {
 
 /* ---- blocks ---- */
 
-/* The value of the largest magnitude, with its sign; NaN where one is not finite. */
+/* The first value of the largest magnitude; NaN where one is not finite. */
 static float largest(const float *value, int64_t count) {
-    float most = 0;
+    int32_t most = 0; /* bits of a float without its sign are in the order of floats */
     for (int64_t i = 0; i < count; i++) {
-        if (!isfinite(value[i])) return NAN;
-        if (fabsf(value[i]) > fabsf(most)) most = value[i];
+        const int32_t magnitude = (int32_t)(bits_of(value[i]) & 0x7fffffff);
+        most = magnitude > most ? magnitude : most;
     }
-    return most;
+    if (most >= 0x7f800000) return NAN;
+    int64_t first = 0;
+    while ((bits_of(value[first]) & 0x7fffffff) != (uint32_t)most) first++;
+    return value[first];
 }
 
 /* The arithmetic of ggml's reference, in its order: values are equal to the last bit. */
 uint16_t format_encode_block(WeightFormat format, const float *value, int64_t count, uint8_t *q) {
     const float most = largest(value, count);
     const float scale = format == FORMAT_q8 ? fabsf(most) / 127 : most / -8;
-    const bool is_finite = isfinite(most);
-    const float inverse = is_finite && scale != 0 ? 1 / scale : 0;
+    const float inverse = 1 / scale;
+    if (!isfinite(most) || !isfinite(inverse)) {
+        memset(q, format_zero(format), (size_t)count);
+        return format_f16(isfinite(most) ? 0 : NAN);
+    }
     for (int64_t i = 0; i < count; i++) {
-        const float x = is_finite ? value[i] * inverse : 0;
+        const float x = value[i] * inverse;
+        /* In double precision adding a half is exact, so that cutting off is rounding. */
         if (format == FORMAT_q8)
-            q[i] = (uint8_t)(isfinite(x) ? 128 + (int)roundf(x) : 128);
+            q[i] = (uint8_t)((int)((double)x + (x < 0 ? -0.5 : 0.5)) + 128);
         else
-            q[i] = (uint8_t)(isfinite(x) ? (int)fminf(15, x + 8.5F) : 8);
+            q[i] = (uint8_t)(x + 8.5F < 15 ? (int)(x + 8.5F) : 15);
     }
     return format_f16(scale);
 }

@@ -5,7 +5,9 @@
  */
 #include "runtime/weights_file.h"
 
+#include "runtime/processors.h"
 #include "runtime/runtime.h"
+#include "runtime/team.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +34,39 @@ struct TwWeights {
 static uint64_t header_checksum(const WeightsHeader *header) {
     return XXH3_64bits(header, offsetof(WeightsHeader, header_checksum));
 }
+
+/* ---- the checksum of the data ---- */
+
+typedef struct {
+    const char *data;
+    uint64_t bytes, chunks;
+    uint64_t *sum; /* [chunks] */
+} Checksum;
+
+static void sum_chunks(void *context, int64_t thread, int64_t threads) {
+    const Checksum *c = context;
+    for (uint64_t i = (uint64_t)thread; i < c->chunks; i += (uint64_t)threads) {
+        const uint64_t start = i * TW_WEIGHTS_CHUNK, left = c->bytes - start;
+        c->sum[i] = XXH3_64bits(c->data + start, left < TW_WEIGHTS_CHUNK ? left : TW_WEIGHTS_CHUNK);
+    }
+}
+
+bool weights_checksum(const char *data, uint64_t bytes, uint64_t *sum) {
+    Checksum c = {data, bytes, (bytes + TW_WEIGHTS_CHUNK - 1) / TW_WEIGHTS_CHUNK, NULL};
+    c.sum = calloc((size_t)c.chunks + 1, sizeof *c.sum);
+    if (!c.sum) return false;
+    Team *team = c.chunks > 1 ? team_create(processors_available()) : NULL;
+    if (team)
+        team_run(team, sum_chunks, &c);
+    else
+        sum_chunks(&c, 0, 1);
+    team_destroy(team);
+    *sum = XXH3_64bits(c.sum, (size_t)c.chunks * sizeof *c.sum);
+    free(c.sum);
+    return true;
+}
+
+/* ---- the header ---- */
 
 void weights_header_seal(WeightsHeader *header) {
     memcpy(header->magic, TW_WEIGHTS_MAGIC, sizeof header->magic);
@@ -99,10 +134,12 @@ static TwStatus open_file(int file, uint64_t layout_id, bool verify, TwWeights *
 
     status = map_file(file, (uint64_t)info.st_size, weights);
     if (status != TW_OK || !verify) return status;
-    uint64_t checksum = XXH3_64bits(weights->map + TW_WEIGHTS_DATA, (size_t)header->data_bytes);
-    if (checksum == header->data_checksum) return TW_OK;
-    munmap(weights->map, weights->map_bytes);
-    return TW_BAD_CHECKSUM;
+    uint64_t checksum = 0;
+    status = TW_NO_MEMORY;
+    if (weights_checksum(weights->map + TW_WEIGHTS_DATA, header->data_bytes, &checksum))
+        status = checksum == header->data_checksum ? TW_OK : TW_BAD_CHECKSUM;
+    if (status != TW_OK) munmap(weights->map, weights->map_bytes);
+    return status;
 }
 
 TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWeights **out) {

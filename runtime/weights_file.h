@@ -3,8 +3,9 @@
  *   0     WeightsHeader, little-endian, padded with zeros to TW_WEIGHTS_DATA
  *   4096  data: tensors one after the other at 64-byte aligned offsets, as compiled code reads them
  *
- * The data are mapped and used as they lie. Their checksum is XXH3 (64 bits) over all data bytes;
- * the header's is over its own bytes before `header_checksum`.
+ * The data are mapped and used as they lie. Their checksum is XXH3 (64 bits) over the checksums of
+ * all chunks of TW_WEIGHTS_CHUNK bytes, which several threads make at once; the header's is over its
+ * own bytes before `header_checksum`.
  */
 #ifndef RUNTIME_WEIGHTS_FILE_H
 #define RUNTIME_WEIGHTS_FILE_H
@@ -12,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TW_WEIGHTS_VERSION = 1, TW_WEIGHTS_DATA = 4096 };
+enum { TW_WEIGHTS_VERSION = 2, TW_WEIGHTS_DATA = 4096, TW_WEIGHTS_CHUNK = 1 << 22 };
 #define TW_WEIGHTS_MAGIC "thalwegW" /* 8 bytes */
 
 typedef struct WeightsHeader {
@@ -25,6 +26,9 @@ typedef struct WeightsHeader {
     uint64_t data_checksum;
     uint64_t header_checksum;
 } WeightsHeader;
+
+/* The checksum of a file's data; false: out of memory. */
+bool weights_checksum(const char *data, uint64_t bytes, uint64_t *sum);
 
 /* Fills in magic, version and the header's checksum. */
 void weights_header_seal(WeightsHeader *header);
