@@ -112,13 +112,22 @@ const char *compiler_kernel_work(const Kernel *kernel, Arena *arena) {
 
 /* ---- sizes ---- */
 
-/* Columns in, columns out. */
+static const char *format_word(WeightFormat format) {
+    static const char *const words[] = {
+        [FORMAT_f32] = "f32", [FORMAT_bf16] = "bf16", [FORMAT_q8] = "q8", [FORMAT_q4] = "q4"};
+    return words[format];
+}
+
+/* Columns in, columns out, and the format of weights that are not f32. */
 const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena) {
     const Node *root = ir_node(kernel->graph, kernel->root);
     const Type type = root->type;
     if (is_projection(root)) {
         const Type weight = ir_node(kernel->graph, root->in[1])->type;
-        return arena_printf(arena, "%" PRId64 " -> %" PRId64, weight.dim[1], weight.dim[0]);
+        const char *shape =
+            arena_printf(arena, "%" PRId64 " -> %" PRId64, weight.dim[1], weight.dim[0]);
+        if (root->attr.format == FORMAT_f32) return shape;
+        return arena_printf(arena, "%s %s", shape, format_word(root->attr.format));
     }
     if (root->op == OP_attend)
         return arena_printf(arena, "%" PRId64 "/%" PRId64 " heads", root->attr.heads,
