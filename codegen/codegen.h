@@ -41,8 +41,9 @@ KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position);
 
 typedef struct Module Module;
 
-/* Emits, verifies and optimises. Null: reported to diag. */
-Module *module_create(const Plan *plan, const Target *target, Diag *diag);
+/* Emits, verifies and optimises. Timed code also notes when each thread begins and ends each kernel
+ * (runtime/trace.h). Null: reported to diag. */
+Module *module_create(const Plan *plan, const Target *target, bool is_timed, Diag *diag);
 void module_destroy(Module *module);
 int module_function_count(const Module *module); /* kernels of different shape */
 

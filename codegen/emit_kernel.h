@@ -102,6 +102,7 @@ void emit_attention(KernelEmit *k);
 void emit_row_op(KernelEmit *k); /* everything else, row by row */
 
 /* ---- emit_program.c: every kernel's function, the entries of both phases, the TwProgram ---- */
-int emit_program(Emit *e, const Plan *plan, const char *symbol); /* functions made for kernels */
+/* Returns how many functions it made for kernels. */
+int emit_program(Emit *e, const Plan *plan, const char *symbol, bool is_timed);
 
 #endif

@@ -5,6 +5,8 @@
  *     tw_team_barrier(team, thread)
  *     kernel_1(...)
  *     ...
+ *
+ * Timed code calls tw_trace_mark() before and after each kernel.
  */
 #include "codegen/emit_kernel.h"
 #include "runtime/abi.h"
@@ -79,11 +81,13 @@ typedef struct {
     Shape *shape; /* functions so far */
     int shape_count;
     Value barrier;
+    Value mark; /* null: the code is not timed */
 } Program;
 
 typedef struct {
     Value thread, threads;
     Value weights, arena, caches, token_ids, logits, tokens, position, logit_rows, team;
+    Value trace; /* of timed code */
 } Frame;
 
 static Value shape_function(Program *program, const Kernel *kernel) {
@@ -99,9 +103,10 @@ static Value shape_function(Program *program, const Kernel *kernel) {
 #define FIELD(type, member, name)                                                                  \
     emit_load_field(e, type, frame, (int64_t)offsetof(TwFrame, member), name)
 
-static Frame load_frame(Emit *e) {
+static Frame load_frame(Emit *e, bool is_timed) {
     Value frame = emit_argument(e, 0, "frame");
-    return (Frame){.thread = emit_argument(e, 1, "thread"),
+    return (Frame){.trace = is_timed ? FIELD(e->pointer, trace, "trace") : NULL,
+                   .thread = emit_argument(e, 1, "thread"),
                    .threads = emit_argument(e, 2, "threads"),
                    .weights = FIELD(e->pointer, weights, "weights"),
                    .arena = FIELD(e->pointer, arena, "arena"),
@@ -138,11 +143,17 @@ static Value row_count(Emit *e, const Frame *frame, const Kernel *kernel) {
     return rows == IR_LOGIT_ROWS ? frame->logit_rows : emit_int(e, rows);
 }
 
+static void emit_mark(Program *program, const Frame *frame, int64_t mark) {
+    Emit *e = program->e;
+    if (!program->mark) return;
+    emit_call(e, program->mark, (Value[]){frame->trace, frame->thread, emit_int(e, mark)}, 3);
+}
+
 static Value emit_entry(Program *program, const char *name, const PhasePlan *phase) {
     Emit *e = program->e;
     VType types[] = {e->pointer, e->i64, e->i64};
     Value entry = emit_function_begin(e, name, e->none, types, 3, false);
-    const Frame frame = load_frame(e);
+    const Frame frame = load_frame(e, program->mark != NULL);
     for (int i = 0; i < phase->count; i++) {
         const Kernel *kernel = phase->kernel[i];
         Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {frame.thread, frame.threads,
@@ -152,7 +163,9 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
             arguments[FIRST_SLOT_ARGUMENT + s] = slot_pointer(e, &frame, &kernel->slot[s]);
         Value function = shape_function(program, kernel);
         if (i) emit_call(e, program->barrier, (Value[]){frame.team, frame.thread}, 2);
+        emit_mark(program, &frame, 2 * i);
         emit_call(e, function, arguments, FIRST_SLOT_ARGUMENT + kernel->slot_count);
+        emit_mark(program, &frame, 2 * i + 1);
     }
     emit_function_end(e);
     return entry;
@@ -191,13 +204,17 @@ static void emit_descriptor(Program *program, const char *symbol, Value prefill,
     LLVMSetGlobalConstant(global, 1);
 }
 
-int emit_program(Emit *e, const Plan *plan, const char *symbol) {
-    VType types[] = {e->pointer, e->i64};
+static Value declare(Emit *e, const char *name, VType *types, unsigned count) {
+    return LLVMAddFunction(e->module, name, LLVMFunctionType(e->none, types, count, 0));
+}
+
+int emit_program(Emit *e, const Plan *plan, const char *symbol, bool is_timed) {
+    VType types[] = {e->pointer, e->i64, e->i64};
     Program program = {.e = e, .plan = plan};
     program.shape = ARENA_ARRAY(plan->layout->arena, Shape,
                                 (size_t)(plan->prefill.count + plan->decode.count) + 1);
-    program.barrier =
-        LLVMAddFunction(e->module, "tw_team_barrier", LLVMFunctionType(e->none, types, 2, 0));
+    program.barrier = declare(e, "tw_team_barrier", types, 2);
+    if (is_timed) program.mark = declare(e, "tw_trace_mark", types, 3);
     Value prefill = emit_entry(&program, "prefill", &plan->prefill);
     Value decode = emit_entry(&program, "decode", &plan->decode);
     emit_descriptor(&program, symbol, prefill, decode);

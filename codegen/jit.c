@@ -27,6 +27,7 @@ static LLVMErrorRef define_functions(LLVMOrcLLJITRef jit) {
         const char *name;
         void (*function)(void);
     } functions[] = {{"tw_team_barrier", (void (*)(void))tw_team_barrier},
+                     {"tw_trace_mark", (void (*)(void))tw_trace_mark},
                      {"memcpy", (void (*)(void))memcpy},
                      {"memmove", (void (*)(void))memmove},
                      {"memset", (void (*)(void))memset}};

@@ -71,7 +71,7 @@ static bool optimise(Module *module, Diag *diag) {
     return false;
 }
 
-Module *module_create(const Plan *plan, const Target *target, Diag *diag) {
+Module *module_create(const Plan *plan, const Target *target, bool is_timed, Diag *diag) {
     Module *module = calloc(1, sizeof *module);
     if (!module) {
         diag_error(diag, (Loc){0}, "out of memory");
@@ -85,7 +85,8 @@ Module *module_create(const Plan *plan, const Target *target, Diag *diag) {
     LLVMSetModuleDataLayout(module->llvm, data);
     LLVMDisposeTargetData(data);
     Emit e = emit_begin(module->context, module->llvm, &target->machine);
-    module->function_count = emit_program(&e, plan, module_symbol(plan->name, plan->layout->arena));
+    const char *symbol = module_symbol(plan->name, plan->layout->arena);
+    module->function_count = emit_program(&e, plan, symbol, is_timed);
     LLVMDisposeBuilder(e.builder);
     if (verify(module, diag) && optimise(module, diag)) return module;
     module_destroy(module);

@@ -179,7 +179,7 @@ bool compiler_plan(Thalweg *thalweg) {
 }
 
 static bool make_module(Thalweg *thalweg) {
-    thalweg->module = module_create(thalweg->plan, thalweg->target, &thalweg->diag);
+    thalweg->module = module_create(thalweg->plan, thalweg->target, false, &thalweg->diag);
     return thalweg->module != NULL;
 }
 

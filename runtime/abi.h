@@ -33,6 +33,7 @@ typedef struct TwFrame {
     int64_t position;      /* position + token_count <= context */
     int64_t logit_rows;    /* 1 <= logit_rows <= token_count: logits of the last rows; decode: 1 */
     void *team;            /* handed to tw_team_barrier(); null: a team of one */
+    void *trace;           /* handed to tw_trace_mark() by timed code, the only one that reads it */
 } TwFrame;
 
 /* Thread `thread` of `threads` does its share; all return when the call is done. */
@@ -53,6 +54,10 @@ typedef struct TwProgram {
 /* Every thread of the team waits here for the others. Called by compiled code between kernels;
  * what a thread wrote before it is seen by all after it. */
 TW_API void tw_team_barrier(void *team, int64_t thread);
+
+/* Notes the time at which a thread reaches a place. Called by timed code, which a program that
+ * measures itself is made of and object files never are; a null trace notes nothing. */
+TW_API void tw_trace_mark(void *trace, int64_t thread, int64_t mark);
 
 #ifdef __cplusplus
 }

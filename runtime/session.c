@@ -9,12 +9,14 @@
 #include "runtime/memory.h"
 #include "runtime/processors.h"
 #include "runtime/team.h"
+#include "runtime/trace.h"
 
 #include <stdlib.h>
 
 struct TwSession {
     const TwProgram *program;
     Team *team;
+    Trace *trace; /* of timed code; null: none */
     float *arena, *caches, *logits;
     const char *weights;
     int64_t position;   /* tokens in the caches */
@@ -123,7 +125,8 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
                   .token_count = count,
                   .position = session->position,
                   .logit_rows = rows,
-                  .team = session->team},
+                  .team = session->team,
+                  .trace = session->trace},
     };
     team_run(session->team, run_entry, &call);
     session->position += count;
@@ -156,6 +159,10 @@ const float *tw_session_logits(const TwSession *session, int64_t row) {
 
 int64_t tw_session_position(const TwSession *session) {
     return session->position;
+}
+
+void session_set_trace(TwSession *session, Trace *trace) {
+    session->trace = trace;
 }
 
 int tw_session_threads(const TwSession *session) {
