@@ -121,9 +121,9 @@ static bool measure_decode(Bench *bench, double *rate) {
 static void measure_limits(Bench *bench, int sample) {
     BenchResult *result = &bench->result;
     Limits limits = {0};
-    if (sample % 2) limits.operations = measure_operations(bench->measure);
+    if (sample % 2) limits.operations = measure_operations(bench->measure, ARITHMETIC_f32);
     limits.read = measure_read(bench->measure);
-    if (sample % 2 == 0) limits.operations = measure_operations(bench->measure);
+    if (sample % 2 == 0) limits.operations = measure_operations(bench->measure, ARITHMETIC_f32);
     bench->limits[sample] = limits;
     result->samples = sample + 1;
     if (limits.read > result->read_limit) result->read_limit = limits.read;

@@ -93,5 +93,6 @@ void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out);
 const char *compiler_kernel_work(const Kernel *kernel, Arena *arena);
 const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena);
 const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena);
+int64_t compiler_kernel_layer(const Kernel *kernel); /* from 0; -1: of no layer */
 
 #endif

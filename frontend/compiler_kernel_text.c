@@ -2,6 +2,7 @@
 #include "frontend/compiler.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- weights ---- */
@@ -13,12 +14,18 @@ typedef struct {
     size_t stem;        /* its letters up to the last dot, that one included */
 } Words;
 
-static const char *skip_layer(const char *name) {
+/* The number in "blocks.3.attention.q.weight"; null: it is of no layer. */
+static const char *layer_number(const char *name) {
     static const char blocks[] = "blocks.";
-    if (strncmp(name, blocks, sizeof blocks - 1) != 0) return name;
+    if (strncmp(name, blocks, sizeof blocks - 1) != 0) return NULL;
     const char *number = name + sizeof blocks - 1;
-    const char *rest = number + strspn(number, "0123456789");
-    return *rest == '.' ? rest + 1 : name;
+    const size_t digits = strspn(number, "0123456789");
+    return digits && number[digits] == '.' ? number : NULL;
+}
+
+static const char *skip_layer(const char *name) {
+    const char *number = layer_number(name);
+    return number ? strchr(number, '.') + 1 : name;
 }
 
 /* "attention.q", then "attention.k": the second is said as ",k". */
@@ -148,4 +155,17 @@ const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena) {
     if (schedule.keys)
         text = arena_printf(arena, "%s%s%" PRId64 " keys", text, *text ? ", " : "", schedule.keys);
     return text;
+}
+
+/* ---- its place ---- */
+
+/* A kernel reads weights or caches of its layer, and both have names. */
+int64_t compiler_kernel_layer(const Kernel *kernel) {
+    for (int i = 0; i < kernel->slot_count; i++) {
+        const Node *node = ir_node(kernel->graph, kernel->slot[i].ref);
+        const char *name = node->op == OP_append ? node->attr.cache : node->name;
+        const char *number = name ? layer_number(name) : NULL;
+        if (number) return strtoll(number, NULL, 10);
+    }
+    return -1;
 }

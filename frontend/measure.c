@@ -1,7 +1,4 @@
-/* measure.c - the limits of a machine.
- *
- * This file is compiled for speed in every build, and with contraction, so that a product and a sum
- * become one instruction (CMakeLists.txt). The widest vectors are chosen when the program runs.
+/* measure.c - the limits of a machine. Compiled for speed in every build (CMakeLists.txt).
  *
  * The threads are a team like the one that computes a model, which with OpenMP are the same ones: a
  * virtual machine may give a thread that was woken anew another share of a core than one that runs.
@@ -9,6 +6,7 @@
 #include "frontend/measure.h"
 
 #include "frontend/clock.h"
+#include "frontend/measure_chains.h"
 #include "runtime/abi.h"
 #include "runtime/team.h"
 
@@ -25,68 +23,7 @@ struct Measure {
     size_t bytes; /* a multiple of PAGE */
 };
 
-/* ---- kernels ---- */
-
-static const int ROUNDS = 1 << 22; /* of the chains, each a multiply-add in every chain */
-
-/* Chains of multiply-adds that do not wait for each other. One more than the units of any machine
- * times the cycles that each takes, and few enough for its registers. */
-typedef double Chains(float start);
-
-#if defined __x86_64__
-enum { CHAINS_512 = 12, CHAINS_256 = 12, CHAINS_128 = 12 };
-typedef float Vector512 __attribute__((vector_size(64)));
-typedef float Vector256 __attribute__((vector_size(32)));
-
-/* The factor keeps sums near 1 for ever: neither infinite nor denormal numbers slow them down. */
-__attribute__((target("avx512f"), noinline)) static double chains_512(float start) {
-    Vector512 sum[CHAINS_512];
-    const Vector512 factor = (Vector512){0} + 0.5F, term = (Vector512){0} + start;
-    for (int i = 0; i < CHAINS_512; i++) sum[i] = term + (float)i;
-    for (int round = 0; round < ROUNDS; round++)
-        for (int i = 0; i < CHAINS_512; i++) sum[i] = sum[i] * factor + term;
-    for (int i = 1; i < CHAINS_512; i++) sum[0] += sum[i];
-    return (double)sum[0][0];
-}
-
-__attribute__((target("avx2,fma"), noinline)) static double chains_256(float start) {
-    Vector256 sum[CHAINS_256];
-    const Vector256 factor = (Vector256){0} + 0.5F, term = (Vector256){0} + start;
-    for (int i = 0; i < CHAINS_256; i++) sum[i] = term + (float)i;
-    for (int round = 0; round < ROUNDS; round++)
-        for (int i = 0; i < CHAINS_256; i++) sum[i] = sum[i] * factor + term;
-    for (int i = 1; i < CHAINS_256; i++) sum[0] += sum[i];
-    return (double)sum[0][0];
-}
-#else
-enum { CHAINS_128 = 24 };
-#endif
-
-typedef float Vector128 __attribute__((vector_size(16)));
-
-__attribute__((noinline)) static double chains_128(float start) {
-    Vector128 sum[CHAINS_128];
-    const Vector128 factor = (Vector128){0} + 0.5F, term = (Vector128){0} + start;
-    for (int i = 0; i < CHAINS_128; i++) sum[i] = term + (float)i;
-    for (int round = 0; round < ROUNDS; round++)
-        for (int i = 0; i < CHAINS_128; i++) sum[i] = sum[i] * factor + term;
-    for (int i = 1; i < CHAINS_128; i++) sum[0] += sum[i];
-    return (double)sum[0][0];
-}
-
-typedef struct {
-    Chains *run;
-    int lanes; /* multiply-adds of a round */
-} ChainKind;
-
-static ChainKind widest_chains(void) {
-#if defined __x86_64__
-    if (__builtin_cpu_supports("avx512f")) return (ChainKind){chains_512, 16 * CHAINS_512};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return (ChainKind){chains_256, 8 * CHAINS_256};
-#endif
-    return (ChainKind){chains_128, 4 * CHAINS_128};
-}
+/* ---- memory ---- */
 
 /* Reads every byte, from four places at once: one stream alone does not always fill a core's queue
  * of misses. */
@@ -117,6 +54,7 @@ typedef enum { FILL, READ, CALCULATE } Job;
 typedef struct {
     const Measure *measure;
     Job job;
+    Chains chains;   /* to calculate */
     int64_t threads; /* that took part */
     double begun[MAX_THREADS], ended[MAX_THREADS];
     double sink[MAX_THREADS]; /* results, so that no compiler leaves the work out */
@@ -137,14 +75,14 @@ static void work(void *context, int64_t thread, int64_t threads) {
     switch (run->job) {
     case FILL: touch(data, bytes); break;
     case READ: run->sink[thread] = read_all(data, bytes); break;
-    case CALCULATE: run->sink[thread] = widest_chains().run(1); break;
+    case CALCULATE: run->sink[thread] = run->chains.run(1); break;
     }
     run->ended[thread] = clock_seconds();
 }
 
 /* Seconds from the first thread's start to the last one's end. */
-static double run_job(Measure *measure, Run *run, Job job) {
-    *run = (Run){.measure = measure, .job = job};
+static double run_job(Measure *measure, Run *run, Job job, Arithmetic arithmetic) {
+    *run = (Run){.measure = measure, .job = job, .chains = measure_chains(arithmetic)};
     team_run(measure->team, work, run);
     double begun = run->begun[0], ended = run->ended[0];
     for (int64_t i = 1; i < run->threads; i++) {
@@ -187,7 +125,7 @@ Measure *measure_create(int threads) {
     }
     madvise(buffer, measure->bytes, MADV_HUGEPAGE);
     Run run;
-    run_job(measure, &run, FILL);
+    run_job(measure, &run, FILL, ARITHMETIC_f32);
     return measure;
 }
 
@@ -204,12 +142,13 @@ size_t measure_bytes(const Measure *measure) {
 
 double measure_read(Measure *measure) {
     Run run;
-    const double seconds = run_job(measure, &run, READ);
+    const double seconds = run_job(measure, &run, READ, ARITHMETIC_f32);
     return (double)share(measure, run.threads) * (double)run.threads / seconds;
 }
 
-double measure_operations(Measure *measure) {
+double measure_operations(Measure *measure, Arithmetic arithmetic) {
     Run run;
-    const double seconds = run_job(measure, &run, CALCULATE);
-    return 2.0 * ROUNDS * widest_chains().lanes * (double)run.threads / seconds;
+    const double seconds = run_job(measure, &run, CALCULATE, arithmetic);
+    const double each = 2.0 * (double)run.chains.rounds * run.chains.lanes;
+    return each * (double)run.threads / seconds;
 }

@@ -7,6 +7,8 @@
 #ifndef FRONTEND_MEASURE_H
 #define FRONTEND_MEASURE_H
 
+#include "frontend/measure_chains.h"
+
 #include <stddef.h>
 
 typedef struct Measure Measure;
@@ -18,9 +20,9 @@ void measure_destroy(Measure *measure);
 /* Bytes of the buffer. */
 size_t measure_bytes(const Measure *measure);
 
-/* One sample of each: bytes read a second, and f32 operations a second, of which a multiply-add is
- * two. */
+/* One sample of each: bytes read a second, and operations a second, of which a multiply-add is two.
+ */
 double measure_read(Measure *measure);
-double measure_operations(Measure *measure);
+double measure_operations(Measure *measure, Arithmetic arithmetic);
 
 #endif

@@ -21,7 +21,7 @@ report() { # rule; what breaks it on stdin
 }
 
 # The top of frontend/, the command line and the library's own interface, sees everything.
-top='frontend/(main\.c|measure\.c|command_[a-z0-9_]*\.c|thalweg\.[ch]|compiler[a-z0-9_]*\.[ch])$'
+top='frontend/(main\.c|measure\.c|timed\.c|command_[a-z0-9_]*\.c|thalweg\.[ch]|compiler[a-z0-9_]*\.[ch])$'
 
 layer() { # folder, what it may include of ours
     sources "$1" | grep -vE "^$top" | includes | grep '"' | grep -vE "include[[:space:]]*\"($2)" >"$found"
