@@ -2,6 +2,7 @@
 #ifndef FRONTEND_BENCH_REPORT_H
 #define FRONTEND_BENCH_REPORT_H
 
+#include "frontend/bench_kernels.h"
 #include "frontend/samples.h"
 
 #include <stdbool.h>
@@ -23,7 +24,8 @@ typedef struct BenchResult {
     int64_t parameters;
     int threads, repeats;
     PhaseResult prefill, decode;
-    double read_limit, operation_limit; /* bytes and operations a second, the best of `samples` */
+    KernelTable prefill_kernels, decode_kernels; /* of timed code */
+    Limits limits;                               /* the best of `samples` */
     int samples;
     int64_t buffer_bytes; /* that were read */
 

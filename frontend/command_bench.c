@@ -3,7 +3,7 @@
  * A machine that is shared, or changes its clock, is not the same from one second to the next. So
  * its limits are measured before and after each measurement of a phase. A phase is held against the
  * best limit of the whole run, and, paired, each measurement against the better of the two beside
- * it.
+ * it. Then the same calls are made in timed code, which says what each kernel has of them.
  */
 #include "frontend/command.h"
 
@@ -12,13 +12,14 @@
 #include "frontend/interrupt.h"
 #include "frontend/measure.h"
 #include "frontend/memory_watch.h"
+#include "frontend/timed.h"
+#include "frontend/trace_file.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-typedef struct {
-    double read, operations; /* bytes and operations a second */
-} Limits;
+/* Timed code is measured less often: a call has many kernels, and decode many calls. */
+enum { MOST_TIMED_REPEATS = 5 };
 
 typedef struct {
     const Arguments *arguments;
@@ -34,6 +35,11 @@ typedef struct {
     double *fraction;                   /* [repeats], of the limits beside */
     Limits *limits;                     /* [2 repeats + 1]: prefill i is measured behind limits 2i,
                                            decode i behind 2i + 1 */
+    Timed *timed;
+    KernelSamples *prefill_kernels, *decode_kernels; /* null: not measured */
+    TraceFile trace;
+    bool has_trace;
+    Diag diag; /* of the trace; its arena also holds what is known of kernels */
     BenchResult result;
 } Bench;
 
@@ -83,22 +89,21 @@ static bool make_arrays(Bench *bench) {
 
 /* ---- the model's speed ---- */
 
-/* Brings the session to a position, with the caches filled up to it. */
-static bool move_to(Bench *bench, int64_t position) {
-    int64_t now = tw_session_position(bench->session);
+/* Brings a session to a position, with the caches filled up to it. */
+static bool move_to(Bench *bench, TwSession *session, int64_t position) {
+    int64_t now = tw_session_position(session);
     if (now > position) {
-        if (!command_runs(bench->progress, tw_session_rollback(bench->session, position)))
-            return false;
+        if (!command_runs(bench->progress, tw_session_rollback(session, position))) return false;
         now = position;
     }
     return now == position ||
            command_runs(bench->progress,
-                        tw_session_prefill(bench->session, bench->tokens + now, position - now));
+                        tw_session_prefill(session, bench->tokens + now, position - now));
 }
 
 static bool measure_prefill(Bench *bench, double *rate) {
     if (!bench->prefill) return true;
-    if (!move_to(bench, 0)) return false;
+    if (!move_to(bench, bench->session, 0)) return false;
     const double begin = clock_seconds();
     const TwStatus status = tw_session_prefill(bench->session, bench->tokens, bench->prefill);
     *rate = (double)bench->prefill / (clock_seconds() - begin);
@@ -108,7 +113,7 @@ static bool measure_prefill(Bench *bench, double *rate) {
 static bool measure_decode(Bench *bench, double *rate) {
     const int64_t at = bench->arguments->at;
     if (!bench->decode) return true;
-    if (!move_to(bench, at)) return false;
+    if (!move_to(bench, bench->session, at)) return false;
     const double begin = clock_seconds();
     TwStatus status = TW_OK;
     for (int64_t i = 0; i < bench->decode && status == TW_OK && !interrupt_signal(); i++)
@@ -117,17 +122,31 @@ static bool measure_decode(Bench *bench, double *rate) {
     return command_runs(bench->progress, status);
 }
 
+static double larger(double a, double b) {
+    return a > b ? a : b;
+}
+
+static double sample_operations(Bench *bench, Arithmetic arithmetic) {
+    double *best = &bench->result.limits.operations[arithmetic];
+    const double operations = measure_operations(bench->measure, arithmetic);
+    *best = larger(*best, operations);
+    return operations;
+}
+
+static double sample_read(Bench *bench) {
+    const double read = measure_read(bench->measure);
+    bench->result.limits.read = larger(bench->result.limits.read, read);
+    return read;
+}
+
 /* What limits a phase is measured right beside it: samples alternate between prefill and decode. */
 static void measure_limits(Bench *bench, int sample) {
-    BenchResult *result = &bench->result;
-    Limits limits = {0};
-    if (sample % 2) limits.operations = measure_operations(bench->measure, ARITHMETIC_f32);
-    limits.read = measure_read(bench->measure);
-    if (sample % 2 == 0) limits.operations = measure_operations(bench->measure, ARITHMETIC_f32);
-    bench->limits[sample] = limits;
-    result->samples = sample + 1;
-    if (limits.read > result->read_limit) result->read_limit = limits.read;
-    if (limits.operations > result->operation_limit) result->operation_limit = limits.operations;
+    Limits *limits = &bench->limits[sample];
+    double *operations = &limits->operations[ARITHMETIC_f32];
+    if (sample % 2) *operations = sample_operations(bench, ARITHMETIC_f32);
+    limits->read = sample_read(bench);
+    if (sample % 2 == 0) *operations = sample_operations(bench, ARITHMETIC_f32);
+    bench->result.samples++;
 }
 
 static bool measure_all(Bench *bench) {
@@ -147,6 +166,98 @@ static bool measure_all(Bench *bench) {
     return !interrupt_signal();
 }
 
+/* ---- its kernels ---- */
+
+/* Tokens of a call of a prefill. */
+static int64_t prefill_call(const Bench *bench) {
+    const int64_t chunk = bench->program->chunk;
+    return bench->prefill < chunk ? bench->prefill : chunk;
+}
+
+static int timed_repeats(const Bench *bench) {
+    const int repeats = bench->result.repeats;
+    return repeats < MOST_TIMED_REPEATS ? repeats : MOST_TIMED_REPEATS;
+}
+
+static bool timed_call(Bench *bench, int64_t count, TimedCall *call) {
+    const int64_t now = tw_session_position(timed_session(bench->timed));
+    return !interrupt_signal() &&
+           command_runs(bench->progress,
+                        timed_step(bench->timed, bench->tokens + now, count, call));
+}
+
+/* Calls of `count` tokens from a position on. The first time they are not counted: they meet cold
+ * caches. */
+static bool time_calls(Bench *bench, int64_t position, int64_t count, int64_t calls,
+                       KernelSamples **samples) {
+    const bool is_first = !*samples;
+    TimedCall call;
+    if (!move_to(bench, timed_session(bench->timed), position)) return false;
+    for (int64_t i = 0; i < calls; i++) {
+        if (!timed_call(bench, count, &call)) return false;
+        if (!is_first) bench_kernels_add(*samples, bench->timed, &call);
+    }
+    if (is_first)
+        *samples = bench_kernels_begin(&call, calls * timed_repeats(bench), bench->diag.arena);
+    return true;
+}
+
+/* A prefill's last call, if it has less tokens than the others, is not like them and left out; one
+ * of a single token is decode. */
+static bool time_prefill(Bench *bench) {
+    const int64_t count = prefill_call(bench);
+    return count < 2 ||
+           time_calls(bench, 0, count, bench->prefill / count, &bench->prefill_kernels);
+}
+
+static bool time_decode(Bench *bench) {
+    return !bench->decode ||
+           time_calls(bench, bench->arguments->at, 1, bench->decode, &bench->decode_kernels);
+}
+
+static void sample_arithmetics(Bench *bench) {
+    for (int a = 0; a < ARITHMETIC_COUNT; a++)
+        if (timed_uses(bench->timed, (Arithmetic)a)) sample_operations(bench, (Arithmetic)a);
+    sample_read(bench);
+    bench->result.samples++;
+}
+
+static bool time_all(Bench *bench) {
+    TwStatus status;
+    bench->timed = timed_create(bench->thalweg, bench->result.threads, &status);
+    if (!bench->timed) {
+        command_runs(bench->progress, status);
+        return false;
+    }
+    if (!time_prefill(bench) || !time_decode(bench)) return false;
+    const int repeats = timed_repeats(bench);
+    for (int i = 0; i < repeats; i++) {
+        progress_show(bench->progress, "measuring kernels", (double)i / repeats);
+        sample_arithmetics(bench);
+        if (!time_prefill(bench) || !time_decode(bench)) return false;
+    }
+    return true;
+}
+
+static bool trace_calls(Bench *bench, int64_t position, int64_t tokens) {
+    TwSession *session = timed_session(bench->timed);
+    if (!tokens) return true;
+    if (!move_to(bench, session, position)) return false;
+    for (int64_t left; (left = position + tokens - tw_session_position(session)) > 0;) {
+        TimedCall call;
+        const int64_t chunk = bench->program->chunk;
+        if (!timed_call(bench, left < chunk ? left : chunk, &call)) return false;
+        trace_file_append(&bench->trace, bench->timed, &call);
+    }
+    return true;
+}
+
+/* One prefill and one token. */
+static bool trace_all(Bench *bench) {
+    return !bench->has_trace || (trace_calls(bench, 0, bench->prefill) &&
+                                 trace_calls(bench, bench->arguments->at, bench->decode ? 1 : 0));
+}
+
 /* ---- what follows from it ---- */
 
 /* Costs of all calls that feed `count` tokens from a position on. */
@@ -162,10 +273,6 @@ static bool add_costs(Bench *bench, int64_t position, int64_t count, int64_t chu
         sum->operations += call.operations;
     }
     return true;
-}
-
-static double larger(double a, double b) {
-    return a > b ? a : b;
 }
 
 /* `rates` lose their order. */
@@ -185,11 +292,12 @@ static void set_prefill(Bench *bench, const ThalwegCosts *costs) {
         const Limits *around = &bench->limits[2 * i];
         const double calls = bench->prefill_rate[i] / (double)bench->prefill;
         bench->fraction[i] =
-            costs->operations * calls / larger(around[0].operations, around[1].operations);
+            costs->operations * calls /
+            larger(around[0].operations[ARITHMETIC_f32], around[1].operations[ARITHMETIC_f32]);
     }
     phase->paired = samples_summary(bench->fraction, result->repeats);
     set_rate(phase, bench->prefill, costs, bench->prefill_rate, result->repeats);
-    phase->fraction = phase->operations / result->operation_limit;
+    phase->fraction = phase->operations / result->limits.operations[ARITHMETIC_f32];
 }
 
 static void set_decode(Bench *bench, const ThalwegCosts *costs) {
@@ -204,10 +312,18 @@ static void set_decode(Bench *bench, const ThalwegCosts *costs) {
     phase->paired = samples_summary(bench->fraction, result->repeats);
     set_rate(phase, bench->decode, costs, bench->decode_rate, result->repeats);
     phase->position = bench->arguments->at;
-    phase->fraction = phase->bytes / result->read_limit;
+    phase->fraction = phase->bytes / result->limits.read;
+}
+
+/* `rate`: tokens a second in code that is not timed. */
+static void set_kernels(Bench *bench, KernelSamples *samples, double rate, KernelTable *table) {
+    if (!samples) return;
+    *table = bench_kernels_table(samples, &bench->result.limits, bench->diag.arena);
+    table->untimed_seconds = (double)table->tokens / rate;
 }
 
 static bool summarise(Bench *bench) {
+    BenchResult *result = &bench->result;
     ThalwegCosts costs;
     if (bench->prefill) {
         if (!add_costs(bench, 0, bench->prefill, bench->program->chunk, &costs)) return false;
@@ -217,6 +333,9 @@ static bool summarise(Bench *bench) {
         if (!add_costs(bench, bench->arguments->at, bench->decode, 1, &costs)) return false;
         set_decode(bench, &costs);
     }
+    set_kernels(bench, bench->prefill_kernels, result->prefill.rate.median,
+                &result->prefill_kernels);
+    set_kernels(bench, bench->decode_kernels, result->decode.rate.median, &result->decode_kernels);
     return true;
 }
 
@@ -252,11 +371,23 @@ static bool measure_compiling(Bench *bench) {
 
 /* ---- the whole ---- */
 
+static bool open_trace(Bench *bench) {
+    const char *path = bench->arguments->trace;
+    if (!path) return true;
+    bench->has_trace = trace_file_open(&bench->trace, path, bench->model.name, &bench->diag);
+    return bench->has_trace;
+}
+
+static bool close_trace(Bench *bench, bool is_done) {
+    if (bench->has_trace) is_done = trace_file_close(&bench->trace, is_done, &bench->diag);
+    return is_done;
+}
+
 static bool open_all(Bench *bench) {
     const bool is_compile_measured = bench->arguments->compile;
     if (!thalweg_read_file(bench->thalweg, model_path(bench))) return false;
     bench->model = thalweg_model(bench->thalweg);
-    if (!choose_lengths(bench) || !make_arrays(bench)) return false;
+    if (!choose_lengths(bench) || !make_arrays(bench) || !open_trace(bench)) return false;
     if (is_compile_measured && !measure_packing(bench)) return false;
     bench->program = thalweg_program(bench->thalweg);
     const TwWeights *weights = bench->program ? thalweg_weights(bench->thalweg) : NULL;
@@ -287,7 +418,8 @@ static bool bench_all(Bench *bench) {
     result->threads = tw_session_threads(bench->session);
     result->repeats = (int)bench->arguments->repeats;
     result->buffer_bytes = (int64_t)measure_bytes(bench->measure);
-    return measure_all(bench) && summarise(bench) && print(bench);
+    return measure_all(bench) && time_all(bench) && trace_all(bench) && summarise(bench) &&
+           print(bench);
 }
 
 int command_bench(const Arguments *arguments) {
@@ -295,8 +427,12 @@ int command_bench(const Arguments *arguments) {
     Bench bench = {.arguments = arguments, .progress = &progress};
     bench.thalweg = command_thalweg(arguments, &progress);
     if (!bench.thalweg) return EXIT_FAILED;
-    const bool is_done = bench_all(&bench);
+    bench.diag.arena = arena_create();
+    const bool is_done = close_trace(&bench, bench_all(&bench));
+    diag_print(&bench.diag, stderr);
     measure_destroy(bench.measure);
+    timed_destroy(bench.timed);
+    arena_destroy(bench.diag.arena);
     tw_session_destroy(bench.session);
     free(bench.tokens);
     free(bench.prefill_rate);

@@ -85,6 +85,16 @@ TwSession *timed_session(Timed *timed) {
     return timed->session;
 }
 
+static bool phase_uses(const TimedPhase *phase, Arithmetic arithmetic) {
+    for (int i = 0; i < phase->plan->count; i++)
+        if (phase->kernel[i].arithmetic == arithmetic) return true;
+    return false;
+}
+
+bool timed_uses(const Timed *timed, Arithmetic arithmetic) {
+    return phase_uses(&timed->prefill, arithmetic) || phase_uses(&timed->decode, arithmetic);
+}
+
 /* ---- calls ---- */
 
 static void set_costs(TimedPhase *phase, int64_t tokens, int64_t position) {

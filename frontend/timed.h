@@ -34,6 +34,9 @@ void timed_destroy(Timed *timed);
 /* The session that the calls go to, to move about in its sequence. */
 TwSession *timed_session(Timed *timed);
 
+/* Whether some kernel has products of that arithmetic. */
+bool timed_uses(const Timed *timed, Arithmetic arithmetic);
+
 /* tw_session_step() for one row of logits, and what it was. */
 TwStatus timed_step(Timed *timed, const int32_t *tokens, int64_t count, TimedCall *call);
 

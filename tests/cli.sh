@@ -221,8 +221,27 @@ says out '^decode 4 at 0'
 expect 0 bench "$example" --prefill 0 --decode 2 --at 5 --repeats 1 --json
 says out '"prefill": null'
 says out '"position": 5'
-expect 1 bench "$example" --prefill 257
+says out '"kernels": \['
+for key in phase kernel shape count microseconds share gigabytes_per_second gigaflops fraction bound; do
+    [ "$(grep -c "^ *\"$key\": " out)" -ge 7 ] || fail "no '$key' for each kernel"
+done
+says out '"phase": "decode"'
+grep -q '"phase": "prefill"' out && fail 'kernels of a prefill that was not measured'
+expect 0 bench "$example" --prefill 8 --decode 1 --repeats 1 --trace kept.trace.json
+says out '^prefill, a call of 8 tokens'
+says out '^decode, a call of 1 token'
+says out '^  read mlp.gate,up + silu + multiply .* 5 '
+says out '^  barriers .* 26 '
+[ "$(head -n 1 kept.trace.json)$(tail -n 1 kept.trace.json)" = '[]' ] || fail 'the trace is no array'
+threads=$(grep -c '"thread_name"' kept.trace.json)
+[ "$(grep -c '"name":"wait","cat":"decode","ph":"X"' kept.trace.json)" -eq $((26 * threads)) ] ||
+    fail 'the trace has not each wait of each thread'
+expect 1 bench "$example" --prefill 8 --decode 1 --repeats 1 --trace no/such/folder.json
+says err 'no/such/folder.json'
+silent out
+expect 1 bench "$example" --prefill 257 --trace gone.json
 says err 'context'
+no_leftovers ''
 
 # ---- signals: work stops at a clean place, and no file is left ----
 

@@ -105,7 +105,7 @@ static inline Thalweg *create(const char *text) {
     return create_with((ThalwegOptions){0}, text);
 }
 
-static const char *first_message(const Thalweg *thalweg) {
+static inline const char *first_message(const Thalweg *thalweg) {
     return thalweg_diagnostic_count(thalweg) ? thalweg_diagnostic(thalweg, 0).message : "";
 }
 
