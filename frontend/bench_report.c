@@ -5,6 +5,12 @@
 
 /* ---- text ---- */
 
+static const char *arithmetic_word(Arithmetic arithmetic) {
+    static const char *const words[] = {
+        [ARITHMETIC_f32] = "f32", [ARITHMETIC_bf16] = "bf16", [ARITHMETIC_int8] = "int8"};
+    return words[arithmetic];
+}
+
 static void print_phase(const char *name, const PhaseResult *phase, const char *limit, FILE *out) {
     char title[64];
     if (!phase->tokens) return;
@@ -19,12 +25,10 @@ static void print_phase(const char *name, const PhaseResult *phase, const char *
 }
 
 static void print_row(const KernelRow *row, int work_width, int shape_width, FILE *out) {
-    static const char *const arithmetic[] = {
-        [ARITHMETIC_f32] = "f32", [ARITHMETIC_bf16] = "bf16", [ARITHMETIC_int8] = "int8"};
     fprintf(out, "  %-*s  %-*s %5d %12.1f %6.1f%% %7.1f %9.1f  %5.2f of %s\n", work_width,
             row->work, shape_width, row->shape, row->count, 1e6 * row->seconds, 100 * row->share,
             row->bytes / 1e9, row->operations / 1e9, row->fraction,
-            row->is_memory_bound ? "read" : arithmetic[row->arithmetic]);
+            row->is_memory_bound ? "read" : arithmetic_word(row->arithmetic));
 }
 
 static int wider(int width, const char *text) {
@@ -68,13 +72,14 @@ void bench_print_text(const BenchResult *result, FILE *out) {
     fprintf(out, "%s: %.1f million parameters, %d thread%s, %d repeats\n", result->model,
             (double)result->parameters / 1e6, result->threads, result->threads == 1 ? "" : "s",
             result->repeats);
-    fprintf(out,
-            "limits here, the best of %d: %.1f GB/s read (from %.0f MB), %.1f GFLOP/s in f32\n\n",
+    fprintf(out, "limits here, the best of %d: %.1f GB/s read (from %.0f MB), %.1f %s in %s\n\n",
             result->samples, result->limits.read / 1e9, (double)result->buffer_bytes / 1e6,
-            result->limits.operations[ARITHMETIC_f32] / 1e9);
+            result->limits.operations[result->arithmetic] / 1e9,
+            result->arithmetic == ARITHMETIC_int8 ? "GOP/s" : "GFLOP/s",
+            arithmetic_word(result->arithmetic));
     fprintf(out, "%-20s %9s  %19s  %19s  %7s %9s  %5s  %16s\n", "tokens/s", "median", "quartiles",
             "range", "GB/s", "GFLOP/s", "limit", "paired, quartiles");
-    print_phase("prefill", &result->prefill, "f32", out);
+    print_phase("prefill", &result->prefill, arithmetic_word(result->arithmetic), out);
     print_phase("decode", &result->decode, "read", out);
     if (result->has_compile) print_compile(result, out);
     print_kernels(&result->prefill_kernels, out);
@@ -135,14 +140,15 @@ static json_t *timed_json(const KernelTable *table) {
 
 bool bench_print_json(const BenchResult *result, FILE *out) {
     json_t *root = json_pack(
-        "{s:s, s:I, s:i, s:i, s:{s:f, s:f, s:i, s:I}, s:o, s:o, s:o, s:o, s:{s:o, s:o}}", "model",
-        result->model, "parameters", (json_int_t)result->parameters, "threads", result->threads,
-        "repeats", result->repeats, "limits", "read_bytes_per_second", result->limits.read,
-        "operations_per_second", result->limits.operations[ARITHMETIC_f32], "samples",
-        result->samples, "buffer_bytes", (json_int_t)result->buffer_bytes, "prefill",
-        phase_json(&result->prefill), "decode", phase_json(&result->decode), "compile",
-        compile_json(result), "kernels", kernels_json(result), "timed_call", "prefill",
-        timed_json(&result->prefill_kernels), "decode", timed_json(&result->decode_kernels));
+        "{s:s, s:I, s:i, s:i, s:{s:f, s:f, s:s, s:i, s:I}, s:o, s:o, s:o, s:o, s:{s:o, s:o}}",
+        "model", result->model, "parameters", (json_int_t)result->parameters, "threads",
+        result->threads, "repeats", result->repeats, "limits", "read_bytes_per_second",
+        result->limits.read, "operations_per_second", result->limits.operations[result->arithmetic],
+        "arithmetic", arithmetic_word(result->arithmetic), "samples", result->samples,
+        "buffer_bytes", (json_int_t)result->buffer_bytes, "prefill", phase_json(&result->prefill),
+        "decode", phase_json(&result->decode), "compile", compile_json(result), "kernels",
+        kernels_json(result), "timed_call", "prefill", timed_json(&result->prefill_kernels),
+        "decode", timed_json(&result->decode_kernels));
     if (!root) return false;
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     json_decref(root);

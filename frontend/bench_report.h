@@ -27,7 +27,8 @@ typedef struct BenchResult {
     KernelTable prefill_kernels, decode_kernels; /* of timed code */
     Limits limits;                               /* the best of `samples` */
     int samples;
-    int64_t buffer_bytes; /* that were read */
+    Arithmetic arithmetic; /* most of a prefill is calculated in; its limit counts */
+    int64_t buffer_bytes;  /* that were read */
 
     bool has_compile;
     double compile_seconds; /* from the file's name to running code, weights packed already */

@@ -142,16 +142,43 @@ static double sample_read(Bench *bench) {
 /* What limits a phase is measured right beside it: samples alternate between prefill and decode. */
 static void measure_limits(Bench *bench, int sample) {
     Limits *limits = &bench->limits[sample];
-    double *operations = &limits->operations[ARITHMETIC_f32];
-    if (sample % 2) *operations = sample_operations(bench, ARITHMETIC_f32);
+    double *operations = &limits->operations[bench->result.arithmetic];
+    if (sample % 2) *operations = sample_operations(bench, bench->result.arithmetic);
     limits->read = sample_read(bench);
-    if (sample % 2 == 0) *operations = sample_operations(bench, ARITHMETIC_f32);
+    if (sample % 2 == 0) *operations = sample_operations(bench, bench->result.arithmetic);
     bench->result.samples++;
+}
+
+/* Costs of all calls that feed `count` tokens from a position on. */
+static bool add_costs(Bench *bench, int64_t position, int64_t count, int64_t chunk,
+                      ThalwegCosts *sum) {
+    *sum = (ThalwegCosts){0};
+    for (int64_t i = 0; i < count; i += chunk) {
+        ThalwegCosts call;
+        const int64_t tokens = count - i < chunk ? count - i : chunk;
+        if (!thalweg_costs(bench->thalweg, tokens, position + i, &call)) return false;
+        sum->weight_bytes += call.weight_bytes;
+        sum->cache_bytes += call.cache_bytes;
+        sum->operations += call.operations;
+        sum->byte_operations += call.byte_operations;
+    }
+    return true;
+}
+
+/* What most of a prefill is calculated in: its limit is the one that is measured beside it. */
+static bool choose_arithmetic(Bench *bench) {
+    ThalwegCosts costs;
+    const int64_t tokens = bench->prefill ? bench->prefill : 1;
+    if (!add_costs(bench, 0, tokens, bench->program->chunk, &costs)) return false;
+    const bool is_bytes = costs.byte_operations > costs.operations / 2;
+    bench->result.arithmetic = is_bytes ? ARITHMETIC_int8 : ARITHMETIC_f32;
+    return true;
 }
 
 static bool measure_all(Bench *bench) {
     const int repeats = bench->result.repeats;
     double first;
+    if (!choose_arithmetic(bench)) return false;
     /* The first calls meet cold caches, and threads that are not there yet. */
     if (!measure_prefill(bench, &first) || !measure_decode(bench, &first)) return false;
     for (int i = 0; i < repeats; i++) {
@@ -260,21 +287,6 @@ static bool trace_all(Bench *bench) {
 
 /* ---- what follows from it ---- */
 
-/* Costs of all calls that feed `count` tokens from a position on. */
-static bool add_costs(Bench *bench, int64_t position, int64_t count, int64_t chunk,
-                      ThalwegCosts *sum) {
-    *sum = (ThalwegCosts){0};
-    for (int64_t i = 0; i < count; i += chunk) {
-        ThalwegCosts call;
-        const int64_t tokens = count - i < chunk ? count - i : chunk;
-        if (!thalweg_costs(bench->thalweg, tokens, position + i, &call)) return false;
-        sum->weight_bytes += call.weight_bytes;
-        sum->cache_bytes += call.cache_bytes;
-        sum->operations += call.operations;
-    }
-    return true;
-}
-
 /* `rates` lose their order. */
 static void set_rate(PhaseResult *phase, int64_t tokens, const ThalwegCosts *costs, double *rates,
                      int count) {
@@ -291,13 +303,13 @@ static void set_prefill(Bench *bench, const ThalwegCosts *costs) {
     for (int i = 0; i < result->repeats; i++) {
         const Limits *around = &bench->limits[2 * i];
         const double calls = bench->prefill_rate[i] / (double)bench->prefill;
-        bench->fraction[i] =
-            costs->operations * calls /
-            larger(around[0].operations[ARITHMETIC_f32], around[1].operations[ARITHMETIC_f32]);
+        bench->fraction[i] = costs->operations * calls /
+                             larger(around[0].operations[result->arithmetic],
+                                    around[1].operations[result->arithmetic]);
     }
     phase->paired = samples_summary(bench->fraction, result->repeats);
     set_rate(phase, bench->prefill, costs, bench->prefill_rate, result->repeats);
-    phase->fraction = phase->operations / result->limits.operations[ARITHMETIC_f32];
+    phase->fraction = phase->operations / result->limits.operations[result->arithmetic];
 }
 
 static void set_decode(Bench *bench, const ThalwegCosts *costs) {

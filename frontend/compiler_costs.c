@@ -26,6 +26,7 @@ bool thalweg_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCo
         out->weight_bytes += cost.weight_bytes;
         out->cache_bytes += compiler_cache_bytes(phase->kernel[i], tokens, position);
         out->operations += cost.operations;
+        out->byte_operations += cost.byte_operations;
     }
     return true;
 }

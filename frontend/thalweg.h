@@ -100,9 +100,10 @@ TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
 /* What one call costs that feeds `tokens` tokens from `position` on and asks for one row of logits;
  * attention is counted for what it sees in the middle of the call. */
 typedef struct ThalwegCosts {
-    double weight_bytes; /* of packed weights, read once */
-    double cache_bytes;  /* of keys and values, read at least once */
-    double operations;   /* floating-point; a multiply-add is two */
+    double weight_bytes;    /* of packed weights, read once */
+    double cache_bytes;     /* of keys and values, read at least once */
+    double operations;      /* a multiply-add is two */
+    double byte_operations; /* of these: products of bytes, the others are floating-point */
 } ThalwegCosts;
 
 /* 1 <= tokens, tokens + position <= context; one token is the decode phase, more are the prefill.

@@ -22,6 +22,10 @@ struct Timed {
 
 /* ---- making ---- */
 
+static Arithmetic arithmetic_of(const Kernel *kernel) {
+    return plan_cost(kernel, 1, 0).byte_operations > 0 ? ARITHMETIC_int8 : ARITHMETIC_f32;
+}
+
 static TimedPhase describe(const char *name, const PhasePlan *plan, Arena *arena) {
     TimedPhase phase = {.name = name, .plan = plan};
     phase.kernel = ARENA_ARRAY(arena, TimedKernel, (size_t)plan->count + 1);
@@ -29,7 +33,7 @@ static TimedPhase describe(const char *name, const PhasePlan *plan, Arena *arena
         phase.kernel[i] = (TimedKernel){.work = compiler_kernel_work(plan->kernel[i], arena),
                                         .shape = compiler_kernel_shape(plan->kernel[i], arena),
                                         .layer = compiler_kernel_layer(plan->kernel[i]),
-                                        .arithmetic = ARITHMETIC_f32};
+                                        .arithmetic = arithmetic_of(plan->kernel[i])};
     return phase;
 }
 
