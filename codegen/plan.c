@@ -62,7 +62,7 @@ static double attention_operations(const Node *node, double tokens, double posit
 }
 
 static double format_row_bytes(WeightFormat format, double columns) {
-    const double scales = format_has_blocks(format) ? 2 * columns / FORMAT_BLOCK : 0;
+    const double scales = format_has_blocks(format) ? 2 * columns / (double)FORMAT_BLOCK : 0;
     return columns * format_bits(format) / 8 + scales;
 }
 

@@ -1,6 +1,7 @@
 /* test_timed.c - timed code: every thread's kernels and waits in order, what is made of them, and
  * the trace of them. How long anything takes is nowhere asked. */
 #include "frontend/bench_kernels.h"
+#include "frontend/compiler.h"
 #include "frontend/timed.h"
 #include "frontend/trace_file.h"
 #include "runtime/trace.h"
@@ -150,6 +151,24 @@ START_TEST(kernels_are_known_by_work_and_layer) {
 }
 END_TEST
 
+START_TEST(the_arithmetic_of_a_kernel_is_known) {
+    static const char text[] = MODEL "weights: {synthetic: 7, type: q8}\n";
+    Subject subject = {.thalweg = create(text)};
+    TwStatus status;
+    subject.timed = timed_create(subject.thalweg, 1, &status);
+    assert_works(subject.thalweg, subject.timed);
+    ck_assert(timed_uses(subject.timed, ARITHMETIC_f32)); /* attention */
+    const TimedCall call = step(&subject, tokens, 1);
+    for (int i = 0; i < call.kernels; i++)
+        if (strcmp(call.kernel[i].work, "attend") == 0)
+            ck_assert_int_eq(call.kernel[i].arithmetic, ARITHMETIC_f32);
+    ck_assert(!timed_uses(subject.timed, ARITHMETIC_bf16));
+    ck_assert_int_eq(timed_uses(subject.timed, ARITHMETIC_int8),
+                     subject.thalweg->target->machine.has_byte_dot);
+    close_subject(&subject);
+}
+END_TEST
+
 START_TEST(calls_that_fail_are_answered) {
     Subject subject = open_subject(2);
     const int32_t wrong = VOCAB;
@@ -295,6 +314,7 @@ int main(void) {
     tcase_add_loop_test(tests, each_thread_does_each_kernel_in_order, 0, THREAD_COUNTS);
     tcase_add_test(tests, timed_code_computes_the_same);
     tcase_add_test(tests, kernels_are_known_by_work_and_layer);
+    tcase_add_test(tests, the_arithmetic_of_a_kernel_is_known);
     tcase_add_test(tests, calls_that_fail_are_answered);
     tcase_add_test(tests, object_files_are_not_timed);
     tcase_add_test(tests, equal_layers_share_a_row);
