@@ -149,6 +149,25 @@ static void emit_mark(Program *program, const Frame *frame, int64_t mark) {
     emit_call(e, program->mark, (Value[]){frame->trace, frame->thread, emit_int(e, mark)}, 3);
 }
 
+/* What this thread reads first after the barrier, so that it need not wait for that, too. Only for
+ * one row: the products of many rows take longer than their weights need to come. */
+static void prefetch_weights(Emit *e, const Frame *frame, const Kernel *next) {
+    enum { LINES = 16 /* of each panel */, LINE_WORDS = 16 };
+    const Node *root = ir_node(next->graph, next->root);
+    if ((root->op != OP_project && root->op != OP_read) || root->schedule.rows != 1) return;
+    const Slot *slot = &next->slot[kernel_slot(next, root->in[1], FORM_PANELS)];
+    const int64_t depth = ir_node(next->graph, root->in[1])->type.dim[1];
+    const int64_t words = layout_panel_words(root->attr.format, depth, e->panel);
+    Value panel = emit_mul(e, emit_int(e, next->panels), frame->thread);
+    panel = emit_div(e, panel, frame->threads);
+    Value base = emit_at(e, slot_pointer(e, frame, slot), emit_mul(e, panel, emit_int(e, words)));
+    Loop line = emit_loop(e, "line", emit_int(e, 0), emit_int(e, LINES * LINE_WORDS),
+                          emit_int(e, LINE_WORDS));
+    for (int64_t i = 0; i < root->schedule.panels; i++)
+        emit_prefetch(e, base, emit_add(e, line.i, emit_int(e, i * words)));
+    emit_loop_end(e, &line);
+}
+
 static Value emit_entry(Program *program, const char *name, const PhasePlan *phase) {
     Emit *e = program->e;
     VType types[] = {e->pointer, e->i64, e->i64};
@@ -162,7 +181,10 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
         for (int s = 0; s < kernel->slot_count; s++)
             arguments[FIRST_SLOT_ARGUMENT + s] = slot_pointer(e, &frame, &kernel->slot[s]);
         Value function = shape_function(program, kernel);
-        if (i) emit_call(e, program->barrier, (Value[]){frame.team, frame.thread}, 2);
+        if (i) {
+            prefetch_weights(e, &frame, kernel);
+            emit_call(e, program->barrier, (Value[]){frame.team, frame.thread}, 2);
+        }
         emit_mark(program, &frame, 2 * i);
         emit_call(e, function, arguments, FIRST_SLOT_ARGUMENT + kernel->slot_count);
         emit_mark(program, &frame, 2 * i + 1);
