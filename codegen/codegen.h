@@ -34,7 +34,7 @@ Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *mach
  * operations; attention is counted for `position` cached positions. */
 typedef struct {
     double weight_bytes, operations;
-    double byte_operations; /* of these: products of bytes */
+    double byte_operations, pair_operations; /* of these: products of bytes, and of bf16 */
 } KernelCost;
 KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position);
 

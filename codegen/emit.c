@@ -335,7 +335,16 @@ void emit_store_halves(Emit *e, Value from, Value to, Value index) {
     store(e, load(e, bits, from, index), to, index);
 }
 
-/* ---- products of bytes ---- */
+void emit_store_bf16(Emit *e, Value floats, Value base, Value index) {
+    VType halves = LLVMVectorType(LLVMInt16TypeInContext(e->context), (unsigned)e->width);
+    Value bits = emit_floats_as_words(e, floats);
+    Value odd = emit_word_bits(e, bits, 16, 1);
+    Value up = LLVMBuildAdd(e->builder, odd, same_lanes(e, 0x7fff), "");
+    Value rounded = emit_word_bits(e, LLVMBuildAdd(e->builder, bits, up, ""), 16, 0xffff);
+    store(e, LLVMBuildTrunc(e->builder, rounded, halves, ""), base, index);
+}
+
+/* ---- products of bytes and of pairs ---- */
 
 /* The same bits in the type that an intrinsic takes, which is not the same in every LLVM. */
 static Value as_operand(Emit *e, VType function, unsigned index, Value value) {
@@ -350,6 +359,10 @@ static Value dot_intrinsic(Emit *e, const char *name, VType *types, size_t type_
     VType type = LLVMGlobalGetValueType(function);
     for (unsigned i = 0; i < 3; i++) of[i] = as_operand(e, type, i, of[i]);
     return emit_call(e, function, of, 3);
+}
+
+Value emit_pair_dot(Emit *e, Value sum, Value a, Value b) {
+    return dot_intrinsic(e, "llvm.x86.avx512bf16.dpbf16ps.512", NULL, 0, (Value[]){sum, a, b});
 }
 
 /* x86 multiplies bytes without sign by bytes with one; NEON bytes with sign. */

@@ -105,6 +105,10 @@ void emit_store_word(Emit *e, Value word, Value base, Value index);
 void emit_store_bytes(Emit *e, Value words, Value base, Value index); /* the low byte of each */
 Value emit_floats_as_words(Emit *e, Value floats);                    /* the same bits */
 Value emit_word_of(Emit *e, Value scalar); /* an f32 that is a whole number, as i32 */
+/* bf16 of floats, to nearest and ties to even, stored one after the other; base + index floats. */
+void emit_store_bf16(Emit *e, Value floats, Value base, Value index);
+/* With a machine that has_pair_dot: sum + the products of 2 bf16 in each lane. */
+Value emit_pair_dot(Emit *e, Value sum, Value a, Value b);
 /* With a machine that has_byte_dot: lane by lane, sum + the products of 4 bytes each of u - 128 and
  * s, u without sign and s with one. The sum starts with emit_byte_sum() of -128 * the sum of all s.
  */

@@ -139,7 +139,7 @@ static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, 
                         Value count) {
     Emit *e = k->e;
     Value panel_floats = emit_int(e, a->head_dim * e->panel);
-    TileShape tile = {a->rows, 1, a->is_one ? a->head_dim : a->q_stride, false, 0};
+    TileShape tile = {a->rows, 1, a->is_one ? a->head_dim : a->q_stride, false, 0, false};
     Value start = emit_mul(e, emit_div(e, first_key, emit_int(e, e->panel)), panel_floats);
     Value at = emit_at(e, keys, start);
     Value used = emit_add(e, count, emit_int(e, e->panel - 1));
@@ -156,7 +156,7 @@ static void value_block(KernelEmit *k, const Attention *a, Value values, Value f
                         Value count) {
     Emit *e = k->e;
     Value panel_floats = emit_int(e, a->context * e->panel);
-    TileShape tile = {a->rows, 1, a->keys, true, 0};
+    TileShape tile = {a->rows, 1, a->keys, true, 0, false};
     Value at = emit_at(e, values, emit_mul(e, first_key, emit_int(e, e->panel)));
     Loop j =
         emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));

@@ -62,15 +62,26 @@ static void round_block(Emit *e, const Rounding *r, Value block, int64_t count) 
     emit_store_word(e, emit_word_of(e, total), r->to, emit_add(e, scale, emit_int(e, r->blocks)));
 }
 
+static void round_pairs(Emit *e, const Rounding *r, Value block, int64_t count) {
+    Value first = emit_mul(e, block, emit_int(e, FORMAT_BLOCK));
+    Value words = emit_mul(e, block, emit_int(e, FORMAT_BLOCK / 2));
+    for (int64_t c = 0; c < FORMAT_BLOCK; c += e->width) {
+        Value x = normed(e, r, emit_add(e, first, emit_int(e, c)), count - c);
+        emit_store_bf16(e, x, r->to, emit_add(e, words, emit_int(e, c / 2)));
+    }
+}
+
 void emit_round_row(Emit *e, const Node *node, Value from, Value to) {
     const int64_t columns = node->type.dim[1], whole = columns / FORMAT_BLOCK;
     Rounding r = {.from = from, .to = to, .kind = node->attr.kind, .columns = columns};
     r.blocks = (columns + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
     r.size = emit_row_size(e, node->attr.kind, node->attr.eps, from, columns);
+    void (*round)(Emit * e, const Rounding *r, Value block, int64_t count) =
+        node->attr.format == FORMAT_bf16 ? round_pairs : round_block;
     Loop block = emit_loop(e, "block", emit_int(e, 0), emit_int(e, whole), emit_int(e, 1));
-    round_block(e, &r, block.i, FORMAT_BLOCK);
+    round(e, &r, block.i, FORMAT_BLOCK);
     emit_loop_end(e, &block);
-    if (whole < r.blocks) round_block(e, &r, emit_int(e, whole), columns - whole * FORMAT_BLOCK);
+    if (whole < r.blocks) round(e, &r, emit_int(e, whole), columns - whole * FORMAT_BLOCK);
 }
 
 /* ---- the tile ---- */

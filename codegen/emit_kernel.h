@@ -49,6 +49,7 @@ typedef struct {
     int64_t stride;   /* floats between rows of a */
     bool accumulates; /* adds to what c holds */
     int64_t prefetch;
+    bool is_pairs; /* a and b hold pairs of bf16, whose products are both added */
 } TileShape;
 void emit_tile(Emit *e, TileShape shape, Value a, Value b, Value panel_stride, Value depth, Value c,
                Value c_stride, Value next);

@@ -16,13 +16,19 @@ typedef struct {
     Value x, weight, bias, scale; /* bias, scale: null when absent; scale[row] */
     WeightFormat format;
     int64_t depth, x_stride;
-    bool is_bytes; /* x is rounded, and made of words */
+    bool is_bytes, is_pairs; /* x is rounded, and made of words */
+    int64_t steps;           /* of the depth: words of x, where it is pairs */
     int64_t blocks;
     Value unpacked; /* [panels of a tile][a slice of the depth][panel]; null for f32 */
     int64_t unpacked_stride;
     Value sums; /* [rows of a block][columns of a band] */
     int64_t sums_stride;
 } Projection;
+
+/* Whether tiles read the weights as they lie. */
+static bool is_direct(const Projection *p) {
+    return p->format == FORMAT_f32 || p->is_pairs;
+}
 
 /* ---- prologue: 1 / size of every row of x ---- */
 
@@ -114,7 +120,7 @@ static Panels floats_of_panels(KernelEmit *k, const Projection *p, int64_t count
     Emit *e = k->e;
     const int64_t words = layout_panel_words(p->format, p->depth, e->panel);
     Value from = packed_panel(k, p, panel);
-    if (p->format == FORMAT_f32) {
+    if (is_direct(p)) {
         Value at = emit_mul(e, depth.from, emit_int(e, e->panel));
         return (Panels){emit_at(e, from, at), emit_int(e, words)};
     }
@@ -173,7 +179,7 @@ static void add_panels(KernelEmit *k, Projection *p, TileShape tile, const Step 
         add_byte_panels(k, p, tile, step, panel);
         return;
     }
-    if (tile.rows == 1 && p->format != FORMAT_f32) {
+    if (tile.rows == 1 && !is_direct(p)) {
         const PackedShape shape = {p->format, tile.panels, p->depth};
         Value x = emit_at(e, p->x, emit_mul(e, step->rows.from, emit_int(e, p->x_stride)));
         emit_packed_row(e, shape, x, packed_panel(k, p, panel), emit_at(e, p->sums, column));
@@ -228,26 +234,25 @@ static void finish_band(KernelEmit *k, const Projection *p, Range rows, Range pa
 
 static Value weights_after(KernelEmit *k, const Projection *p, Range panels, Range depth) {
     Emit *e = k->e;
-    if (p->format != FORMAT_f32) return NULL;
+    if (!is_direct(p)) return NULL;
     Value here = emit_mul(e, depth.to, emit_int(e, e->panel));
-    Value is_last = emit_int_equal(e, depth.to, emit_int(e, p->depth));
+    Value is_last = emit_int_equal(e, depth.to, emit_int(e, p->steps));
     Value panel = emit_select(e, is_last, panels.to, panels.from);
     return emit_at(e, packed_panel(k, p, panel), emit_select(e, is_last, emit_int(e, 0), here));
 }
 
 static void emit_band(KernelEmit *k, Projection *p, Schedule schedule, Range rows, Range panels) {
     Emit *e = k->e;
-    const int64_t slice = schedule.depth ? schedule.depth : p->depth;
-    TileShape tile = {schedule.rows, schedule.panels, p->x_stride, false, 0};
+    const int64_t slice = schedule.depth ? schedule.depth : p->steps;
+    TileShape tile = {schedule.rows, schedule.panels, p->x_stride, false, 0, p->is_pairs};
     const int64_t tiles = schedule.block / schedule.rows;
-    if (schedule.rows > 1 && p->format == FORMAT_f32)
-        tile.prefetch = (e->panel + tiles - 1) / tiles;
-    Range depth = {emit_int(e, 0), emit_int(e, slice < p->depth ? slice : p->depth)};
+    if (schedule.rows > 1 && is_direct(p)) tile.prefetch = (e->panel + tiles - 1) / tiles;
+    Range depth = {emit_int(e, 0), emit_int(e, slice < p->steps ? slice : p->steps)};
     add_slice(k, p, tile, &(Step){rows, panels, depth, weights_after(k, p, panels, depth)});
-    if (slice < p->depth) {
+    if (slice < p->steps) {
         tile.accumulates = true;
-        Loop more = emit_loop(e, "k", depth.to, emit_int(e, p->depth), emit_int(e, slice));
-        depth = (Range){more.i, emit_min(e, emit_add(e, more.i, more.step), emit_int(e, p->depth))};
+        Loop more = emit_loop(e, "k", depth.to, emit_int(e, p->steps), emit_int(e, slice));
+        depth = (Range){more.i, emit_min(e, emit_add(e, more.i, more.step), emit_int(e, p->steps))};
         add_slice(k, p, tile, &(Step){rows, panels, depth, weights_after(k, p, panels, depth)});
         emit_loop_end(e, &more);
     }
@@ -304,14 +309,16 @@ static void take_rows(KernelEmit *k, const Node *root, Projection *p) {
     Emit *e = k->e;
     const Ref prologue = k->kernel->prologue;
     const Node *x = kernel_node(k, root->in[0]);
-    p->is_bytes = x->op == OP_quantise;
+    p->is_bytes = x->op == OP_quantise && x->attr.format == FORMAT_q8;
+    p->is_pairs = x->op == OP_quantise && !p->is_bytes;
+    p->steps = p->is_pairs ? format_value_words(FORMAT_bf16, p->depth) : p->depth;
     p->blocks = (p->depth + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
     if (ir_ref_is_none(prologue)) {
         p->x = emit_slot(k, root->in[0], FORM_VECTOR);
         p->x_stride = emit_slot_stride(k, root->in[0]);
         return;
     }
-    p->x_stride = format_value_words(p->depth);
+    p->x_stride = format_value_words(x->attr.format, p->depth);
     p->x = emit_stack_floats(e, p->x_stride);
     emit_round_row(e, x, emit_slot(k, x->in[0], FORM_VECTOR), p->x);
 }
@@ -320,7 +327,7 @@ static void take_rows(KernelEmit *k, const Node *root, Projection *p) {
 static void make_unpacked(Emit *e, Projection *p, Schedule schedule) {
     const WeightFormat format = p->is_bytes ? FORMAT_q8 : FORMAT_f32;
     const int64_t slice = schedule.depth ? schedule.depth : p->depth;
-    if (schedule.rows == 1 || p->format == format || p->format == FORMAT_f32) return;
+    if (schedule.rows == 1 || p->format == format || is_direct(p)) return;
     p->unpacked_stride = layout_panel_words(format, round_up(slice, FORMAT_BLOCK), e->panel);
     p->unpacked = emit_stack_floats(e, schedule.panels * p->unpacked_stride);
 }

@@ -46,7 +46,8 @@ static void add_products(Emit *e, Tile *tile, TileShape shape, Value i) {
         Value x = emit_splat(e, emit_load_f32(e, row, emit_int(e, r * shape.stride)));
         for (int64_t v = 0; v < 2 * shape.panels; v++) {
             Value sum = emit_get(e, e->vector, tile->acc[r][v]);
-            emit_set(e, tile->acc[r][v], emit_fma(e, x, w[v], sum));
+            sum = shape.is_pairs ? emit_pair_dot(e, sum, x, w[v]) : emit_fma(e, x, w[v], sum);
+            emit_set(e, tile->acc[r][v], sum);
         }
     }
 }
@@ -82,9 +83,9 @@ static void store_sums(Emit *e, Tile *tile, TileShape shape) {
 
 static Value tile_function(Emit *e, TileShape shape) {
     char name[64];
-    snprintf(name, sizeof name, "tile.%dx%d.stride%lld.prefetch%d%s", (int)shape.rows,
+    snprintf(name, sizeof name, "tile.%dx%d.stride%lld.prefetch%d%s%s", (int)shape.rows,
              (int)shape.panels, shape.rows > 1 ? (long long)shape.stride : 0, (int)shape.prefetch,
-             shape.accumulates ? ".add" : "");
+             shape.is_pairs ? ".pairs" : "", shape.accumulates ? ".add" : "");
     Value function = LLVMGetNamedFunction(e->module, name);
     if (function) return function;
 

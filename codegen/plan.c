@@ -85,7 +85,11 @@ KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position) {
             cost.weight_bytes += 4 * count * columns;
         if (slot->form == FORM_PANELS) cost.operations += 2 * rows * count * columns;
     }
-    if (ir_node(graph, root->in[0])->op == OP_quantise) cost.byte_operations = cost.operations;
+    const Node *x = ir_node(graph, root->in[0]);
+    if (x->op == OP_quantise && x->attr.format == FORMAT_q8)
+        cost.byte_operations = cost.operations;
+    else if (x->op == OP_quantise)
+        cost.pair_operations = cost.operations;
     if (root->op == OP_attend)
         cost.operations = attention_operations(root, (double)tokens, (double)position);
     return cost;

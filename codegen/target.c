@@ -22,6 +22,7 @@ static const struct {
     {"haswell", X86, "+avx2,+fma,+bmi2", "Intel, 2013"},
     {"skylake", X86, "+avx2,+fma,+bmi2,+adx", "Intel, 2015"},
     {"skylake-avx512", X86, "+avx512f,+avx512bw,+avx512dq,+avx512vl", "Intel server, 2017"},
+    {"cooperlake", X86, "+avx512bf16,+avx512vnni", "Intel server, 2020"},
     {"icelake-server", X86, "+avx512vnni,+avx512vbmi2,+gfni", "Intel server, 2021"},
     {"sapphirerapids", X86, "+avx512bf16,+avx512vnni,+avxvnni", "Intel server, 2023"},
     {"znver2", X86, "+avx2,+fma,+clzero", "AMD, 2019"},
@@ -150,6 +151,12 @@ static bool has_byte_dot(const Target *target) {
     }
 }
 
+/* Intel's later servers have it at half the rate of f32: they have matrix tiles for that. */
+static bool has_pair_dot(const Target *target) {
+    return target->machine.vector_floats == 16 && has_all(target->known, "+avx512bf16") &&
+           !strstr(target->cpu, "rapids");
+}
+
 static bool probe_machine(Target *target, Diag *diag) {
     LLVMMemoryBufferRef text = compile_probe(target->llvm);
     if (!text) return diag_error(diag, (Loc){0}, "LLVM cannot compile for '%s'", target->cpu);
@@ -158,6 +165,7 @@ static bool probe_machine(Target *target, Diag *diag) {
     target->machine.vector_registers = is_arm || mentions(text, "zmm") ? 32 : 16;
     target->machine.has_halves = !mentions(text, "extendhfsf2");
     target->machine.has_byte_dot = has_byte_dot(target);
+    target->machine.has_pair_dot = has_pair_dot(target);
     LLVMDisposeMemoryBuffer(text);
     target->machine.l1_bytes = 32 << 10;
     target->machine.l2_bytes = 512 << 10;

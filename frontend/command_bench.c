@@ -161,6 +161,7 @@ static bool add_costs(Bench *bench, int64_t position, int64_t count, int64_t chu
         sum->cache_bytes += call.cache_bytes;
         sum->operations += call.operations;
         sum->byte_operations += call.byte_operations;
+        sum->pair_operations += call.pair_operations;
     }
     return true;
 }
@@ -170,8 +171,9 @@ static bool choose_arithmetic(Bench *bench) {
     ThalwegCosts costs;
     const int64_t tokens = bench->prefill ? bench->prefill : 1;
     if (!add_costs(bench, 0, tokens, bench->program->chunk, &costs)) return false;
-    const bool is_bytes = costs.byte_operations > costs.operations / 2;
-    bench->result.arithmetic = is_bytes ? ARITHMETIC_int8 : ARITHMETIC_f32;
+    bench->result.arithmetic = ARITHMETIC_f32;
+    if (costs.byte_operations > costs.operations / 2) bench->result.arithmetic = ARITHMETIC_int8;
+    if (costs.pair_operations > costs.operations / 2) bench->result.arithmetic = ARITHMETIC_bf16;
     return true;
 }
 

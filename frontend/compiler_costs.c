@@ -27,6 +27,7 @@ bool thalweg_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCo
         out->cache_bytes += compiler_cache_bytes(phase->kernel[i], tokens, position);
         out->operations += cost.operations;
         out->byte_operations += cost.byte_operations;
+        out->pair_operations += cost.pair_operations;
     }
     return true;
 }

@@ -103,7 +103,8 @@ typedef struct ThalwegCosts {
     double weight_bytes;    /* of packed weights, read once */
     double cache_bytes;     /* of keys and values, read at least once */
     double operations;      /* a multiply-add is two */
-    double byte_operations; /* of these: products of bytes, the others are floating-point */
+    double byte_operations; /* of these: products of bytes */
+    double pair_operations; /* of these: products of bf16; the others are f32 */
 } ThalwegCosts;
 
 /* 1 <= tokens, tokens + position <= context; one token is the decode phase, more are the prefill.

@@ -23,7 +23,9 @@ struct Timed {
 /* ---- making ---- */
 
 static Arithmetic arithmetic_of(const Kernel *kernel) {
-    return plan_cost(kernel, 1, 0).byte_operations > 0 ? ARITHMETIC_int8 : ARITHMETIC_f32;
+    const KernelCost cost = plan_cost(kernel, 1, 0);
+    if (cost.byte_operations > 0) return ARITHMETIC_int8;
+    return cost.pair_operations > 0 ? ARITHMETIC_bf16 : ARITHMETIC_f32;
 }
 
 static TimedPhase describe(const char *name, const PhasePlan *plan, Arena *arena) {

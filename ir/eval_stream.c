@@ -96,7 +96,7 @@ void eval_quantise(Eval *e) {
         const double mean = attr->kind == NORM_layer ? mean_of(x, columns) : 0;
         const double size = size_of(attr, x, columns, mean);
         for (int64_t c = 0; c < columns; c++) out[c] = (x[c] - mean) / size;
-        format_round_values(out, columns);
+        format_round_values(attr->format, out, columns);
     }
 }
 

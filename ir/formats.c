@@ -111,7 +111,11 @@ static void round_value_block(double *value, int64_t count) {
         value[i] = (double)scale * (double)rintf((float)value[i] * inverse);
 }
 
-void format_round_values(double *row, int64_t count) {
+void format_round_values(WeightFormat format, double *row, int64_t count) {
+    if (format == FORMAT_bf16) {
+        format_round_row(format, row, count);
+        return;
+    }
     for (int64_t i = 0; i < count; i += FORMAT_BLOCK)
         round_value_block(row + i, count - i < FORMAT_BLOCK ? count - i : FORMAT_BLOCK);
 }

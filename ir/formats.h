@@ -36,14 +36,17 @@ float format_from_f16(uint16_t half);
  * binary16 scale. */
 uint16_t format_encode_block(WeightFormat format, const float *value, int64_t count, uint8_t *q);
 
-/* The same for what is multiplied with q8 and q4: scale * q with -127 <= q <= 127, ties of x /
- * scale to even, and a scale that keeps its f32. */
-void format_round_values(double *row, int64_t count);
+/* Replaces every value of a row that is multiplied with weights by what is left of it. bf16: as of
+ * weights. q8, for weights of q8 and q4: blocks of scale * q with -127 <= q <= 127, ties of
+ * x / scale to even, and a scale that keeps its f32. */
+void format_round_values(WeightFormat format, double *row, int64_t count);
 
-/* Words of 4 bytes of a row of `count` such values: for each block 8 words of bytes; then the
- * scale of each block, then -128 times the sum of the integers of each block, an i32. */
-static inline int64_t format_value_words(int64_t count) {
-    return (count + FORMAT_BLOCK - 1) / FORMAT_BLOCK * (FORMAT_BLOCK / 4 + 2);
+/* Words of 4 bytes of a row of `count` rounded values. bf16: pairs of them, zeros up to a whole
+ * block. q8: for each block 8 words of bytes; then the scale of each block, then -128 times the sum
+ * of the integers of each block, an i32. */
+static inline int64_t format_value_words(WeightFormat format, int64_t count) {
+    const int64_t blocks = (count + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
+    return blocks * (format == FORMAT_bf16 ? FORMAT_BLOCK / 2 : FORMAT_BLOCK / 4 + 2);
 }
 
 /* Below it a block counts as zero: 127 / x is finite for all others. */

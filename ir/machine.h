@@ -11,6 +11,7 @@ typedef struct {
     int64_t l1_bytes, l2_bytes; /* data caches of one core */
     bool has_halves;            /* widens binary16 by an instruction */
     bool has_byte_dot;          /* adds products of four bytes each to i32 lanes */
+    bool has_pair_dot;          /* adds products of two bf16 each to f32 lanes, faster than f32 */
 } Machine;
 
 /* Columns of a packed panel: every matrix is packed in panels of this many outputs, and rows in the

@@ -185,17 +185,19 @@ static bool verify_declared(const Check *c) {
     }
 }
 
-/* Bytes are multiplied with bytes; what is rounded is there for that alone. */
+/* Bytes are multiplied with bytes, pairs with pairs; what is rounded is there for that alone. */
 static bool verify_formats(const Check *c) {
     const WeightFormat format = c->node->attr.format;
-    if (c->node->op == OP_quantise && format != FORMAT_q8) return refuse(c, "format must be q8");
+    if (c->node->op == OP_quantise && format != FORMAT_q8 && format != FORMAT_bf16)
+        return refuse(c, "format must be q8 or bf16");
     for (int k = 0; k < c->info->most; k++) {
         if (ir_ref_is_none(c->node->in[k]) || operand(c, k)->op != OP_quantise) continue;
-        if (c->node->op == OP_project && k == 0 && (format == FORMAT_q8 || format == FORMAT_q4))
+        const bool is_bf16 = operand(c, k)->attr.format == FORMAT_bf16;
+        if (c->node->op == OP_project && k == 0 &&
+            (is_bf16 ? format == FORMAT_bf16 : format_has_blocks(format)))
             continue;
-        return refuse(
-            c, "operand %d is made by 'quantise': only project with format q8 or q4 reads it",
-            k + 1);
+        return refuse(c, "operand %d is made by 'quantise': only project with format %s reads it",
+                      k + 1, is_bf16 ? "bf16" : "q8 or q4");
     }
     return true;
 }
@@ -301,7 +303,8 @@ static bool fits(int64_t rows, int64_t stride, int64_t columns, int64_t floats) 
 
 /* Bytes and scales need less room than floats. */
 static int64_t floats_of_row(const Node *node) {
-    return node->op == OP_quantise ? format_value_words(node->type.dim[1]) : node->type.dim[1];
+    return node->op == OP_quantise ? format_value_words(node->attr.format, node->type.dim[1])
+                                   : node->type.dim[1];
 }
 
 /* The memory of a cache is laid out as attention reads it; that of the result is the caller's. */

@@ -120,9 +120,10 @@ static int64_t padded_columns(const Placing *p, const Node *node) {
 
 static int64_t stride_of(const Placing *p, uint32_t index) {
     const Node *node = &p->graph->node[index];
-    const int64_t columns = node->op == OP_quantise
-                                ? round_up(format_value_words(node->type.dim[1]), ALIGNMENT)
-                                : padded_columns(p, node);
+    const int64_t columns =
+        node->op == OP_quantise
+            ? round_up(format_value_words(node->attr.format, node->type.dim[1]), ALIGNMENT)
+            : padded_columns(p, node);
     if (index == p->graph->result.index) return columns;
     return columns % (1024 / (int64_t)sizeof(float)) ? columns : columns + p->panel;
 }

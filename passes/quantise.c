@@ -5,12 +5,11 @@
  *                                           %10 = project %9, @w {format = q8}
  *
  * Saves memory, and the time to read it: a token reads every weight once. Where the machine
- * multiplies bytes, what they are multiplied with is rounded to bytes as well, and a `read` leaves
- * its norm to the op that does it. This is the one pass that changes values, by what is lost in
- * rounding; so it comes behind all that change the weights, and what is rounded is what the kernels
- * multiply with. Legal always. Keeps: everything else.
+ * multiplies bytes, or pairs of bf16, what they are multiplied with is rounded to those as well,
+ * and a `read` leaves its norm to the op that does it. This is the one pass that changes values, by
+ * what is lost in rounding; so it comes behind all that change the weights, and what is rounded is
+ * what the kernels multiply with. Legal always. Keeps: everything else.
  */
-#include "ir/formats.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -22,19 +21,25 @@ typedef struct {
     int added;
 } Quantise;
 
-static bool is_same_norm(const Attrs *a, const Attrs *b) {
-    return a->kind == b->kind && a->eps == b->eps;
+/* What the rows are rounded to that are multiplied with such weights; f32: they are not. */
+static WeightFormat format_of_rows(WeightFormat weights, const Machine *machine) {
+    if (weights == FORMAT_bf16) return machine->has_pair_dot ? FORMAT_bf16 : FORMAT_f32;
+    return machine->has_byte_dot ? FORMAT_q8 : FORMAT_f32;
 }
 
 /* The value that a projection multiplies, rounded as it reads it. */
-static Ref round_value(Quantise *q, uint32_t index) {
+static Ref round_value(Quantise *q, uint32_t index, WeightFormat format) {
     const Node projection = q->graph->node[index];
     const Ref x = projection.in[0];
     Ref *made = &q->rounded[x.index];
-    if (!ir_ref_is_none(*made) && is_same_norm(&ir_node(q->graph, *made)->attr, &projection.attr))
-        return *made;
+    if (!ir_ref_is_none(*made)) {
+        const Attrs *attr = &ir_node(q->graph, *made)->attr;
+        if (attr->kind == projection.attr.kind && attr->eps == projection.attr.eps &&
+            attr->format == format)
+            return *made;
+    }
     Node node = {.op = OP_quantise, .loc = projection.loc, .in = {x}, .attr = ir_attrs_default()};
-    node.attr.format = FORMAT_q8;
+    node.attr.format = format;
     node.attr.kind = projection.attr.kind;
     node.attr.eps = projection.attr.eps;
     *made = ir_node_add(q->graph, node);
@@ -42,8 +47,8 @@ static Ref round_value(Quantise *q, uint32_t index) {
     return *made;
 }
 
-static void multiply_bytes(Quantise *q, uint32_t index) {
-    const Ref rounded = round_value(q, index);
+static void round_rows(Quantise *q, uint32_t index, WeightFormat format) {
+    const Ref rounded = round_value(q, index, format);
     Node *node = &q->graph->node[index];
     node->op = OP_project;
     node->attr.kind = NORM_none;
@@ -70,7 +75,8 @@ bool pass_quantise(Graph *graph, PassContext *context) {
         if (wanted == FORMAT_f32 || graph->node[i].attr.format != FORMAT_f32) continue;
         graph->node[i].attr.format = wanted;
         changed++;
-        if (format_has_blocks(wanted) && context->machine->has_byte_dot) multiply_bytes(&q, i);
+        const WeightFormat rows = format_of_rows(wanted, context->machine);
+        if (rows != FORMAT_f32) round_rows(&q, i, rows);
     }
     if (q.added) place_added(&q, scratch);
     snprintf(context->summary, sizeof context->summary,

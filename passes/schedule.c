@@ -47,7 +47,7 @@ static Schedule schedule_bytes(const Graph *graph, const Node *node, const Machi
     const int64_t slices = (depth + MOST_BYTES - 1) / MOST_BYTES;
     const int64_t slice =
         ((depth + slices - 1) / slices + FORMAT_BLOCK - 1) / FORMAT_BLOCK * FORMAT_BLOCK;
-    int64_t block = machine->l2_bytes / 2 / (format_value_words(slice) * 4);
+    int64_t block = machine->l2_bytes / 2 / (format_value_words(FORMAT_q8, slice) * 4);
     if (block > MOST_BLOCK) block = MOST_BLOCK;
     return (Schedule){.rows = rows,
                       .panels = 1,
@@ -57,13 +57,20 @@ static Schedule schedule_bytes(const Graph *graph, const Node *node, const Machi
 }
 
 static Schedule schedule_projection(const Graph *graph, const Node *node, const Machine *machine) {
-    if (ir_node(graph, node->in[0])->op == OP_quantise) return schedule_bytes(graph, node, machine);
+    const Node *x = ir_node(graph, node->in[0]);
     const bool has_many_registers = machine->vector_registers >= 32;
+    int64_t depth = ir_node(graph, node->in[1])->type.dim[1];
+    WeightFormat format = node->attr.format;
+    if (x->op == OP_quantise && x->attr.format == FORMAT_q8)
+        return schedule_bytes(graph, node, machine);
+    if (x->op == OP_quantise) { /* pairs of bf16 are taken like floats */
+        depth = format_value_words(FORMAT_bf16, depth);
+        format = FORMAT_f32;
+    }
     if (node->type.dim[0] == 1)
-        return (Schedule){
-            .rows = 1, .panels = panels_of_row(machine, node->attr.format), .block = 1};
+        return (Schedule){.rows = 1, .panels = panels_of_row(machine, format), .block = 1};
     const int64_t panels = has_many_registers ? 2 : 1, rows = tile_rows(machine, panels);
-    const int64_t depth = slice_depth(ir_node(graph, node->in[1])->type.dim[1], node->attr.format);
+    depth = slice_depth(depth, format);
     int64_t block = machine->l2_bytes / 2 / (depth * (int64_t)sizeof(float));
     if (block > MOST_BLOCK) block = MOST_BLOCK;
     return (Schedule){.rows = rows,

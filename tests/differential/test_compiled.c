@@ -170,6 +170,9 @@ static const char *other_cpu(uint32_t number) {
     if (number % 8 == 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
         __builtin_cpu_supports("fma"))
         return "x86-64-v3";
+    if (number % 8 == 2 && __builtin_cpu_supports("avx512bf16") &&
+        __builtin_cpu_supports("avx512vnni"))
+        return "cooperlake"; /* the one that multiplies pairs of bf16 */
 #endif
     (void)number;
     return NULL;
@@ -178,10 +181,10 @@ static const char *other_cpu(uint32_t number) {
 static bool passes(Run *run, const Tape *tape) {
     char text[MODEL_TEXT_MAX];
     if (!random_model(tape, text, sizeof text)) return wrong(run, "the model is too long");
-    const uint32_t number = tape->length > 0 ? tape->number[0] : 2 * 4;
+    const uint32_t number = tape->length > 0 ? tape->number[0] : 3 * 4;
     /* Every fourth model keeps its own order of operations: norms are kernels then. */
     const ThalwegOptions options = {.exact = number % 4 == 3, .cpu = other_cpu(number / 4)};
-    const bool is_rounding = strstr(text, ": q8") || strstr(text, ": q4");
+    const bool is_rounding = strstr(text, ": q8") || strstr(text, ": q4") || strstr(text, ": bf16");
     return check(run, text, is_rounding, options);
 }
 

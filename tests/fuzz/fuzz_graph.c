@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const Machine machine = {16, 32, 48 << 10, 2 << 20, true, true};
+static const Machine machine = {16, 32, 48 << 10, 2 << 20, true, true, false};
 
 /* Ends the process when the text does not come back. */
 static void check_round_trip(const Graph *graph, Arena *arena) {

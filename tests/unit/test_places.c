@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const Machine machines[] = {{16, 32, 48 << 10, 2 << 20, true, true},     /* AVX-512 */
-                                   {8, 16, 32 << 10, 512 << 10, true, false},   /* AVX2 */
-                                   {4, 32, 64 << 10, 1 << 20, true, true},      /* NEON */
-                                   {4, 16, 32 << 10, 256 << 10, false, false}}; /* SSE */
+static const Machine machines[] = {{16, 32, 48 << 10, 2 << 20, true, true, false},     /* AVX-512 */
+                                   {8, 16, 32 << 10, 512 << 10, true, false, false},   /* AVX2 */
+                                   {4, 32, 64 << 10, 1 << 20, true, true, false},      /* NEON */
+                                   {4, 16, 32 << 10, 256 << 10, false, false, false}}; /* SSE */
 enum { MACHINES = sizeof machines / sizeof *machines };
 
 static const char *const models[] = {"alibi_and_window",
