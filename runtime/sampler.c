@@ -4,13 +4,15 @@
  * that the likeliest tokens stay that together reach top_p; one is drawn in proportion. Equal
  * logits rank by token, lowest first, so that nothing depends on how ties are sorted.
  *
- * All arithmetic is in double and in a fixed order. The one function whose last bit a platform may
- * choose is exp() of the C library: it matters only where a draw falls within that bit of the
- * border between two tokens.
+ * All arithmetic is in a fixed order. The one function whose last bit a platform may choose is
+ * exp() of the C library, for the weights of a top k: it matters only where a draw falls within
+ * that bit of the border between two tokens.
  *
  * Nothing is sorted: the top k are selected by a heap of k while reading the row, and a nucleus
- * (top_p) by partitions, as quickselect does, where weights are summed in place of counting.
+ * (top_p) by partitions, as quickselect does, where weights are summed in place of counting. Whole
+ * rows are gone over in vectors, and in blocks that are skipped where nothing in them matters.
  */
+#include "runtime/logits.h"
 #include "runtime/runtime.h"
 
 #include <float.h>
@@ -27,6 +29,8 @@ struct TwSampler {
     TwSampling sampling;
     int64_t vocab;
     uint64_t random;
+    double *block_sum;     /* [vocab / LOGITS_BLOCK], rounded up */
+    float *weight;         /* [vocab] */
     Candidate candidate[]; /* [vocab] */
 };
 
@@ -37,13 +41,17 @@ TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler 
     if (!(sampling->temperature >= 0) || !isfinite(sampling->temperature)) return TW_BAD_ARGUMENT;
     if (sampling->top_k < 0 || !(sampling->top_p >= 0 && sampling->top_p <= 1))
         return TW_BAD_ARGUMENT;
-    if ((uint64_t)vocab > (PTRDIFF_MAX - sizeof(TwSampler)) / sizeof(Candidate))
-        return TW_NO_MEMORY;
+    const int64_t blocks = (vocab + LOGITS_BLOCK - 1) / LOGITS_BLOCK;
+    const uint64_t bytes = (uint64_t)vocab * (sizeof(Candidate) + sizeof(float)) +
+                           (uint64_t)blocks * sizeof(double) + sizeof(TwSampler);
+    if (bytes > PTRDIFF_MAX) return TW_NO_MEMORY;
 
-    TwSampler *sampler = malloc(sizeof *sampler + (size_t)vocab * sizeof(Candidate));
+    TwSampler *sampler = malloc((size_t)bytes);
     if (!sampler) return TW_NO_MEMORY;
     sampler->sampling = *sampling;
     sampler->vocab = vocab;
+    sampler->block_sum = (double *)(sampler->candidate + vocab);
+    sampler->weight = (float *)(sampler->block_sum + blocks);
     sampler->random = sampling->seed;
     *out = sampler;
     return TW_OK;
@@ -67,12 +75,19 @@ static double next_uniform(uint64_t *state) {
 }
 
 static int32_t highest(const float *logits, int64_t vocab) {
-    int64_t best = 0;
-    while (best < vocab && isnan(logits[best])) best++;
-    if (best == vocab) return 0;
-    for (int64_t i = best + 1; i < vocab; i++)
-        if (logits[i] > logits[best]) best = i;
-    return (int32_t)best;
+    enum { PART = 1024 };
+    int64_t part = 0; /* where the highest so far is first */
+    float best = -INFINITY;
+    for (int64_t i = 0; i < vocab; i += PART) {
+        const float maximum = logits_maximum(logits + i, vocab - i < PART ? vocab - i : PART);
+        if (maximum > best) {
+            best = maximum;
+            part = i;
+        }
+    }
+    for (int64_t i = part; i < vocab; i++)
+        if (logits[i] == best) return (int32_t)i;
+    return 0; /* none is a number */
 }
 
 static bool is_better(const Candidate *a, const Candidate *b) {
@@ -97,13 +112,25 @@ static void make_heap(Candidate *heap, int64_t count) {
 
 /* ---- the steps of a draw; each returns how many candidates there are after it ---- */
 
-/* All that are numbers. */
-static int64_t gather(TwSampler *sampler, const float *logits) {
+/* Those of a weight of at least `bound`. */
+static int64_t gather_likely(TwSampler *sampler, const float *logits, double bound) {
     int64_t count = 0;
-    for (int64_t i = 0; i < sampler->vocab; i++)
-        if (!isnan(logits[i]))
-            sampler->candidate[count++] = (Candidate){.logit = logits[i], .token = (int32_t)i};
+    for (int64_t i = 0; i < sampler->vocab; i++) {
+        const double weight = (double)sampler->weight[i];
+        if (weight >= bound)
+            sampler->candidate[count++] = (Candidate){weight, logits[i], (int32_t)i};
+    }
     return count;
+}
+
+/* The start of the first block from `i` on that has a logit above `bound`; the end: none has. */
+static int64_t skip_blocks(const float *logits, int64_t i, int64_t vocab, float bound) {
+    while (i < vocab) {
+        const int64_t count = vocab - i < LOGITS_BLOCK ? vocab - i : LOGITS_BLOCK;
+        if (logits_maximum(logits + i, count) > bound) break;
+        i += count;
+    }
+    return i;
 }
 
 /* The k best, in no order: a heap of k with the worst on top, which a better one replaces. A later
@@ -112,6 +139,9 @@ static int64_t gather_top_k(TwSampler *sampler, const float *logits, int64_t k) 
     Candidate *heap = sampler->candidate;
     int64_t count = 0;
     for (int64_t i = 0; i < sampler->vocab; i++) {
+        if (i % LOGITS_BLOCK == 0 && count == k)
+            i = skip_blocks(logits, i, sampler->vocab, heap[0].logit);
+        if (i == sampler->vocab) break;
         Candidate item = {.logit = logits[i], .token = (int32_t)i};
         if (isnan(item.logit)) continue;
         if (count < k) {
@@ -159,15 +189,15 @@ static int64_t partition(Candidate *candidate, int64_t count, double *better_sum
     return split;
 }
 
-/* Keeps the likeliest tokens that reach top_p of *sum, at least one; *sum becomes theirs. The
- * tokens below the bound weigh less, all together, than what a nucleus leaves out: none is in it.
- */
-static int64_t keep_top_p(Candidate *candidate, int64_t count, double top_p, double *sum) {
-    double bound = (1 - top_p) * *sum / (double)count;
-    int64_t end = 0;
-    for (int64_t i = 0; i < count; i++)
-        if (candidate[i].weight >= bound) candidate[end++] = candidate[i];
+/* Tokens of a weight below this one weigh less, all `count` together, than what a nucleus leaves
+ * out: none is in it. */
+static double nucleus_bound(double top_p, double sum, int64_t count) {
+    return (1 - top_p) * sum / (double)count;
+}
 
+/* Keeps the likeliest tokens that reach top_p of *sum, at least one; *sum becomes theirs. */
+static int64_t keep_top_p(Candidate *candidate, int64_t count, double top_p, double *sum) {
+    int64_t end = count;
     double wanted = fmax(top_p * *sum, DBL_MIN);
     double kept_sum = 0;
     int64_t kept = 0; /* so many are in, those from `end` on are out */
@@ -199,17 +229,50 @@ static int32_t pick(const Candidate *candidate, int64_t count, double at) {
     return token;
 }
 
+/* The same from a whole row. */
+static int32_t pick_from_row(const TwSampler *sampler, double at) {
+    const int64_t vocab = sampler->vocab;
+    int64_t block = 0;
+    double sum = 0;
+    while ((block + 1) * LOGITS_BLOCK < vocab && at >= sum + sampler->block_sum[block])
+        sum += sampler->block_sum[block++];
+    int64_t token = block * LOGITS_BLOCK;
+    for (int64_t i = token; i < vocab; i++) {
+        if (sampler->weight[i] == 0) continue;
+        token = i;
+        sum += (double)sampler->weight[i];
+        if (at < sum) break;
+    }
+    return (int32_t)token;
+}
+
+/* `uniform`: the share of the sum of weights at which to draw. */
+static int32_t draw_from_top_k(TwSampler *sampler, const float *logits, double uniform) {
+    const TwSampling *sampling = &sampler->sampling;
+    int64_t count = gather_top_k(sampler, logits, sampling->top_k);
+    if (count == 0) return 0;
+    double sum = weigh(sampler->candidate, count, sampling->temperature);
+    if (sampling->top_p < 1) count = keep_top_p(sampler->candidate, count, sampling->top_p, &sum);
+    return pick(sampler->candidate, count, uniform * sum);
+}
+
+static int32_t draw_from_all(TwSampler *sampler, const float *logits, double uniform) {
+    const TwSampling *sampling = &sampler->sampling;
+    double sum = logits_weights(logits, sampler->vocab, logits_maximum(logits, sampler->vocab),
+                                sampling->temperature, sampler->weight, sampler->block_sum);
+    if (sum == 0) return 0;
+    if (sampling->top_p == 1) return pick_from_row(sampler, uniform * sum);
+    const double bound = nucleus_bound(sampling->top_p, sum, sampler->vocab);
+    int64_t count = gather_likely(sampler, logits, bound);
+    count = keep_top_p(sampler->candidate, count, sampling->top_p, &sum);
+    return pick(sampler->candidate, count, uniform * sum);
+}
+
 int32_t tw_sampler_draw(TwSampler *sampler, const float *logits) {
     const TwSampling *sampling = &sampler->sampling;
     if (sampling->temperature == 0) return highest(logits, sampler->vocab);
-
-    double uniform = next_uniform(&sampler->random); /* one a draw, whatever the logits are */
-    bool is_limited = sampling->top_k > 0 && sampling->top_k < sampler->vocab;
-    int64_t count =
-        is_limited ? gather_top_k(sampler, logits, sampling->top_k) : gather(sampler, logits);
-    if (count == 0) return 0;
-    Candidate *candidate = sampler->candidate;
-    double sum = weigh(candidate, count, sampling->temperature);
-    if (sampling->top_p < 1) count = keep_top_p(candidate, count, sampling->top_p, &sum);
-    return pick(candidate, count, uniform * sum);
+    const double uniform = next_uniform(&sampler->random); /* one a draw, whatever logits are */
+    const bool is_limited = sampling->top_k > 0 && sampling->top_k < sampler->vocab;
+    return is_limited ? draw_from_top_k(sampler, logits, uniform)
+                      : draw_from_all(sampler, logits, uniform);
 }

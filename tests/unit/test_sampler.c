@@ -1,4 +1,5 @@
 /* test_sampler.c - draws follow the softmax, its limits, and the seed. */
+#include "runtime/logits.h"
 #include "runtime/runtime.h"
 
 #include <check.h>
@@ -176,6 +177,54 @@ START_TEST(top_p_counts_what_top_k_left) {
 }
 END_TEST
 
+/* ---- whole rows ---- */
+
+START_TEST(weights_of_a_row_are_those_of_exp) {
+    enum { COUNT = 203 }; /* whole blocks and a rest */
+    float logits[COUNT], weight[COUNT];
+    double block_sum[COUNT / LOGITS_BLOCK + 1], expected = 0;
+    for (int i = 0; i < COUNT; i++) logits[i] = 5 - (float)(i * 91 % COUNT) / 3;
+    logits[7] = NAN;
+    ck_assert_float_eq(logits_maximum(logits, COUNT), 5);
+    const double sum = logits_weights(logits, COUNT, 5, 0.8F, weight, block_sum);
+    for (int i = 0; i < COUNT; i++) {
+        const double exact = i == 7 ? 0 : exp(((double)logits[i] - 5) / 0.8);
+        ck_assert_double_le(fabs((double)weight[i] - exact), 1e-5 * exact + 1e-37);
+        expected += (double)weight[i];
+    }
+    ck_assert_double_eq_tol(sum, expected, 1e-12);
+}
+END_TEST
+
+START_TEST(the_maximum_is_found_wherever_it_is) {
+    float logits[70] = {0};
+    for (int count = 1; count <= 70; count++)
+        for (int i = 0; i < count; i++) {
+            logits[i] = 1;
+            ck_assert_float_eq(logits_maximum(logits, count), 1);
+            logits[i] = 0;
+        }
+    const float none[] = {NAN, -INFINITY};
+    ck_assert(logits_maximum(none, 2) == -INFINITY);
+}
+END_TEST
+
+START_TEST(every_block_of_a_row_gets_its_share) {
+    enum { VOCAB = 300 };
+    const int draws = 60000;
+    float logits[VOCAB];
+    int times[VOCAB];
+    double sum = 0;
+    for (int i = 0; i < VOCAB; i++) logits[i] = (float)(i % 5) / 2;
+    for (int i = 0; i < VOCAB; i++) sum += exp((double)logits[i]);
+    tally((TwSampling){.temperature = 1, .top_p = 1, .seed = 5}, logits, VOCAB, draws, times);
+    for (int i = 0; i < VOCAB; i++) {
+        const double share = exp((double)logits[i]) / sum;
+        ck_assert_double_le(fabs((double)times[i] / draws - share), 5 * sqrt(share / draws));
+    }
+}
+END_TEST
+
 /* ---- against a plain sampler that sorts everything ---- */
 
 enum { MANY = 800 };
@@ -275,6 +324,9 @@ int main(void) {
     tcase_add_test(tests, top_k_of_the_whole_vocabulary_changes_nothing);
     tcase_add_test(tests, top_p_keeps_the_fewest_that_reach_it);
     tcase_add_test(tests, top_p_counts_what_top_k_left);
+    tcase_add_test(tests, weights_of_a_row_are_those_of_exp);
+    tcase_add_test(tests, the_maximum_is_found_wherever_it_is);
+    tcase_add_test(tests, every_block_of_a_row_gets_its_share);
     tcase_add_loop_test(tests, draws_are_those_a_full_sort_allows, 0, 2);
     tcase_add_test(tests, arguments_out_of_range_are_refused);
     suite_add_tcase(suite, tests);
