@@ -30,6 +30,9 @@ typedef struct {
 /* The graphs outlive the plan. Null: reported to their diag. */
 Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena);
 
+/* How often so many threads meet in a call. */
+int plan_barriers(const PhasePlan *phase, int64_t threads);
+
 /* What one call with `tokens` tokens costs in a kernel: bytes of weights and floating-point
  * operations; attention is counted for `position` cached positions. */
 typedef struct {

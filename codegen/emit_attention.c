@@ -245,18 +245,23 @@ static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile)
     store_rows(k, a, tile);
 }
 
+/* Each thread has heads side by side, which it may have computed itself (own_heads). */
+static void attend_one(KernelEmit *k, const Attention *a) {
+    Emit *e = k->e;
+    Value rows = emit_int(e, a->rows), tiles = emit_int(e, a->heads / a->rows);
+    Value after = emit_add(e, k->thread, emit_int(e, 1));
+    Value from = emit_div(e, emit_mul(e, tiles, k->thread), k->threads);
+    Value to = emit_div(e, emit_mul(e, tiles, after), k->threads);
+    Loop i = emit_loop(e, "tile", from, to, emit_int(e, 1));
+    Value head = emit_mul(e, i.i, rows), kv_head = emit_div(e, head, emit_int(e, a->group));
+    attend_tile(k, a, &(TileRows){emit_int(e, 0), head, kv_head, rows});
+    emit_loop_end(e, &i);
+}
+
 /* Tiles are dealt out in turn, so that long and short rows fall to all threads alike. */
 static void attend_all(KernelEmit *k, const Attention *a) {
     Emit *e = k->e;
     Value rows = emit_int(e, a->rows), group = emit_int(e, a->group);
-    if (a->is_one) {
-        Value tiles = emit_int(e, a->heads / a->rows);
-        Loop i = emit_loop(e, "tile", k->thread, tiles, k->threads);
-        Value head = emit_mul(e, i.i, rows);
-        attend_tile(k, a, &(TileRows){emit_int(e, 0), head, emit_div(e, head, group), rows});
-        emit_loop_end(e, &i);
-        return;
-    }
     Value heads = emit_int(e, a->heads);
     Value blocks = emit_div(e, emit_add(e, k->rows, emit_int(e, a->rows - 1)), rows);
     Loop i = emit_loop(e, "tile", k->thread, emit_mul(e, blocks, heads), k->threads);
@@ -290,5 +295,8 @@ void emit_attention(KernelEmit *k) {
     a.largest = emit_stack_floats(e, a.rows);
     a.total = emit_stack_floats(e, a.rows);
     if (node->attr.alibi) a.slopes = slope_table(k, a.heads);
-    attend_all(k, &a);
+    if (a.is_one)
+        attend_one(k, &a);
+    else
+        attend_all(k, &a);
 }

@@ -35,6 +35,9 @@ typedef struct {
     Value from, to;
 } Range;
 
+/* Whether threads attend to what they computed themselves (Kernel.own_heads). */
+Value emit_owns_heads(Emit *e, const Kernel *kernel, Value threads);
+
 /* The largest number of rows a kernel sees: bounds what it keeps on the stack. */
 int64_t kernel_most_rows(const KernelEmit *k);
 

@@ -158,7 +158,8 @@ static void prefetch_weights(Emit *e, const Frame *frame, const Kernel *next) {
     const Slot *slot = &next->slot[kernel_slot(next, root->in[1], FORM_PANELS)];
     const int64_t depth = ir_node(next->graph, root->in[1])->type.dim[1];
     const int64_t words = layout_panel_words(root->attr.format, depth, e->panel);
-    Value panel = emit_mul(e, emit_int(e, next->panels), frame->thread);
+    const int64_t panels = next->own_heads ? next->group[0].panels.panels : next->panels;
+    Value panel = emit_mul(e, emit_int(e, panels), frame->thread);
     panel = emit_div(e, panel, frame->threads);
     Value base = emit_at(e, slot_pointer(e, frame, slot), emit_mul(e, panel, emit_int(e, words)));
     Loop line = emit_loop(e, "line", emit_int(e, 0), emit_int(e, LINES * LINE_WORDS),
@@ -166,6 +167,22 @@ static void prefetch_weights(Emit *e, const Frame *frame, const Kernel *next) {
     for (int64_t i = 0; i < root->schedule.panels; i++)
         emit_prefetch(e, base, emit_add(e, line.i, emit_int(e, i * words)));
     emit_loop_end(e, &line);
+}
+
+/* Between two kernels. */
+static void emit_meeting(Program *program, const Frame *frame, const Kernel *before,
+                         const Kernel *next) {
+    Emit *e = program->e;
+    Value barrier[] = {frame->team, frame->thread};
+    prefetch_weights(e, frame, next);
+    if (!before->own_heads) {
+        emit_call(e, program->barrier, barrier, 2);
+        return;
+    }
+    Value is_needed = LLVMBuildNot(e->builder, emit_owns_heads(e, before, frame->threads), "");
+    If branch = emit_if(e, is_needed);
+    emit_call(e, program->barrier, barrier, 2);
+    emit_if_end(e, &branch);
 }
 
 static Value emit_entry(Program *program, const char *name, const PhasePlan *phase) {
@@ -181,10 +198,7 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
         for (int s = 0; s < kernel->slot_count; s++)
             arguments[FIRST_SLOT_ARGUMENT + s] = slot_pointer(e, &frame, &kernel->slot[s]);
         Value function = shape_function(program, kernel);
-        if (i) {
-            prefetch_weights(e, &frame, kernel);
-            emit_call(e, program->barrier, (Value[]){frame.team, frame.thread}, 2);
-        }
+        if (i) emit_meeting(program, &frame, phase->kernel[i - 1], kernel);
         emit_mark(program, &frame, 2 * i);
         emit_call(e, function, arguments, FIRST_SLOT_ARGUMENT + kernel->slot_count);
         emit_mark(program, &frame, 2 * i + 1);

@@ -293,13 +293,26 @@ static void emit_heads_of(KernelEmit *k, const OutputGroup *group, Range panels)
     emit_loop_end(e, &row);
 }
 
-/* This thread's panels of a group, of an even division of all panels of the kernel. */
-static Value clipped_share(KernelEmit *k, const OutputGroup *group, Value thread) {
+Value emit_owns_heads(Emit *e, const Kernel *kernel, Value threads) {
+    return emit_int_equal(e, emit_rem(e, emit_int(e, kernel->own_heads), threads), emit_int(e, 0));
+}
+
+static Value even_share(KernelEmit *k, int64_t panels, Value thread) {
     Emit *e = k->e;
-    Value share = emit_mul(e, emit_int(e, k->kernel->panels), thread);
+    return emit_div(e, emit_mul(e, emit_int(e, panels), thread), k->threads);
+}
+
+/* Where a thread's panels of a group begin: of an even division of all panels of the kernel, so
+ * that it reads one stretch of memory; or of the group's, where it must have whole heads of all. */
+static Value share_of(KernelEmit *k, const OutputGroup *group, Value thread) {
+    Emit *e = k->e;
     Value count = emit_int(e, group->panels.panels);
-    share = emit_sub(e, emit_div(e, share, k->threads), emit_int(e, group->first_panel));
+    Value share = even_share(k, k->kernel->panels, thread);
+    share = emit_sub(e, share, emit_int(e, group->first_panel));
     share = emit_min(e, emit_max(e, share, emit_int(e, 0)), count);
+    if (k->kernel->own_heads)
+        share = emit_select(e, emit_owns_heads(e, k->kernel, k->threads),
+                            even_share(k, group->panels.panels, thread), share);
     Value whole = emit_sub(e, share, emit_rem(e, share, emit_int(e, group->unit)));
     return emit_select(e, emit_int_equal(e, share, count), count, whole);
 }
@@ -348,8 +361,8 @@ void emit_projection(KernelEmit *k) {
 
     for (int i = 0; i < k->kernel->group_count; i++) {
         p.group = &k->kernel->group[i];
-        Range panels = {clipped_share(k, p.group, k->thread),
-                        clipped_share(k, p.group, emit_add(e, k->thread, emit_int(e, 1)))};
+        Range panels = {share_of(k, p.group, k->thread),
+                        share_of(k, p.group, emit_add(e, k->thread, emit_int(e, 1)))};
         emit_blocks(k, &p, schedule, panels);
         if (p.group->heads.count) emit_heads_of(k, p.group, panels);
     }

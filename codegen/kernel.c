@@ -358,7 +358,7 @@ static bool same_prologue(const Kernel *a, const Kernel *b) {
 
 bool kernel_is_same(const Kernel *a, const Kernel *b) {
     if (a->node_count != b->node_count || a->slot_count != b->slot_count ||
-        a->group_count != b->group_count)
+        a->group_count != b->group_count || a->own_heads != b->own_heads)
         return false;
     for (int i = 0; i < a->node_count; i++) {
         const Node *x = ir_node(a->graph, a->node[i]), *y = ir_node(b->graph, b->node[i]);

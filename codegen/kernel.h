@@ -64,6 +64,9 @@ typedef struct {
     OutputGroup group[MAX_GROUPS];
     int group_count;
     int64_t panels; /* of all groups */
+    /* Where these heads of keys divide evenly among the threads, each thread computes what it will
+     * attend to itself: no barrier follows. 0: one does always. */
+    int64_t own_heads;
     Slot slot[MAX_SLOTS];
     int slot_count;
 } Kernel;

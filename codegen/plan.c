@@ -23,6 +23,54 @@ static bool plan_phase(PhasePlan *phase, const Graph *graph, Layout *layout, Are
     return true;
 }
 
+/* ---- attention behind its own read ----
+ * For one token, the heads of queries, keys and values that a thread computes can be those it
+ * attends with, so that it need not wait for others in between. */
+
+static const OutputGroup *group_of(const Kernel *kernel, Ref value) {
+    for (int i = 0; i < kernel->group_count; i++)
+        if (ir_ref_equal(kernel->group[i].value, value)) return &kernel->group[i];
+    return NULL;
+}
+
+/* Whether heads end where panels do. */
+static bool has_whole_heads(const OutputGroup *group, int64_t heads, int64_t panel) {
+    return group && group->panels.parts == 1 && group->panels.columns % (heads * panel) == 0;
+}
+
+static bool overlaps(const Slot *a, const Slot *b) {
+    return a->kind == SLOT_ARENA && b->kind == SLOT_ARENA && a->offset < b->offset + b->stride &&
+           b->offset < a->offset + a->stride;
+}
+
+static bool can_attend_at_once(const Kernel *read, const Kernel *attend, int64_t panel) {
+    const Node *root = ir_node(attend->graph, attend->root);
+    if (root->op != OP_attend || root->type.dim[0] != 1) return false;
+    for (int k = 0; k < 3; k++)
+        if (!has_whole_heads(group_of(read, root->in[k]), root->attr.kv_heads, panel)) return false;
+    const Slot *out = &attend->slot[kernel_slot(attend, attend->root, FORM_VECTOR)];
+    for (int i = 0; i < read->slot_count; i++)
+        if (overlaps(&read->slot[i], out)) return false;
+    return true;
+}
+
+static void join_attention(PhasePlan *phase, int64_t panel) {
+    for (int i = 0; i + 1 < phase->count; i++) {
+        const Kernel *next = phase->kernel[i + 1];
+        if (can_attend_at_once(phase->kernel[i], next, panel))
+            phase->kernel[i]->own_heads = ir_node(next->graph, next->root)->attr.kv_heads;
+    }
+}
+
+int plan_barriers(const PhasePlan *phase, int64_t threads) {
+    int count = 0;
+    for (int i = 0; i + 1 < phase->count; i++) {
+        const int64_t heads = phase->kernel[i]->own_heads;
+        count += !heads || heads % threads != 0;
+    }
+    return count;
+}
+
 static bool check_phase(const Graph *graph) {
     const Node *result = ir_node(graph, graph->result);
     if (graph->chunk > MAX_CHUNK) {
@@ -43,6 +91,7 @@ Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *mach
     if (!check_phase(prefill) || !check_phase(decode)) return NULL;
     if (!plan_phase(&plan->prefill, prefill, plan->layout, arena)) return NULL;
     if (!plan_phase(&plan->decode, decode, plan->layout, arena)) return NULL;
+    join_attention(&plan->decode, machine_panel(machine));
     const Node *result = ir_node(prefill, prefill->result);
     plan->vocab = result->type.dim[1];
     plan->logits_stride = result->place.stride;

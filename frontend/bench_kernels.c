@@ -14,7 +14,7 @@ typedef struct {
 struct KernelSamples {
     const char *phase;
     int64_t tokens;
-    int kernels;
+    int kernels, call_barriers;
     Group *group;
     int groups;
     int *group_of;              /* [kernels] */
@@ -41,6 +41,7 @@ KernelSamples *bench_kernels_begin(const TimedCall *like, int64_t calls, Arena *
     *samples = (KernelSamples){.phase = like->phase,
                                .tokens = like->tokens,
                                .kernels = like->kernels,
+                               .call_barriers = like->barriers,
                                .most_calls = (int)(calls < MOST_CALLS ? calls : MOST_CALLS)};
     samples->group = ARENA_ARRAY(arena, Group, kernels);
     samples->group_of = ARENA_ARRAY(arena, int, kernels);
@@ -140,7 +141,7 @@ KernelTable bench_kernels_table(KernelSamples *samples, const Limits *limits, Ar
                          .tokens = samples->tokens,
                          .calls = calls,
                          .rows = samples->groups,
-                         .barriers = samples->kernels - 1,
+                         .barriers = samples->call_barriers,
                          .waiting = median(samples->waiting, calls)};
     const double meeting = median(samples->barriers, calls);
     table.row = ARENA_ARRAY(arena, KernelRow, (size_t)table.rows);

@@ -125,6 +125,14 @@ static void print_total(const Table *table, FILE *out) {
             total.cost.operations * 1e-6 / tokens, total.cost.operations / tokens / bytes);
 }
 
+/* A thread that attends with heads it computed itself goes on without one. */
+static void print_barriers(const PhasePlan *phase, FILE *out) {
+    const int fewest = plan_barriers(phase, 1), more = phase->count - 1 - fewest;
+    fprintf(out, "  barriers: %d", fewest);
+    if (more) fprintf(out, "; %d more if the heads of keys do not divide evenly by threads", more);
+    fputc('\n', out);
+}
+
 static int count_shapes(const PhasePlan *phase, Arena *arena) {
     const Kernel **shape = ARENA_ARRAY(arena, const Kernel *, (size_t)phase->count + 1);
     int count = 0;
@@ -145,6 +153,7 @@ static void print_phase(Table *table, Arena *arena, FILE *out) {
             table->tokens == 1 ? "" : "s", table->position);
     print_rows(table, out);
     print_total(table, out);
+    print_barriers(table->phase, out);
 }
 
 static void print_model(const Thalweg *thalweg, FILE *out) {

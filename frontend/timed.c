@@ -127,12 +127,14 @@ TwStatus timed_step(Timed *timed, const int32_t *tokens, int64_t count, TimedCal
     const TwStatus status = tw_session_step(timed->session, tokens, count, 1);
     if (status != TW_OK) return status;
     set_costs(phase, count, position);
+    const int threads = count_threads(timed);
     *call = (TimedCall){.phase = phase->name,
                         .tokens = count,
                         .position = position,
                         .kernel = phase->kernel,
                         .kernels = phase->plan->count,
-                        .threads = count_threads(timed)};
+                        .barriers = plan_barriers(phase->plan, threads),
+                        .threads = threads};
     return TW_OK;
 }
 

@@ -23,6 +23,7 @@ typedef struct TimedCall {
     int64_t tokens, position;
     const TimedKernel *kernel; /* in order; valid until the next call */
     int kernels;
+    int barriers;
     int threads; /* that took part */
 } TimedCall;
 

@@ -5,9 +5,10 @@
  *
  * A value lives from the kernel that makes it to the last kernel that reads it or anything that
  * lies in its place: a state made by writing to it, a slice that is a view, a head op in its
- * kernel. Two values that live during the same kernel never overlap. Rows are padded to whole
- * panels, and to strides that do not meet in the same cache sets. An append's place is in the
- * caches; the result lies in memory of the caller, at 0 of its own.
+ * kernel; in a graph of one token a read's values live during the attention that follows, too, so
+ * that threads need not meet between. Two values that live during the same kernel never overlap.
+ * Rows are padded to whole panels, and to strides that do not meet in the same cache sets. An
+ * append's place is in the caches; the result lies in memory of the caller, at 0 of its own.
  * Needs: to run after all passes that fuse, on the graph of a phase. Keeps: the order of kernels;
  * their members move to them.
  */
@@ -101,6 +102,22 @@ static void find_lives(Placing *p) {
             const uint32_t read = p->life[node->in[k].index].owner;
             if (read && p->life[read].death < kernel) p->life[read].death = kernel;
         }
+    }
+}
+
+/* A thread may attend to its own heads of one token while others still compute theirs: what the
+ * kernel before attention touches lives on during attention. */
+static void outlive_reads(Placing *p, Arena *scratch) {
+    uint32_t *attend_of = ARENA_ARRAY(scratch, uint32_t, p->graph->count);
+    memset(attend_of, 0, p->graph->count * sizeof *attend_of);
+    for (uint32_t i = 1; i < p->graph->count; i++) {
+        const Node *node = &p->graph->node[i];
+        if (node->op == OP_attend && node->type.dim[0] == 1)
+            attend_of[kernel_of(p, node->in[0].index)] = i;
+    }
+    for (uint32_t i = 1; i < p->graph->count; i++) {
+        const uint32_t attend = attend_of[p->life[i].death];
+        if (attend) p->life[i].death = attend;
     }
 }
 
@@ -210,6 +227,7 @@ bool pass_place_buffers(Graph *graph, PassContext *context) {
     p.block = ARENA_ARRAY(context->scratch, Block, graph->count);
     graph->cache_floats = 0;
     find_lives(&p);
+    outlive_reads(&p, context->scratch);
     for (uint32_t i = 1; i < graph->count; i++) place_node(&p, i);
     /* A tile of rows may read past the last one. */
     graph->arena_floats = p.most + TILE_ROWS * p.widest;

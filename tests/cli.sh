@@ -196,6 +196,9 @@ graph() { # number: that graph of `explain --graph`
 
 expect 0 explain "$example"
 says out 'decode'
+expect 0 explain "$here/examples/shapes/tinyllama-1.1b.yaml"
+says out 'barriers: 111$'
+says out 'barriers: 89; 22 more'
 expect 0 explain --graph "$example"
 mv out kept.explained
 graph 1 >kept.ir
