@@ -45,9 +45,11 @@ KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position);
 
 typedef struct Module Module;
 
-/* Emits, verifies and optimises. Timed code also notes when each thread begins and ends each kernel
- * (runtime/trace.h). Null: reported to diag. */
-Module *module_create(const Plan *plan, const Target *target, bool is_timed, Diag *diag);
+/* Emits, verifies and optimises. Plans are of one model, and differ in their schedules; kernels
+ * that are the same in several share their code. Timed code also notes when each thread begins and
+ * ends each kernel (runtime/trace.h). Null: reported to diag. */
+Module *module_create(const Plan *const *plan, int count, const Target *target, bool is_timed,
+                      Diag *diag);
 void module_destroy(Module *module);
 int module_function_count(const Module *module); /* kernels of different shape */
 
@@ -59,16 +61,18 @@ LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag);
 /* The same into a stream, whose own errors the caller looks for. */
 bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag);
 
-/* The symbol of a module's TwProgram, made of the model's name. Owned by the arena. */
-const char *module_symbol(const char *name, Arena *arena);
+/* The symbol of the TwProgram of a module's plan of that number, made of the model's name. Owned by
+ * the arena. */
+const char *module_symbol(const char *name, int number, Arena *arena);
 
 /* ---- jit.c ---- */
 
 typedef struct Jit Jit;
 
-/* Loads the module's code and finds its TwProgram. The target must be the host. Null: reported. */
-Jit *jit_create(Module *module, const char *symbol, Diag *diag);
-const TwProgram *jit_program(const Jit *jit);
+/* Loads the module's code. The target must be the host. Null: reported. */
+Jit *jit_create(Module *module, Diag *diag);
+/* Valid as long as the Jit. Null: reported. */
+const TwProgram *jit_program(const Jit *jit, const char *symbol, Diag *diag);
 void jit_destroy(Jit *jit);
 
 /* ---- pack.c ---- */

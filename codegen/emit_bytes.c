@@ -11,7 +11,11 @@
 
 #include <stdio.h>
 
-enum { MOST_ROWS = 16, MOST_VECTORS = 8, BLOCK_WORDS = FORMAT_BLOCK / 4 };
+enum {
+    MOST_ROWS = SCHEDULE_MOST_ROWS,
+    MOST_VECTORS = 2 * SCHEDULE_MOST_PANELS,
+    BLOCK_WORDS = FORMAT_BLOCK / 4
+};
 
 /* ---- rounding a row ---- */
 

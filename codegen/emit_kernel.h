@@ -107,6 +107,6 @@ void emit_row_op(KernelEmit *k); /* everything else, row by row */
 
 /* ---- emit_program.c: every kernel's function, the entries of both phases, the TwProgram ---- */
 /* Returns how many functions it made for kernels. */
-int emit_program(Emit *e, const Plan *plan, const char *symbol, bool is_timed);
+int emit_programs(Emit *e, const Plan *const *plan, int count, bool is_timed);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { MOST_VECTORS = 8 };
+enum { MOST_VECTORS = 2 * SCHEDULE_MOST_PANELS };
 
 /* ---- values of a word ---- */
 

@@ -77,7 +77,6 @@ typedef struct {
 
 typedef struct {
     Emit *e;
-    const Plan *plan;
     Shape *shape; /* functions so far */
     int shape_count;
     Value barrier;
@@ -218,9 +217,8 @@ static Value constant_text(Emit *e, const char *text) {
     return global;
 }
 
-static void emit_descriptor(Program *program, const char *symbol, Value prefill, Value decode) {
-    Emit *e = program->e;
-    const Plan *plan = program->plan;
+static void emit_descriptor(Emit *e, const Plan *plan, const char *symbol, Value prefill,
+                            Value decode) {
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
                       LLVMConstInt(e->i32, sizeof(TwProgram), 0),
                       constant_text(e, plan->name),
@@ -244,15 +242,20 @@ static Value declare(Emit *e, const char *name, VType *types, unsigned count) {
     return LLVMAddFunction(e->module, name, LLVMFunctionType(e->none, types, count, 0));
 }
 
-int emit_program(Emit *e, const Plan *plan, const char *symbol, bool is_timed) {
+int emit_programs(Emit *e, const Plan *const *plan, int count, bool is_timed) {
     VType types[] = {e->pointer, e->i64, e->i64};
-    Program program = {.e = e, .plan = plan};
-    program.shape = ARENA_ARRAY(plan->layout->arena, Shape,
-                                (size_t)(plan->prefill.count + plan->decode.count) + 1);
+    Arena *arena = plan[0]->layout->arena;
+    Program program = {.e = e};
+    size_t kernels = 0;
+    for (int i = 0; i < count; i++)
+        kernels += (size_t)(plan[i]->prefill.count + plan[i]->decode.count);
+    program.shape = ARENA_ARRAY(arena, Shape, kernels + 1);
     program.barrier = declare(e, "tw_team_barrier", types, 2);
     if (is_timed) program.mark = declare(e, "tw_trace_mark", types, 3);
-    Value prefill = emit_entry(&program, "prefill", &plan->prefill);
-    Value decode = emit_entry(&program, "decode", &plan->decode);
-    emit_descriptor(&program, symbol, prefill, decode);
+    for (int i = 0; i < count; i++) {
+        Value prefill = emit_entry(&program, "prefill", &plan[i]->prefill);
+        Value decode = emit_entry(&program, "decode", &plan[i]->decode);
+        emit_descriptor(e, plan[i], module_symbol(plan[i]->name, i, arena), prefill, decode);
+    }
     return program.shape_count;
 }

@@ -12,10 +12,8 @@
 
 #include <stdio.h>
 
-enum { MAX_TILE_ROWS = 16, MAX_TILE_VECTORS = 8 };
-
 typedef struct {
-    Value acc[MAX_TILE_ROWS][MAX_TILE_VECTORS];
+    Value acc[SCHEDULE_MOST_ROWS][2 * SCHEDULE_MOST_PANELS];
     Value a, b, panel_stride, depth, c, c_stride, next;
 } Tile;
 
@@ -34,7 +32,7 @@ static void begin_sums(Emit *e, Tile *tile, TileShape shape) {
 }
 
 static void add_products(Emit *e, Tile *tile, TileShape shape, Value i) {
-    Value w[MAX_TILE_VECTORS];
+    Value w[2 * SCHEDULE_MOST_PANELS];
     Value at = emit_mul(e, i, emit_int(e, e->panel));
     for (int64_t v = 0; v < 2 * shape.panels; v++) {
         Value panel = emit_mul(e, tile->panel_stride, emit_int(e, v / 2));

@@ -10,7 +10,6 @@
 
 struct Jit {
     LLVMOrcLLJITRef llvm;
-    const TwProgram *program;
 };
 
 static bool failed(LLVMErrorRef error, Diag *diag) {
@@ -43,7 +42,7 @@ static LLVMErrorRef define_functions(LLVMOrcLLJITRef jit) {
                                  LLVMOrcAbsoluteSymbols(symbols, COUNT));
 }
 
-static bool load(Jit *jit, LLVMMemoryBufferRef object, const char *symbol, Diag *diag) {
+static bool load(Jit *jit, LLVMMemoryBufferRef object, Diag *diag) {
     if (failed(LLVMOrcCreateLLJIT(&jit->llvm, NULL), diag)) {
         LLVMDisposeMemoryBuffer(object);
         return false;
@@ -53,14 +52,10 @@ static bool load(Jit *jit, LLVMMemoryBufferRef object, const char *symbol, Diag 
         LLVMDisposeMemoryBuffer(object);
         return false;
     }
-    if (failed(LLVMOrcLLJITAddObjectFile(jit->llvm, library, object), diag)) return false;
-    LLVMOrcExecutorAddress address = 0;
-    if (failed(LLVMOrcLLJITLookup(jit->llvm, &address, symbol), diag)) return false;
-    jit->program = (const TwProgram *)(uintptr_t)address;
-    return true;
+    return !failed(LLVMOrcLLJITAddObjectFile(jit->llvm, library, object), diag);
 }
 
-Jit *jit_create(Module *module, const char *symbol, Diag *diag) {
+Jit *jit_create(Module *module, Diag *diag) {
     LLVMMemoryBufferRef object = module_write(module, MODULE_OBJECT, diag);
     if (!object) return NULL;
     Jit *jit = calloc(1, sizeof *jit);
@@ -69,13 +64,15 @@ Jit *jit_create(Module *module, const char *symbol, Diag *diag) {
         diag_error(diag, (Loc){0}, "out of memory");
         return NULL;
     }
-    if (load(jit, object, symbol, diag)) return jit;
+    if (load(jit, object, diag)) return jit;
     jit_destroy(jit);
     return NULL;
 }
 
-const TwProgram *jit_program(const Jit *jit) {
-    return jit->program;
+const TwProgram *jit_program(const Jit *jit, const char *symbol, Diag *diag) {
+    LLVMOrcExecutorAddress address = 0;
+    if (failed(LLVMOrcLLJITLookup(jit->llvm, &address, symbol), diag)) return NULL;
+    return (const TwProgram *)(uintptr_t)address;
 }
 
 void jit_destroy(Jit *jit) {

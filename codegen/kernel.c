@@ -343,11 +343,6 @@ static bool same_operands(const Kernel *a, const Node *x, const Kernel *b, const
     return true;
 }
 
-static bool same_schedule(Schedule a, Schedule b) {
-    return a.rows == b.rows && a.panels == b.panels && a.block == b.block && a.band == b.band &&
-           a.depth == b.depth && a.keys == b.keys;
-}
-
 static bool same_prologue(const Kernel *a, const Kernel *b) {
     if (ir_ref_is_none(a->prologue) || ir_ref_is_none(b->prologue))
         return ir_ref_equal(a->prologue, b->prologue);
@@ -363,7 +358,7 @@ bool kernel_is_same(const Kernel *a, const Kernel *b) {
     for (int i = 0; i < a->node_count; i++) {
         const Node *x = ir_node(a->graph, a->node[i]), *y = ir_node(b->graph, b->node[i]);
         if (x->op != y->op || !ir_type_equal(x->type, y->type) || !same_attrs(x, y) ||
-            !same_schedule(x->schedule, y->schedule) || !same_operands(a, x, b, y))
+            !ir_schedule_equal(x->schedule, y->schedule) || !same_operands(a, x, b, y))
             return false;
     }
     if (!same_prologue(a, b)) return false;

@@ -35,7 +35,7 @@ static Emit emit_begin(LLVMContextRef context, LLVMModuleRef module, const Machi
     return e;
 }
 
-const char *module_symbol(const char *name, Arena *arena) {
+const char *module_symbol(const char *name, int number, Arena *arena) {
     static const char prefix[] = "thalweg_";
     const size_t start = sizeof prefix - 1, length = strlen(name);
     char *symbol = ARENA_ARRAY(arena, char, start + length + 1);
@@ -46,7 +46,7 @@ const char *module_symbol(const char *name, Arena *arena) {
             !c || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         symbol[start + i] = is_kept ? c : '_';
     }
-    return symbol;
+    return number ? arena_printf(arena, "%s.%d", symbol, number) : symbol;
 }
 
 /* ---- making ---- */
@@ -71,7 +71,8 @@ static bool optimise(Module *module, Diag *diag) {
     return false;
 }
 
-Module *module_create(const Plan *plan, const Target *target, bool is_timed, Diag *diag) {
+Module *module_create(const Plan *const *plan, int count, const Target *target, bool is_timed,
+                      Diag *diag) {
     Module *module = calloc(1, sizeof *module);
     if (!module) {
         diag_error(diag, (Loc){0}, "out of memory");
@@ -79,14 +80,13 @@ Module *module_create(const Plan *plan, const Target *target, bool is_timed, Dia
     }
     module->target = target;
     module->context = LLVMContextCreate();
-    module->llvm = LLVMModuleCreateWithNameInContext(plan->name, module->context);
+    module->llvm = LLVMModuleCreateWithNameInContext(plan[0]->name, module->context);
     LLVMSetTarget(module->llvm, target->triple);
     LLVMTargetDataRef data = LLVMCreateTargetDataLayout(target->llvm);
     LLVMSetModuleDataLayout(module->llvm, data);
     LLVMDisposeTargetData(data);
     Emit e = emit_begin(module->context, module->llvm, &target->machine);
-    const char *symbol = module_symbol(plan->name, plan->layout->arena);
-    module->function_count = emit_program(&e, plan, symbol, is_timed);
+    module->function_count = emit_programs(&e, plan, count, is_timed);
     LLVMDisposeBuilder(e.builder);
     if (verify(module, diag) && optimise(module, diag)) return module;
     module_destroy(module);

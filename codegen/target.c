@@ -222,3 +222,9 @@ Target *target_create(const char *cpu, Arena *arena, Diag *diag) {
 void target_destroy(Target *target) {
     if (target && target->llvm) LLVMDisposeTargetMachine(target->llvm);
 }
+
+const char *target_llvm_version(Arena *arena) {
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    return arena_printf(arena, "%u.%u.%u", major, minor, patch);
+}

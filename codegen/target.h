@@ -23,4 +23,7 @@ void target_destroy(Target *target);
 
 void target_print_cpus(FILE *out);
 
+/* "22.1.0": of the LLVM in use. */
+const char *target_llvm_version(Arena *arena);
+
 #endif

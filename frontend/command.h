@@ -24,6 +24,9 @@ int command_misused(Command command, const char *text);
  * `progress` lives. Null: said. */
 Thalweg *command_thalweg(const Arguments *arguments, Progress *progress);
 
+/* A line on standard error about where schedules come from, if any is tuned or shipped. */
+void command_say_tuning(Thalweg *thalweg, Progress *progress);
+
 /* Erases the line of progress, prints the diagnostics and destroys the Thalweg. Returns the exit
  * code, for work that failed after a signal that of the signal. */
 int command_end(Thalweg *thalweg, Progress *progress, bool is_done);

@@ -30,12 +30,23 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
         .exact = arguments->exact,
         .dump = stderr,
         .statistics = arguments->statistics ? stderr : NULL,
+        .threads = (int)(arguments->threads > 0 ? arguments->threads : 0),
+        .tuning = arguments->tuning,
+        .no_tuning = arguments->no_tuning,
         .cache_directory = arguments->cache,
         .progress = show_progress,
         .progress_context = progress,
     });
     if (!thalweg) command_fail(progress, "out of memory");
     return thalweg;
+}
+
+void command_say_tuning(Thalweg *thalweg, Progress *progress) {
+    const char *text = thalweg_tuning(thalweg);
+    static const char none[] = "0 tuned, 0 shipped";
+    if (!text || strncmp(text, none, sizeof none - 1) == 0) return;
+    progress_end(progress);
+    fprintf(stderr, "schedules: %s\n", text);
 }
 
 int command_end(Thalweg *thalweg, Progress *progress, bool is_done) {

@@ -103,6 +103,7 @@ static bool open_engine(Run *run) {
                                    .threads = (int)arguments->threads};
     TwStatus status;
     run->engine = engine_create(run->thalweg, &options, &status);
+    if (run->engine && !options.is_interpreted) command_say_tuning(run->thalweg, run->progress);
     return run->engine || (command_runs(run->progress, status) && false);
 }
 

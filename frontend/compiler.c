@@ -75,6 +75,7 @@ bool compiler_target(Thalweg *thalweg) {
 PassOptions compiler_pass_options(const Thalweg *thalweg) {
     const ThalwegOptions *options = &thalweg->options;
     return (PassOptions){.machine = &thalweg->target->machine,
+                         .tuning = &thalweg->tuning,
                          .only = options->passes,
                          .skip = options->skip_passes,
                          .print_after = options->print_after,
@@ -128,6 +129,7 @@ static Graph *make_decode(Thalweg *thalweg, const PassOptions *options) {
 
 static bool make_phases(Thalweg *thalweg) {
     thalweg->statistics = "";
+    if (!compiler_load_tuning(thalweg)) return false;
     thalweg->optimised = run_passes(thalweg, optimise, "");
     if (!thalweg->optimised) return false;
     thalweg->prefill = run_passes(thalweg, make_prefill, " (prefill)");
@@ -179,7 +181,8 @@ bool compiler_plan(Thalweg *thalweg) {
 }
 
 static bool make_module(Thalweg *thalweg) {
-    thalweg->module = module_create(thalweg->plan, thalweg->target, false, &thalweg->diag);
+    const Plan *plan = thalweg->plan;
+    thalweg->module = module_create(&plan, 1, thalweg->target, false, &thalweg->diag);
     return thalweg->module != NULL;
 }
 
@@ -190,12 +193,14 @@ bool compiler_module(Thalweg *thalweg) {
 }
 
 static bool make_jit(Thalweg *thalweg) {
-    const char *symbol = module_symbol(thalweg->plan->name, thalweg->arena);
-    thalweg->jit = jit_create(thalweg->module, symbol, &thalweg->diag);
-    return thalweg->jit != NULL;
+    const char *symbol = module_symbol(thalweg->plan->name, 0, thalweg->arena);
+    thalweg->jit = jit_create(thalweg->module, &thalweg->diag);
+    if (thalweg->jit) thalweg->program = jit_program(thalweg->jit, symbol, &thalweg->diag);
+    return thalweg->program != NULL;
 }
 
-static bool check_host(Thalweg *thalweg) {
+bool compiler_runs_here(Thalweg *thalweg) {
+    if (!compiler_target(thalweg)) return false;
     if (thalweg->target->is_host) return true;
     diag_error(&thalweg->diag, (Loc){0}, "this machine cannot run code made for '%s'",
                thalweg->target->cpu);
@@ -203,8 +208,8 @@ static bool check_host(Thalweg *thalweg) {
 }
 
 bool compiler_program(Thalweg *thalweg) {
-    if (thalweg->jit) return true;
-    return compiler_described(thalweg) && compiler_target(thalweg) && check_host(thalweg) &&
-           compiler_module(thalweg) && compiler_progress(thalweg, "compiling", 0.5) &&
-           take(thalweg, STEP_jit, make_jit) && compiler_progress(thalweg, "compiling", 1);
+    if (thalweg->program) return true;
+    return compiler_described(thalweg) && compiler_runs_here(thalweg) && compiler_module(thalweg) &&
+           compiler_progress(thalweg, "compiling", 0.5) && take(thalweg, STEP_jit, make_jit) &&
+           compiler_progress(thalweg, "compiling", 1);
 }

@@ -11,6 +11,7 @@
 #include "frontend/checkpoint.h"
 #include "frontend/model.h"
 #include "frontend/thalweg.h"
+#include "frontend/tuning_file.h"
 #include "ir/interp.h"
 #include "passes/pass.h"
 
@@ -28,12 +29,14 @@ struct Thalweg {
     Model *model;          /* null: none, or none that can be compiled */
     Graph *described;      /* in the model's own order of operations; never rewritten */
     Target *target;
+    Tuning tuning;    /* what is known of this target */
     Graph *optimised; /* after the passes that see both phases */
     Graph *prefill, *decode;
     const char *statistics; /* a line for each pass that ran */
     Plan *plan;
     Module *module;
     Jit *jit;
+    const TwProgram *program; /* owned by the jit */
 
     Checkpoint *checkpoint;
     TwWeights *weights;
@@ -45,6 +48,7 @@ struct Thalweg {
 bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory);
 bool compiler_described(Thalweg *thalweg);
 bool compiler_target(Thalweg *thalweg);
+bool compiler_runs_here(Thalweg *thalweg); /* the target's code; otherwise reported */
 bool compiler_plan(Thalweg *thalweg);
 bool compiler_module(Thalweg *thalweg);
 bool compiler_program(Thalweg *thalweg);
@@ -69,7 +73,32 @@ const Source *compiler_read_file(Thalweg *thalweg, const char *path, size_t most
 /* The directory of a path, "" for the current one. */
 const char *compiler_directory(Thalweg *thalweg, const char *path);
 
+/* ---- compiler_tuning.c ---- */
+
+/* What a schedule for the target depends on besides its kernel. */
+TuningMachine compiler_tuning_machine(const Thalweg *thalweg);
+
+/* The file that the options say, or the one of the cache directory. Null: reported. */
+const char *compiler_tuning_path(Thalweg *thalweg);
+
+/* Adds a file's records. False: reported. */
+bool compiler_read_tuning(Thalweg *thalweg, const char *path, TuningFile *file);
+
+/* Fills thalweg->tuning from the table that comes with Thalweg and the user's file. */
+bool compiler_load_tuning(Thalweg *thalweg);
+
+/* thalweg_tuning(), of a model that has a plan. */
+const char *compiler_tuning_text(const Thalweg *thalweg);
+
+/* Where the schedule of a kernel comes from; null: from the rule. */
+const char *compiler_tuning_source(const Thalweg *thalweg, const Kernel *kernel, Arena *arena);
+
 /* ---- compiler_weights.c ---- */
+
+/* Where packed weights and tuning.yaml are kept. Null: reported. */
+const char *compiler_cache_directory(Thalweg *thalweg);
+bool compiler_has_cache_directory(Thalweg *thalweg);
+bool compiler_make_directory(const char *path, Diag *diag);
 
 bool compiler_checkpoint(Thalweg *thalweg);
 bool compiler_weights(Thalweg *thalweg);

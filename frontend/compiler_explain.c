@@ -18,11 +18,19 @@ typedef struct {
     int64_t tokens, position; /* the call whose costs are shown */
     Row *row;                 /* of each kernel */
     int work_width, shape_width, schedule_width;
+    const Thalweg *thalweg;
 } Table;
 
 static int wider(int width, const char *text) {
     const int length = (int)strlen(text);
     return length > width ? length : width;
+}
+
+/* Where it comes from goes without saying for the rule's. */
+static const char *schedule_text(const Table *table, const Kernel *kernel, Arena *arena) {
+    const char *text = compiler_kernel_schedule(kernel, arena);
+    const char *source = compiler_tuning_source(table->thalweg, kernel, arena);
+    return source ? arena_printf(arena, "%s (%s)", text, source) : text;
 }
 
 static void fill(Table *table, Arena *arena) {
@@ -36,7 +44,7 @@ static void fill(Table *table, Arena *arena) {
         Row *row = &table->row[i];
         row->work = compiler_kernel_work(kernel, arena);
         row->shape = compiler_kernel_shape(kernel, arena);
-        row->schedule = compiler_kernel_schedule(kernel, arena);
+        row->schedule = schedule_text(table, kernel, arena);
         row->cost = plan_cost(kernel, table->tokens, table->position);
         row->cache_bytes = compiler_cache_bytes(kernel, table->tokens, table->position);
         table->work_width = wider(table->work_width, row->work);
@@ -164,6 +172,7 @@ static void print_model(const Thalweg *thalweg, FILE *out) {
             "\ntarget: %s, vectors of %" PRId64 " floats, %" PRId64 " registers\n",
             model.name, model.parameters, model.vocab, model.context, model.width, target->cpu,
             target->machine.vector_floats, target->machine.vector_registers);
+    fprintf(out, "schedules: %s\n", compiler_tuning_text(thalweg));
 }
 
 static void print_passes(const Thalweg *thalweg, FILE *out) {
@@ -193,8 +202,9 @@ static void print_graph(const char *title, const Graph *graph, FILE *out) {
 void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out) {
     const Plan *plan = thalweg->plan;
     const Graph *graph = plan->prefill.graph;
-    Table prefill = {.name = "prefill", .phase = &plan->prefill, .tokens = graph->chunk};
-    Table decode = {.name = "decode", .phase = &plan->decode, .tokens = 1};
+    Table prefill = {.name = "prefill", .phase = &plan->prefill, .thalweg = thalweg};
+    Table decode = {.name = "decode", .phase = &plan->decode, .tokens = 1, .thalweg = thalweg};
+    prefill.tokens = graph->chunk;
     decode.position = graph->context / 2;
     Arena *scratch = arena_create();
     print_model(thalweg, out);

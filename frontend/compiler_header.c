@@ -36,7 +36,7 @@ static void print_use(const char *symbol, FILE *out) {
 
 static void print_header(Thalweg *thalweg, FILE *out) {
     const char *name = thalweg->plan->name;
-    const char *symbol = module_symbol(name, thalweg->arena);
+    const char *symbol = module_symbol(name, 0, thalweg->arena);
     fprintf(out, "/* %s, compiled by Thalweg for %s.\n *\n", name, thalweg->target->cpu);
     print_sizes(thalweg, out);
     print_use(symbol, out);

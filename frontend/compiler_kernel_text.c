@@ -59,27 +59,11 @@ static void say_weight(Words *words, const Graph *graph, Ref ref) {
 
 /* ---- what is computed ---- */
 
-static const struct {
-    const char *type, *word;
-    int value;
-} enum_words[] = {
-#define ENUM(type, prefix, word) {#type, #word, prefix##_##word},
-#include "ir/enums.def"
-#undef ENUM
-};
-
-static const char *enum_word(const char *type, int value) {
-    for (size_t i = 0; i < sizeof enum_words / sizeof *enum_words; i++)
-        if (enum_words[i].value == value && strcmp(enum_words[i].type, type) == 0)
-            return enum_words[i].word;
-    return "";
-}
-
 static const char *node_words(const Node *node, Arena *arena) {
     const char *name = ir_op_info[node->op].name;
-    if (node->op == OP_activate) return enum_word("Activation", (int)node->attr.activation);
+    if (node->op == OP_activate) return ir_enum_word("Activation", (int)node->attr.activation);
     if (node->op == OP_norm)
-        return arena_printf(arena, "norm %s", enum_word("NormKind", (int)node->attr.kind));
+        return arena_printf(arena, "norm %s", ir_enum_word("NormKind", (int)node->attr.kind));
     if (node->op == OP_attend && node->attr.window)
         return arena_printf(arena, "attend window %" PRId64, node->attr.window);
     return name;
@@ -119,12 +103,6 @@ const char *compiler_kernel_work(const Kernel *kernel, Arena *arena) {
 
 /* ---- sizes ---- */
 
-static const char *format_word(WeightFormat format) {
-    static const char *const words[] = {
-        [FORMAT_f32] = "f32", [FORMAT_bf16] = "bf16", [FORMAT_q8] = "q8", [FORMAT_q4] = "q4"};
-    return words[format];
-}
-
 /* Columns in, columns out, and the format of weights that are not f32. */
 const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena) {
     const Node *root = ir_node(kernel->graph, kernel->root);
@@ -134,7 +112,8 @@ const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena) {
         const char *shape =
             arena_printf(arena, "%" PRId64 " -> %" PRId64, weight.dim[1], weight.dim[0]);
         if (root->attr.format == FORMAT_f32) return shape;
-        return arena_printf(arena, "%s %s", shape, format_word(root->attr.format));
+        return arena_printf(arena, "%s %s", shape,
+                            ir_enum_word("WeightFormat", (int)root->attr.format));
     }
     if (root->op == OP_attend)
         return arena_printf(arena, "%" PRId64 "/%" PRId64 " heads", root->attr.heads,

@@ -69,21 +69,32 @@ bool compiler_write_weights(Thalweg *thalweg, const char *path) {
 
 /* ---- the cache ---- */
 
-static const char *cache_directory(Thalweg *thalweg) {
+/* Null: there is none. */
+static const char *find_cache_directory(Thalweg *thalweg) {
     const char *given = thalweg->options.cache_directory;
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (given) return *given ? given : ".";
     /* The specification of these variables says to ignore a path that is not absolute. */
     if (cache && *cache == '/') return arena_printf(thalweg->arena, "%s/thalweg", cache);
     if (home && *home == '/') return arena_printf(thalweg->arena, "%s/.cache/thalweg", home);
+    return NULL;
+}
+
+bool compiler_has_cache_directory(Thalweg *thalweg) {
+    return find_cache_directory(thalweg) != NULL;
+}
+
+const char *compiler_cache_directory(Thalweg *thalweg) {
+    const char *directory = find_cache_directory(thalweg);
+    if (directory) return directory;
     diag_error(&thalweg->diag, (Loc){0},
-               "packed weights have no place: neither XDG_CACHE_HOME nor HOME is a full path");
+               "the cache has no place: neither XDG_CACHE_HOME nor HOME is a full path");
     diag_hint(&thalweg->diag, "set XDG_CACHE_HOME to a directory that can be written");
     return NULL;
 }
 
 /* Parents first. One that is there already is fine, whoever made it. */
-static bool make_directory(const char *path, Diag *diag) {
+bool compiler_make_directory(const char *path, Diag *diag) {
     char *part = arena_printf(diag->arena, "%s", path);
     for (char *end = part; *end;) {
         end += strspn(end, "/");
@@ -91,8 +102,8 @@ static bool make_directory(const char *path, Diag *diag) {
         const char rest = *end;
         *end = '\0';
         if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-            diag_error(diag, (Loc){0}, "the directory '%s' for packed weights cannot be made: %s",
-                       part, strerror(errno));
+            diag_error(diag, (Loc){0}, "the directory '%s' of the cache cannot be made: %s", part,
+                       strerror(errno));
             return diag_hint(diag, "set XDG_CACHE_HOME to a directory that can be written");
         }
         *end = rest;
@@ -129,7 +140,7 @@ static bool open_cached(Thalweg *thalweg, const char *path) {
 }
 
 static bool make_cached(Thalweg *thalweg, const char *directory, const char *path) {
-    if (!make_directory(directory, &thalweg->diag) || !pack(thalweg, path)) return false;
+    if (!compiler_make_directory(directory, &thalweg->diag) || !pack(thalweg, path)) return false;
     const TwStatus status = open_packed(thalweg, path, false);
     return status == TW_OK ||
            diag_error(&thalweg->diag, (Loc){0}, "'%s', packed a moment ago, cannot be used: %s",
@@ -139,7 +150,7 @@ static bool make_cached(Thalweg *thalweg, const char *directory, const char *pat
 bool compiler_weights(Thalweg *thalweg) {
     if (thalweg->weights) return true;
     if (!compiler_plan(thalweg) || !compiler_checkpoint(thalweg)) return false;
-    const char *directory = cache_directory(thalweg);
+    const char *directory = compiler_cache_directory(thalweg);
     if (!directory) return false;
     const char *path = cached_path(thalweg, directory);
     const char *what = "checking packed weights";

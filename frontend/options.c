@@ -37,7 +37,8 @@ enum {
     OPT = 1 << COMMAND_opt,
     EXPLAIN = 1 << COMMAND_explain,
     BENCH = 1 << COMMAND_bench,
-    ALL = CHECK | RUN | COMPILE | OPT | EXPLAIN | BENCH,
+    TUNE = 1 << COMMAND_tune,
+    ALL = CHECK | RUN | COMPILE | OPT | EXPLAIN | BENCH | TUNE,
 };
 
 static const Option option_table[] = {

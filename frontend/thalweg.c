@@ -88,11 +88,15 @@ bool thalweg_check_weights(Thalweg *thalweg) {
 /* ---- out ---- */
 
 const TwProgram *thalweg_program(Thalweg *thalweg) {
-    return compiler_program(thalweg) ? jit_program(thalweg->jit) : NULL;
+    return compiler_program(thalweg) ? thalweg->program : NULL;
 }
 
 const TwWeights *thalweg_weights(Thalweg *thalweg) {
     return compiler_weights(thalweg) ? thalweg->weights : NULL;
+}
+
+const char *thalweg_tuning(Thalweg *thalweg) {
+    return compiler_plan(thalweg) ? compiler_tuning_text(thalweg) : NULL;
 }
 
 bool thalweg_write_weights(Thalweg *thalweg, const char *path) {

@@ -34,8 +34,11 @@ typedef struct ThalwegOptions {
     bool exact;                  /* keep the model's own order of operations */
     FILE *dump;                  /* where print_after goes */
     FILE *statistics;            /* a line for each pass; null: nowhere */
-    const char *cache_directory; /* for packed weights; null: $XDG_CACHE_HOME/thalweg, else
-                                    $HOME/.cache/thalweg */
+    int threads;                 /* that will compute, for what is tuned; 0: all processors */
+    const char *tuning;          /* a file of `thalweg tune`; null: tuning.yaml in the cache */
+    bool no_tuning;              /* schedules by rule */
+    const char *cache_directory; /* for packed weights and tuning.yaml; null:
+                                    $XDG_CACHE_HOME/thalweg, else $HOME/.cache/thalweg */
     /* Called now and then during long work, with 0 <= done <= 1; false stops the work, which then
      * fails and leaves no file. Null: not wanted. */
     bool (*progress)(void *context, const char *what, double done);
@@ -96,6 +99,10 @@ TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t c
 /* What became of the model: kernels of each phase, arena, bytes and floating-point operations of a
  * token; with `graphs` also the graphs themselves. */
 TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
+
+/* Where the schedules of kernels come from: "9 tuned, 2 shipped, 1 by rule". Owned by the Thalweg;
+ * null: the model cannot be compiled. */
+TW_API const char *thalweg_tuning(Thalweg *thalweg);
 
 /* What one call costs that feeds `tokens` tokens from `position` on and asks for one row of logits;
  * attention is counted for what it sees in the middle of the call. */

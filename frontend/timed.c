@@ -15,6 +15,7 @@ struct Timed {
     Arena *arena;
     Module *module;
     Jit *jit;
+    const TwProgram *program;
     TwSession *session;
     Trace *trace;
     TimedPhase prefill, decode;
@@ -41,17 +42,18 @@ static TimedPhase describe(const char *name, const PhasePlan *plan, Arena *arena
 
 static bool make_code(Timed *timed, Thalweg *thalweg) {
     const Plan *plan = thalweg->plan;
-    timed->module = module_create(plan, thalweg->target, true, &thalweg->diag);
+    timed->module = module_create(&plan, 1, thalweg->target, true, &thalweg->diag);
     if (!timed->module) return false;
-    const char *symbol = module_symbol(plan->name, timed->arena);
-    timed->jit = jit_create(timed->module, symbol, &thalweg->diag);
-    return timed->jit != NULL;
+    const char *symbol = module_symbol(plan->name, 0, timed->arena);
+    timed->jit = jit_create(timed->module, &thalweg->diag);
+    if (timed->jit) timed->program = jit_program(timed->jit, symbol, &thalweg->diag);
+    return timed->program != NULL;
 }
 
 static bool make_session(Timed *timed, const TwWeights *weights, int threads, TwStatus *status) {
     const TwSessionOptions options = {.threads = threads};
     const int prefill = timed->prefill.plan->count, decode = timed->decode.plan->count;
-    *status = tw_session_create(jit_program(timed->jit), weights, &options, &timed->session);
+    *status = tw_session_create(timed->program, weights, &options, &timed->session);
     if (*status != TW_OK) return false;
     timed->trace = trace_create(tw_session_threads(timed->session),
                                 2 * (int64_t)(prefill > decode ? prefill : decode));

@@ -70,6 +70,14 @@ bool ir_type_equal(Type a, Type b) {
     return true;
 }
 
+bool ir_schedule_equal(Schedule a, Schedule b) {
+    bool is_equal = true;
+#define SCHEDULE(name, text) is_equal &= a.name == b.name;
+#include "ir/schedule.def"
+#undef SCHEDULE
+    return is_equal;
+}
+
 bool ir_is_constant(const Node *node) {
     return ir_op_info[node->op].kind == KIND_CONSTANT;
 }

@@ -98,16 +98,16 @@ typedef struct {
     int64_t stride; /* floats from one row to the next */
 } Placement;
 
-/* How a kernel is computed; all zero where there is nothing to choose. Printed as
+/* How a kernel is computed, number by number as in schedule.def. Printed as
  * ` with {rows = 14, panels = 1, block = 126}`. */
 typedef struct {
-    int64_t rows;   /* rows of the register tile */
-    int64_t panels; /* panels side by side in the register tile */
-    int64_t block;  /* rows whose sums are kept at once */
-    int64_t band;   /* panels whose sums are kept at once; 0: those of a tile */
-    int64_t depth;  /* of the products that are added before the next tile is taken; 0: all */
-    int64_t keys;   /* attend: cached positions for each step of the online softmax */
+#define SCHEDULE(name, text) int64_t name;
+#include "ir/schedule.def"
+#undef SCHEDULE
 } Schedule;
+
+/* What emitters of tiles have room for. */
+enum { SCHEDULE_MOST_ROWS = 16, SCHEDULE_MOST_PANELS = 8 };
 
 typedef struct {
     Op op;
@@ -156,6 +156,7 @@ Node *ir_node(const Graph *graph, Ref ref);
 bool ir_ref_is_none(Ref ref);
 bool ir_ref_equal(Ref a, Ref b);
 bool ir_type_equal(Type a, Type b);
+bool ir_schedule_equal(Schedule a, Schedule b);
 bool ir_is_constant(const Node *node);
 Ref ir_root(const Graph *graph, Ref ref); /* the kernel's root: node->root, or the node itself */
 uint32_t *ir_count_uses(const Graph *graph, Arena *scratch); /* indexed by Ref.index */
@@ -173,6 +174,9 @@ void ir_specialise(Graph *graph, int64_t tokens, int64_t rows, Arena *scratch);
 /* verify.c, print.c, parse.c: driven by the tables. */
 bool ir_verify(const Graph *graph);
 void ir_print(const Graph *graph, FILE *out);
+/* The word of a value of an enumeration of enums.def, as "Activation"; "" where it has none. */
+const char *ir_enum_word(const char *type, int value);
+
 void ir_print_node(const Graph *graph, Ref ref, FILE *out); /* one line, without line end */
 Graph *ir_parse(Arena *arena, Diag *diag, const Source *source);
 void ir_print_reference(FILE *out); /* docs of every op, as Markdown */

@@ -371,8 +371,11 @@ static bool parse_place(Parser *p, Placement *place) {
 }
 
 static bool parse_schedule(Parser *p, Schedule *s) {
-    const Item items[] = {{"rows", &s->rows}, {"panels", &s->panels}, {"block", &s->block},
-                          {"band", &s->band}, {"depth", &s->depth},   {"keys", &s->keys}};
+    const Item items[] = {
+#define SCHEDULE(name, text) {#name, &s->name},
+#include "ir/schedule.def"
+#undef SCHEDULE
+    };
     _Static_assert(sizeof items / sizeof *items <= MOST_ITEMS, "parse_item() lists them all");
     return !lexer_accept(&p->lexer, "with") || parse_items(p, items, sizeof items / sizeof *items);
 }

@@ -53,9 +53,14 @@ static const struct {
 #undef ENUM
 };
 
-static void print_word(const char *type, int value, FILE *out) {
+const char *ir_enum_word(const char *type, int value) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (words[i].value == value && strcmp(words[i].type, type) == 0) fputs(words[i].word, out);
+        if (words[i].value == value && strcmp(words[i].type, type) == 0) return words[i].word;
+    return "";
+}
+
+static void print_word(const char *type, int value, FILE *out) {
+    fputs(ir_enum_word(type, value), out);
 }
 
 static void print_NormKind(NormKind value, FILE *out) {
@@ -127,8 +132,11 @@ static void print_schedule(const Schedule *schedule, FILE *out) {
     const struct {
         const char *name;
         int64_t value;
-    } items[] = {{"rows", schedule->rows}, {"panels", schedule->panels}, {"block", schedule->block},
-                 {"band", schedule->band}, {"depth", schedule->depth},   {"keys", schedule->keys}};
+    } items[] = {
+#define SCHEDULE(name, text) {#name, schedule->name},
+#include "ir/schedule.def"
+#undef SCHEDULE
+    };
     const char *separator = " with {";
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
         if (!items[i].value) continue;

@@ -332,11 +332,18 @@ static bool verify_placement(const Check *c) {
 
 static bool verify_schedule(const Check *c) {
     const Schedule *s = &c->node->schedule;
-    const int64_t numbers[] = {s->rows, s->panels, s->block, s->band, s->depth, s->keys};
+    const int64_t numbers[] = {
+#define SCHEDULE(name, text) s->name,
+#include "ir/schedule.def"
+#undef SCHEDULE
+    };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (numbers[i] < 0 || numbers[i] > IR_MAX_CONTEXT)
             return refuse(c, "numbers of a schedule must be 0 to %d, found %" PRId64,
                           IR_MAX_CONTEXT, numbers[i]);
+    if (s->rows > SCHEDULE_MOST_ROWS || s->panels > SCHEDULE_MOST_PANELS)
+        return refuse(c, "a tile has at most %d rows and %d panels", SCHEDULE_MOST_ROWS,
+                      SCHEDULE_MOST_PANELS);
     return true;
 }
 

@@ -8,11 +8,13 @@
 
 #include "ir/ir.h"
 #include "ir/machine.h"
+#include "passes/tuning.h"
 
 typedef struct {
     Arena *scratch; /* gone when the pass returns; the graph has its own arena */
     const Machine *machine;
-    char summary[160]; /* what the pass did, for its line of statistics */
+    const Tuning *tuning; /* null: none */
+    char summary[160];    /* what the pass did, for its line of statistics */
 } PassContext;
 
 /* False means: an error was reported to graph->diag. */
@@ -37,6 +39,7 @@ extern const int pass_count;
 /* Names stand in lists "fuse-write,last-token"; "all" names every pass. */
 typedef struct {
     const Machine *machine;  /* never null */
+    const Tuning *tuning;    /* of the machine; null: schedules by rule */
     const char *only;        /* names to run, in the pipeline's order; null: all of them */
     const char *skip;        /* names to leave out; null: none */
     const char *print_after; /* names to dump the graph after; null: none */

@@ -87,7 +87,8 @@ static bool is_chosen(const PassInfo *pass, const PassOptions *options) {
 }
 
 static bool run(Graph *graph, const PassInfo *pass, const PassOptions *options) {
-    PassContext context = {.scratch = arena_create(), .machine = options->machine};
+    PassContext context = {
+        .scratch = arena_create(), .machine = options->machine, .tuning = options->tuning};
     const bool ok = pass->run(graph, &context);
     arena_destroy(context.scratch);
     if (!ok) return false;

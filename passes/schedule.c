@@ -7,14 +7,16 @@
  * rows take two panels (V = 4) at a time: the same products need a quarter fewer instructions than
  * with one, which shows where a core is shared by two threads. One row takes several panels, so
  * that sums do not wait for one another. Rows that pass over a panel together are as many as fill
- * half of the second cache: panels come and go in the other half. Keeps: everything else. The value
- * of the graph does not depend on it.
+ * half of the second cache: panels come and go in the other half. What tuning found goes before
+ * the rule. Keeps: everything else. The value of the graph does not depend on it.
  */
 #include "ir/formats.h"
 #include "passes/match.h"
 #include "passes/pass.h"
+#include "passes/schedule_space.h"
+#include "passes/tuning.h"
 
-enum { VECTORS_OF_PANEL = 2, MOST_ROWS = 14, MOST_BLOCK = 512, KEYS = 128 };
+enum { VECTORS_OF_PANEL = 2, MOST_ROWS = 14, MOST_BLOCK = 512 };
 enum { LINE_FLOATS = 16, MOST_DEPTH = 768, MOST_BYTES = 3072, BAND_FLOATS = 128 };
 
 /* The rows of a tile of so many panels. */
@@ -86,22 +88,37 @@ static Schedule schedule_attention(const Node *node, const Machine *machine) {
     const int64_t group = node->attr.heads / node->attr.kv_heads;
     if (node->type.dim[0] == 1)
         while (rows > group || group % rows) rows--;
-    return (Schedule){.rows = rows, .keys = KEYS};
+    return (Schedule){.rows = rows, .keys = SCHEDULE_KEYS};
+}
+
+Schedule schedule_rule(const Graph *graph, const Node *node, const Machine *machine) {
+    return node->op == OP_attend ? schedule_attention(node, machine)
+                                 : schedule_projection(graph, node, machine);
+}
+
+/* What measuring found, if it is possible here; what strangers found may not be. */
+static bool take_tuned(Graph *graph, Ref root, const PassContext *context) {
+    const char *name = tuning_kernel_name(graph, root, context->scratch);
+    const Tuned *tuned = tuning_find(context->tuning, name);
+    Node *node = ir_node(graph, root);
+    if (!tuned || !schedule_is_legal(graph, node, context->machine, tuned->schedule)) return false;
+    node->schedule = tuned->schedule;
+    return true;
 }
 
 bool pass_schedule(Graph *graph, PassContext *context) {
-    int projections = 0, attentions = 0;
+    int projections = 0, attentions = 0, tuned = 0;
     for (uint32_t i = 1; i < graph->count; i++) {
         Node *node = &graph->node[i];
-        if (match_is_projection(node)) {
-            node->schedule = schedule_projection(graph, node, context->machine);
-            projections++;
-        } else if (node->op == OP_attend) {
-            node->schedule = schedule_attention(node, context->machine);
-            attentions++;
-        }
+        if (!match_is_projection(node) && node->op != OP_attend) continue;
+        node->schedule = schedule_rule(graph, node, context->machine);
+        projections += node->op != OP_attend;
+        attentions += node->op == OP_attend;
+        if (context->tuning) tuned += take_tuned(graph, (Ref){i}, context);
     }
+    char how[40] = "";
+    if (tuned) snprintf(how, sizeof how, ", %d tuned", tuned);
     snprintf(context->summary, sizeof context->summary,
-             "%d projections and %d attentions have their tiles", projections, attentions);
+             "%d projections and %d attentions have their tiles%s", projections, attentions, how);
     return true;
 }

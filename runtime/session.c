@@ -165,6 +165,19 @@ void session_set_trace(TwSession *session, Trace *trace) {
     session->trace = trace;
 }
 
+TwStatus session_set_program(TwSession *session, const TwProgram *program) {
+    const TwProgram *now = session->program;
+    const TwStatus status = check_program(program);
+    if (status != TW_OK) return status;
+    if (program->vocab != now->vocab || program->context != now->context ||
+        program->chunk != now->chunk || program->logits_stride != now->logits_stride ||
+        program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
+        program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)
+        return TW_BAD_ARGUMENT;
+    session->program = program;
+    return TW_OK;
+}
+
 int tw_session_threads(const TwSession *session) {
     return team_threads(session->team);
 }

@@ -28,4 +28,8 @@ int64_t trace_time(const Trace *trace, int64_t thread, int64_t mark);
  * timed code do so. */
 void session_set_trace(TwSession *session, Trace *trace);
 
+/* Calls go to another program of the same model, whose code differs and nothing else: positions and
+ * caches stay. The program outlives them. TW_BAD_ARGUMENT: it is not of the same sizes. */
+TwStatus session_set_program(TwSession *session, const TwProgram *program);
+
 #endif

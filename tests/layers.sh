@@ -30,7 +30,7 @@ layer() { # folder, what it may include of ours
 
 # A system header that belongs to some files only.
 owner() { # header, files
-    for folder in frontend ir passes codegen runtime; do sources $folder; done |
+    for folder in frontend tune ir passes codegen runtime; do sources $folder; done |
         grep -vE "^($2)" | includes | grep -E "[<\"]$1" >"$found"
     report "only $2 may include $1" <"$found"
 }
@@ -42,6 +42,7 @@ layer runtime 'runtime/'
 layer ir 'ir/'
 layer passes 'passes/|ir/'
 layer codegen 'codegen/|ir/|runtime/(abi|weights_file|team|processors)\.h"'
+layer tune 'tune/|codegen/|passes/|ir/|runtime/(runtime|trace)\.h"'
 layer frontend 'frontend/|ir/'
 owner 'llvm-c/' 'codegen/'
 owner 'yaml\.h' 'frontend/yaml\.[ch]$'

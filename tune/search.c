@@ -1,0 +1,318 @@
+/* search.c - which schedules to measure next, and which to believe.
+ *
+ * Each experiment holds a few untried schedules of every kernel against the best so far. One wins
+ * whose median is better by more than a margin, and that is better in most rounds: noise, which
+ * hits all alike, seldom does both. Of many tried, some have luck: so winners win only if they do
+ * so again, alone against the best. Then those of a phase have to show that whole calls are not
+ * slower for them.
+ */
+#include "tune/tune.h"
+
+#include <stdlib.h>
+
+enum { ROUNDS = 5, LEAST_WINS = 4 };
+static const double margin = 0.985;      /* of the best's time */
+static const double call_margin = 1.003; /* of whole calls, that do not get slower */
+static const double compare_seconds = 1; /* of whole calls of a phase */
+static const double least_share = 0.005; /* of a phase, to be tried early */
+
+typedef struct {
+    const TuneModel *model;
+    const TuneOptions *options;
+    TuneSearch *search;
+    TuneLogits logits;
+    TuneTrial *trials; /* [kernels] */
+} Search;
+
+static double now_seconds(Search *s) {
+    return tune_clock() - s->search->begun;
+}
+
+/* ---- events ---- */
+
+static void add_event(Search *s, TuneEvent event) {
+    TuneSearch *search = s->search;
+    if (search->events == search->event_capacity) {
+        const int capacity = search->event_capacity ? 2 * search->event_capacity : 256;
+        TuneEvent *grown = ARENA_ARRAY(s->model->arena, TuneEvent, (size_t)capacity);
+        for (int i = 0; i < search->events; i++) grown[i] = search->event[i];
+        search->event = grown;
+        search->event_capacity = capacity;
+    }
+    event.at = now_seconds(s);
+    search->event[search->events++] = event;
+}
+
+static double median_of(const double *values, int count) {
+    double sorted[TUNE_MOST_ROUNDS];
+    for (int i = 0; i < count; i++) {
+        int j = i;
+        for (; j > 0 && sorted[j - 1] > values[i]; j--) sorted[j] = sorted[j - 1];
+        sorted[j] = values[i];
+    }
+    return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
+}
+
+/* ---- the first look ---- */
+
+static bool measure_best(Search *s) {
+    TuneSearch *search = s->search;
+    double whole[2] = {0};
+    TuneTrial *trials = s->trials;
+    for (int i = 0; i < search->kernels; i++)
+        trials[i] = (TuneTrial){
+            .kernel = &search->kernel[i], .schedule = {search->kernel[i].best}, .count = 1};
+    if (!experiment_run(s->model, search->kernel, search->kernels, trials, search->kernels, 2,
+                        &s->logits))
+        return false;
+    for (int i = 0; i < search->kernels; i++) {
+        TuneKernel *kernel = &search->kernel[i];
+        kernel->best_seconds = median_of(trials[i].seconds[0], 2);
+        if (kernel->rule_seconds == 0) kernel->rule_seconds = kernel->best_seconds;
+        whole[kernel->phase] += kernel->best_seconds * kernel->count;
+    }
+    for (int i = 0; i < search->kernels; i++) {
+        TuneKernel *kernel = &search->kernel[i];
+        const double all = whole[kernel->phase];
+        kernel->share = all > 0 ? kernel->best_seconds * kernel->count / all : 0;
+    }
+    return true;
+}
+
+/* ---- an experiment ---- */
+
+/* What takes hardly any time comes when all else is done. */
+static double share_to_try(const TuneSearch *search) {
+    for (int i = 0; i < search->kernels; i++) {
+        const TuneKernel *kernel = &search->kernel[i];
+        if (kernel->tried < kernel->candidates && kernel->share >= least_share) return least_share;
+    }
+    return 0;
+}
+
+static void fill_trial(TuneTrial *trial, TuneKernel *kernel) {
+    *trial = (TuneTrial){.kernel = kernel, .schedule = {kernel->best}, .count = 1};
+    while (trial->count < TUNE_TRIALS && kernel->tried < kernel->candidates) {
+        const Schedule schedule = kernel->candidate[kernel->tried++];
+        if (!ir_schedule_equal(schedule, kernel->best)) trial->schedule[trial->count++] = schedule;
+    }
+}
+
+static int choose_trials(Search *s) {
+    const double least = share_to_try(s->search);
+    int count = 0;
+    for (int i = 0; i < s->search->kernels; i++) {
+        TuneKernel *kernel = &s->search->kernel[i];
+        if (kernel->tried == kernel->candidates || kernel->share < least) continue;
+        fill_trial(&s->trials[count], kernel);
+        count += s->trials[count].count > 1;
+    }
+    return count;
+}
+
+/* Wrong ones leave the race, and the rest runs again. */
+static bool drop_wrong(Search *s, int count) {
+    bool is_dropped = false;
+    for (int i = 0; i < count; i++) {
+        TuneTrial *trial = &s->trials[i];
+        int kept = 1;
+        for (int c = 1; c < trial->count; c++) {
+            if (!trial->is_wrong[c]) {
+                trial->schedule[kept++] = trial->schedule[c];
+                continue;
+            }
+            is_dropped = true;
+            add_event(s, (TuneEvent){.kernel = trial->kernel,
+                                     .schedule = trial->schedule[c],
+                                     .verdict = TUNE_WRONG});
+        }
+        trial->count = kept;
+        for (int c = 0; c < TUNE_TRIALS; c++) trial->is_wrong[c] = false;
+    }
+    return is_dropped;
+}
+
+/* Of its time that of the first schedule of a trial; whether it wins. */
+static double ratio_to_first(const TuneTrial *trial, int c, bool *wins) {
+    double ratio[ROUNDS];
+    int better = 0;
+    for (int r = 0; r < ROUNDS; r++) {
+        ratio[r] = trial->seconds[c][r] / trial->seconds[0][r];
+        better += ratio[r] < 1;
+    }
+    const double middle = median_of(ratio, ROUNDS);
+    *wins = middle < margin && better >= LEAST_WINS;
+    return middle;
+}
+
+/* The schedule of a trial that beats the first one by most, or 0. */
+static int judge(Search *s, const TuneTrial *trial, double *ratio) {
+    TuneKernel *kernel = trial->kernel;
+    int winner = 0;
+    *ratio = 1;
+    for (int c = 1; c < trial->count; c++) {
+        bool wins;
+        const double middle = ratio_to_first(trial, c, &wins);
+        const double seconds = middle * kernel->best_seconds;
+        if (ir_schedule_equal(trial->schedule[c], kernel->rule)) kernel->rule_seconds = seconds;
+        add_event(s, (TuneEvent){.kernel = kernel,
+                                 .schedule = trial->schedule[c],
+                                 .seconds = seconds,
+                                 .ratio = middle,
+                                 .verdict = TUNE_MEASURED});
+        if (!wins || middle >= *ratio) continue;
+        *ratio = middle;
+        winner = c;
+    }
+    return winner;
+}
+
+/* Turns the trials into those of their winners alone. Returns how many there are. */
+static int take_winners(Search *s, int count) {
+    int winners = 0;
+    for (int t = 0; t < count; t++) {
+        double ratio;
+        const int winner = judge(s, &s->trials[t], &ratio);
+        if (!winner) continue;
+        const TuneTrial trial = s->trials[t];
+        s->trials[winners++] = (TuneTrial){.kernel = trial.kernel,
+                                           .schedule = {trial.schedule[0], trial.schedule[winner]},
+                                           .count = 2};
+    }
+    return winners;
+}
+
+/* ---- winners ---- */
+
+typedef struct {
+    Schedule *now, *then; /* [kernels] */
+    double *ratio;        /* [kernels], of the winners; 0: none */
+} Winners;
+
+static void set_verdict(Search *s, const TuneKernel *kernel, Schedule schedule,
+                        TuneVerdict verdict) {
+    for (int i = s->search->events - 1; i >= 0; i--) {
+        TuneEvent *event = &s->search->event[i];
+        if (event->kernel != kernel || !ir_schedule_equal(event->schedule, schedule)) continue;
+        event->verdict = verdict;
+        return;
+    }
+}
+
+static void keep_winners(Search *s, Phase phase, const Winners *winners, const TunePairs *pairs) {
+    const bool is_kept = pairs->ratio <= call_margin;
+    s->search->rejected += !is_kept;
+    for (int i = 0; i < s->search->kernels; i++) {
+        TuneKernel *kernel = &s->search->kernel[i];
+        if (kernel->phase != phase || winners->ratio[i] == 0) continue;
+        set_verdict(s, kernel, winners->now[i], is_kept ? TUNE_CHOSEN : TUNE_REJECTED);
+        if (!is_kept) continue;
+        kernel->best = winners->now[i];
+        kernel->best_seconds *= winners->ratio[i];
+    }
+}
+
+static bool confirm(Search *s, const Winners *winners, const bool has_winner[2]) {
+    TunePairs pairs[2];
+    TuneModel model = *s->model;
+    if (!has_winner[PHASE_PREFILL]) model.prefill_tokens = 0;
+    if (!has_winner[PHASE_DECODE]) model.position = -1;
+    if (!experiment_compare(&model, s->search->kernel, s->search->kernels, winners->now,
+                            winners->then, compare_seconds, pairs))
+        return false;
+    for (int p = 0; p < 2; p++)
+        if (has_winner[p]) keep_winners(s, (Phase)p, winners, &pairs[p]);
+    return true;
+}
+
+/* Lets the winners of the trials race again. */
+static bool decide(Search *s, int count, Arena *scratch) {
+    TuneSearch *search = s->search;
+    const size_t kernels = (size_t)search->kernels;
+    Winners winners = {.now = ARENA_ARRAY(scratch, Schedule, kernels),
+                       .then = ARENA_ARRAY(scratch, Schedule, kernels),
+                       .ratio = ARENA_ARRAY(scratch, double, kernels)};
+    bool has_winner[2] = {false, false};
+    const int again = take_winners(s, count);
+    if (!again) return true;
+    if (!experiment_run(s->model, search->kernel, search->kernels, s->trials, again, ROUNDS,
+                        &s->logits))
+        return false;
+    for (size_t i = 0; i < kernels; i++) {
+        winners.now[i] = winners.then[i] = search->kernel[i].best;
+        winners.ratio[i] = 0;
+    }
+    for (int t = 0; t < again; t++) {
+        const TuneTrial *trial = &s->trials[t];
+        const size_t i = (size_t)(trial->kernel - search->kernel);
+        bool wins;
+        const double ratio = ratio_to_first(trial, 1, &wins);
+        if (!wins) continue;
+        winners.now[i] = trial->schedule[1];
+        winners.ratio[i] = ratio;
+        has_winner[trial->kernel->phase] = true;
+    }
+    return (!has_winner[0] && !has_winner[1]) || confirm(s, &winners, has_winner);
+}
+
+/* ---- the whole ---- */
+
+static bool is_over(Search *s) {
+    const TuneModel *model = s->model;
+    return (model->is_stopped && model->is_stopped(model->data)) ||
+           now_seconds(s) >= s->options->budget;
+}
+
+static bool experiment(Search *s, int count) {
+    TuneSearch *search = s->search;
+    do {
+        if (!experiment_run(s->model, search->kernel, search->kernels, s->trials, count, ROUNDS,
+                            &s->logits))
+            return false;
+    } while (drop_wrong(s, count));
+    Arena *scratch = arena_create();
+    const bool ok = decide(s, count, scratch);
+    arena_destroy(scratch);
+    return ok;
+}
+
+/* What was under way when it was stopped counts as not tried. */
+static void forget_trials(Search *s, const int *tried) {
+    for (int i = 0; i < s->search->kernels; i++) s->search->kernel[i].tried = tried[i];
+}
+
+static bool run(Search *s, int *tried) {
+    TuneSearch *search = s->search;
+    if (!measure_best(s)) return false;
+    while (!is_over(s)) {
+        for (int i = 0; i < search->kernels; i++) tried[i] = search->kernel[i].tried;
+        const int count = choose_trials(s);
+        if (!count) break;
+        if (!experiment(s, count)) {
+            forget_trials(s, tried);
+            return false;
+        }
+        if (s->options->found && !s->options->found(s->options->data, search)) break;
+    }
+    return true;
+}
+
+bool tune_search(const TuneModel *model, TuneKernel *kernels, int count, const TuneOptions *options,
+                 TuneSearch *search) {
+    *search = (TuneSearch){
+        .kernel = kernels, .kernels = count, .begun = tune_clock(), .budget = options->budget};
+    Arena *scratch = arena_create();
+    Search s = {.model = model,
+                .options = options,
+                .search = search,
+                .trials = ARENA_ARRAY(scratch, TuneTrial, (size_t)count + 1)};
+    if (options->from_scratch)
+        for (int i = 0; i < count; i++) {
+            kernels[i].best = kernels[i].smallest;
+            kernels[i].tried = 0;
+        }
+    int *tried = ARENA_ARRAY(scratch, int, (size_t)count + 1);
+    const bool ok = run(&s, tried);
+    arena_destroy(scratch);
+    return ok || (model->is_stopped && model->is_stopped(model->data));
+}
