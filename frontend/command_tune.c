@@ -140,7 +140,6 @@ static void recall(Tune *tune) {
             record->tried > kernel->candidates)
             continue;
         kernel->tried = (int)record->tried;
-        kernel->rule_seconds = 1e-9 * record->rule_nanoseconds;
     }
 }
 

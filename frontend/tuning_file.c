@@ -88,8 +88,8 @@ static bool read_text(const Reading *r, const YamlNode *mapping, const char *key
     if (strlen(*out) > MOST_TEXT)
         return yaml_error(node, r->diag, "a text of more than %d bytes", MOST_TEXT);
     for (const char *c = *out; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == '"' || *c == '\\' || *c == '\x7f')
-            return yaml_error(node, r->diag, "a text with quotes or control characters");
+        if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
+            return yaml_error(node, r->diag, "only plain characters without quotes are taken");
     *out = arena_printf(r->file->arena, "%s", *out);
     return true;
 }
@@ -191,7 +191,7 @@ static bool try_parse(TuningFile *file, const Source *source) {
 
 /* Where the last record begins; 0: there is none. */
 static size_t last_record(const Source *source) {
-    static const char begin[] = "\n  - ";
+    static const char begin[] = "\n  -";
     size_t found = 0;
     for (size_t i = 0; i + sizeof begin - 1 <= source->length; i++)
         if (memcmp(source->text + i, begin, sizeof begin - 1) == 0) found = i + 1;

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { ROUNDS = 5, LEAST_WINS = 4 };
+enum { FIRST_ROUNDS = 3, ROUNDS = 5, LEAST_WINS = 4 };
 static const double margin = 0.985;      /* of the best's time */
 static const double call_margin = 1.003; /* of whole calls, that do not get slower */
 static const double compare_seconds = 1; /* of whole calls of a phase */
@@ -55,20 +55,23 @@ static double median_of(const double *values, int count) {
 
 /* ---- the first look ---- */
 
+/* The best so far and the rule's, beside each other; shares of the former. */
 static bool measure_best(Search *s) {
     TuneSearch *search = s->search;
     double whole[2] = {0};
     TuneTrial *trials = s->trials;
-    for (int i = 0; i < search->kernels; i++)
-        trials[i] = (TuneTrial){
-            .kernel = &search->kernel[i], .schedule = {search->kernel[i].best}, .count = 1};
-    if (!experiment_run(s->model, search->kernel, search->kernels, trials, search->kernels, 2,
-                        &s->logits))
+    for (int i = 0; i < search->kernels; i++) {
+        TuneKernel *kernel = &search->kernel[i];
+        trials[i] = (TuneTrial){.kernel = kernel, .schedule = {kernel->best, kernel->rule}};
+        trials[i].count = ir_schedule_equal(kernel->best, kernel->rule) ? 1 : 2;
+    }
+    if (!experiment_run(s->model, search->kernel, search->kernels, trials, search->kernels,
+                        FIRST_ROUNDS, &s->logits))
         return false;
     for (int i = 0; i < search->kernels; i++) {
         TuneKernel *kernel = &search->kernel[i];
-        kernel->best_seconds = median_of(trials[i].seconds[0], 2);
-        if (kernel->rule_seconds == 0) kernel->rule_seconds = kernel->best_seconds;
+        kernel->best_seconds = median_of(trials[i].seconds[0], FIRST_ROUNDS);
+        kernel->rule_seconds = median_of(trials[i].seconds[trials[i].count - 1], FIRST_ROUNDS);
         whole[kernel->phase] += kernel->best_seconds * kernel->count;
     }
     for (int i = 0; i < search->kernels; i++) {
@@ -154,7 +157,6 @@ static int judge(Search *s, const TuneTrial *trial, double *ratio) {
         bool wins;
         const double middle = ratio_to_first(trial, c, &wins);
         const double seconds = middle * kernel->best_seconds;
-        if (ir_schedule_equal(trial->schedule[c], kernel->rule)) kernel->rule_seconds = seconds;
         add_event(s, (TuneEvent){.kernel = kernel,
                                  .schedule = trial->schedule[c],
                                  .seconds = seconds,

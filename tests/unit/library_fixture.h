@@ -45,7 +45,7 @@ static inline void remove_folder(void) {
     ck_assert_int_eq(system(command), 0);
 }
 
-static const char *in_folder(const char *name) {
+static inline const char *in_folder(const char *name) {
     static char path[256];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;

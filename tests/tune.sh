@@ -1,0 +1,122 @@
+#!/bin/sh
+# tune.sh PROGRAM - tuning as a user meets it: the record, what takes it, signals, a second tuner.
+# How long anything takes, and which schedule is faster, is nowhere asked.
+set -u
+program=$1
+here=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+export XDG_CACHE_HOME="$work/cache"
+example=$here/examples/shakespeare/model.yaml
+record=$work/cache/thalweg/tuning.yaml
+cd "$work" || exit 2
+failures=0
+
+fail() { # what is wrong; shows the last call's streams
+    printf 'FAILED: %s\n--- stdout\n' "$1"
+    head -c 2000 out
+    printf '\n--- stderr\n'
+    head -c 2000 err
+    failures=$((failures + 1))
+}
+
+# expect CODE ARGUMENT...: runs the program, streams to out and err.
+expect() {
+    expected=$1
+    shift
+    "$program" "$@" >out 2>err </dev/null
+    code=$?
+    [ $code -eq "$expected" ] || fail "thalweg $*: exit code $code, expected $expected"
+}
+
+says() { # stream, pattern
+    grep -q -- "$2" "$1" || fail "'$2' is not in $1"
+}
+
+# ---- a search, and one that goes on ----
+
+expect 0 tune "$example" --budget 1s --report page.html
+says out 'decode read f32 128 -> 256 + rope + append'
+says out "kept in '$record'"
+measured=$(grep -c '    tried: ' "$record")
+[ "$measured" -ge 1 ] || fail 'nothing is kept'
+[ ! -e "$record.lock" ] || fail 'the lock is left behind'
+[ "$(grep -c '<svg' page.html)" -eq 12 ] || fail 'not a plot for each kernel'
+"$program" tune --merge "$record" >again.yaml || fail 'the record does not read'
+cmp -s again.yaml "$record" || fail 'a record that was read and written is another'
+tried() { awk '/    tried:/ { sum += $2 } END { print sum }' "$record"; }
+before=$(tried)
+expect 0 tune "$example" --budget 0
+[ "$(tried)" -eq "$before" ] || fail 'without a budget something was tried'
+expect 0 tune "$example" --budget 1s
+[ "$(tried)" -ge "$before" ] || fail 'what was tried was forgotten'
+
+# ---- what takes it ----
+
+# Every decoded projection in tiles of one panel, which is never the rule's choice.
+awk '/kernel:/ { is_row = /decode (read|project)/ }
+     is_row && /schedule:/ { print "    schedule: {rows: 1, panels: 1, block: 1}"; next } { print }' \
+    "$record" >other.yaml
+expect 0 explain "$example" --tuning other.yaml
+says out '1 x 1, block 1 (tuned)'
+says out '^schedules: [1-9]'
+expect 0 explain "$example" --tuning other.yaml --no-tuning
+says out '^schedules: 0 tuned, 0 shipped'
+expect 0 run "$example" -n 40 -t 0 --tuning other.yaml
+says err 'schedules: [1-9][0-9]* tuned'
+mv out tuned.text
+expect 0 run "$example" -n 40 -t 0 --no-tuning
+cmp -s out tuned.text || fail 'a schedule changes what is computed'
+sed 's/thalweg: "[0-9.]*"/thalweg: "999.0"/' other.yaml >later.yaml
+expect 0 explain "$example" --tuning later.yaml
+says err 'later version'
+says out '^schedules: 0 tuned'
+sed 's/schedule: {rows: 1, .*/schedule: {rows: 1, panels: 8, block: 77}/' other.yaml >impossible.yaml
+expect 0 run "$example" -n 4 -t 0 --tuning impossible.yaml
+
+# ---- files of strangers ----
+
+expect 1 run "$example" -n 1 --tuning missing.yaml
+says err 'missing.yaml'
+printf 'thalweg-tuning: 1\nrecords: [{kernel: 1}, {}]\n' >bad.yaml
+expect 1 run "$example" -n 1 --tuning bad.yaml
+says err 'bad.yaml:2'
+expect 1 tune "$example" --tuning bad.yaml
+expect 1 tune --merge "$record" bad.yaml
+cp "$record" kept.yaml
+cp bad.yaml "$record"
+expect 0 run "$example" -n 1
+says err 'warning'
+head -c 700 kept.yaml >"$record"
+expect 0 run "$example" -n 1
+says err 'torn'
+cp kept.yaml "$record"
+for budget in '' x 1x -1 1e9 nan; do expect 1 tune "$example" --budget "$budget"; done
+expect 1 tune "$example" --budget 0 --tuning no-folder/t.yaml
+expect 2 tune "$example" "$example"
+expect 1 tune "$example" --budget 0 --cpu neoverse-n1
+
+# ---- a second tuner, and the end of one ----
+
+: >"$record.lock"
+flock "$record.lock" sleep 3 &
+sleep 0.5
+expect 1 tune "$example" --budget 0
+says err 'another process'
+wait
+
+"$program" tune "$example" --from-scratch --budget 60 >out 2>err &
+sleep 2
+kill -TERM $!
+wait $!
+[ $? -eq 143 ] || fail 'an interrupted search has another exit code'
+for delay in 0.1 0.4 0.7 1.0 1.3 1.6; do
+    "$program" tune "$example" --budget 60 --from-scratch >out 2>err &
+    sleep $delay
+    kill -KILL $!
+    wait $! 2>err
+    expect 0 tune --merge "$record"
+done
+expect 0 tune "$example" --budget 0
+
+exit $((failures > 0))
