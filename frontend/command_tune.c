@@ -256,6 +256,19 @@ static bool compare(Tune *tune) {
     return tune->is_compared || interrupt_signal();
 }
 
+/* A phase that is slower for all that was tuned in it, however that came, goes without. */
+static bool keep_what_helps(Tune *tune) {
+    bool is_changed = false;
+    for (int i = 0; tune->is_compared && i < tune->kernel_count; i++) {
+        TuneKernel *kernel = &tune->kernels[i];
+        if (tune->pairs[kernel->phase].ratio <= 1) continue;
+        is_changed |= !ir_schedule_equal(kernel->best, kernel->rule);
+        kernel->best = kernel->rule;
+        kernel->best_seconds = kernel->rule_seconds;
+    }
+    return !is_changed || save(tune);
+}
+
 static double roofline(const Kernel *kernel, int64_t tokens, int64_t position, double read,
                        const double *operations) {
     const KernelCost cost = plan_cost(kernel, tokens, position);
@@ -338,7 +351,7 @@ static bool tune_model(Tune *tune) {
                                  .found = show_and_save,
                                  .data = tune};
     return tune_search(&tune->model, tune->kernels, tune->kernel_count, &options, &tune->search) &&
-           save(tune) && compare(tune) && report(tune);
+           save(tune) && compare(tune) && keep_what_helps(tune) && report(tune);
 }
 
 /* ---- merging ---- */

@@ -7,7 +7,8 @@
  * rows take two panels (V = 4) at a time: the same products need a quarter fewer instructions than
  * with one, which shows where a core is shared by two threads. One row takes several panels, so
  * that sums do not wait for one another. Rows that pass over a panel together are as many as fill
- * half of the second cache: panels come and go in the other half. What tuning found goes before
+ * half of the second cache: panels come and go in the other half. Logits are mostly wanted of one
+ * row, and a tile computes all of its rows: that of the head has few. What tuning found goes before
  * the rule. Keeps: everything else. The value of the graph does not depend on it.
  */
 #include "ir/formats.h"
@@ -16,7 +17,7 @@
 #include "passes/schedule_space.h"
 #include "passes/tuning.h"
 
-enum { VECTORS_OF_PANEL = 2, MOST_ROWS = 14, MOST_BLOCK = 512 };
+enum { VECTORS_OF_PANEL = 2, MOST_ROWS = 14, LAST_ROWS = 2, MOST_BLOCK = 512 };
 enum { LINE_FLOATS = 16, MOST_DEPTH = 768, MOST_BYTES = 3072, BAND_FLOATS = 128 };
 
 /* The rows of a tile of so many panels. */
@@ -44,8 +45,10 @@ static Schedule schedule_bytes(const Graph *graph, const Node *node, const Machi
     const int64_t depth = ir_node(graph, node->in[1])->type.dim[1];
     if (node->type.dim[0] == 1)
         return (Schedule){.rows = 1, .panels = machine->vector_registers / 8, .block = 1};
-    const int64_t rows =
+    const bool is_last = node->type.dim[0] == IR_LOGIT_ROWS;
+    const int64_t most =
         (machine->vector_registers - 2 * VECTORS_OF_PANEL - 4) / (2 * VECTORS_OF_PANEL);
+    const int64_t rows = is_last && most > LAST_ROWS ? LAST_ROWS : most;
     const int64_t slices = (depth + MOST_BYTES - 1) / MOST_BYTES;
     const int64_t slice =
         ((depth + slices - 1) / slices + FORMAT_BLOCK - 1) / FORMAT_BLOCK * FORMAT_BLOCK;
@@ -71,7 +74,9 @@ static Schedule schedule_projection(const Graph *graph, const Node *node, const 
     }
     if (node->type.dim[0] == 1)
         return (Schedule){.rows = 1, .panels = panels_of_row(machine, format), .block = 1};
-    const int64_t panels = has_many_registers ? 2 : 1, rows = tile_rows(machine, panels);
+    const bool is_last = node->type.dim[0] == IR_LOGIT_ROWS;
+    const int64_t panels = has_many_registers || is_last ? 2 : 1;
+    const int64_t rows = is_last ? LAST_ROWS : tile_rows(machine, panels);
     depth = slice_depth(depth, format);
     int64_t block = machine->l2_bytes / 2 / (depth * (int64_t)sizeof(float));
     if (block > MOST_BLOCK) block = MOST_BLOCK;

@@ -24,9 +24,10 @@ static double ratio_of(const TuneKernel *kernel) {
 static void print_pairs(const char *phase, int64_t tokens, const TunePairs *pairs, FILE *out) {
     if (!pairs->pairs || !(pairs->ratio > 0)) return;
     fprintf(out,
-            "%s: %.1f tokens/s by default, %.1f tuned: %.3f (quartiles %.3f..%.3f, %d pairs)\n",
+            "%s: %.1f tokens/s by default, %.1f tuned: %.3f (quartiles %.3f..%.3f, %d pairs)%s\n",
             phase, (double)tokens / pairs->then_seconds, (double)tokens / pairs->seconds,
-            1 / pairs->ratio, 1 / pairs->high, 1 / pairs->low, pairs->pairs);
+            1 / pairs->ratio, 1 / pairs->high, 1 / pairs->low, pairs->pairs,
+            pairs->ratio > 1 ? "; the default is kept" : "");
 }
 
 void tune_report_table(const TuneReport *report, FILE *out) {

@@ -12,7 +12,7 @@
 
 enum { FIRST_ROUNDS = 3, ROUNDS = 5, LEAST_WINS = 4 };
 static const double margin = 0.985;      /* of the best's time */
-static const double call_margin = 1.003; /* of whole calls, that do not get slower */
+static const double call_margin = 1;     /* of whole calls, that do not get slower */
 static const double compare_seconds = 1; /* of whole calls of a phase */
 static const double least_share = 0.005; /* of a phase, to be tried early */
 

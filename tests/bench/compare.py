@@ -161,6 +161,7 @@ def machine():
 
 
 def projection_shapes(model):
+    """{(outputs, depth)} of a layer's products, reads of one state made together."""
     shape = SHAPES[model]
     kv = shape.kv_heads * shape.head_dim
     up = shape.hidden if shape.family == "gpt2" else 2 * shape.hidden
@@ -168,18 +169,61 @@ def projection_shapes(model):
             (shape.width, shape.hidden)}
 
 
-def print_projections(args):
-    print("\nSingle products, GFLOP/s (int8: GOP/s), the best of several runs:\n")
-    print("| N x K | M | library | type | GFLOP/s |\n|---|---|---|---|---|")
+KINDS = {"f32": "f32", "bf16": "bf16", "q8": "int8"}  # types of weights, and what libraries have
+
+
+def our_products(args, model, kind, rows):
+    """{(outputs, depth): GFLOP/s}, as `bench` times them inside of the model, epilogues and all."""
+    phase, other = ("prefill", "decode") if rows > 1 else ("decode", "prefill")
+    done = subprocess.run(
+        [args.thalweg, "bench", os.path.join(ROOT, "examples/shapes", model + ".yaml"),
+         "--weights-type", kind, "--threads", str(args.threads), "--repeats", "5", "--" + phase,
+         str(rows if rows > 1 else 32), "--" + other, "0", "--json",
+         "--cache", os.path.join(args.work, "cache")], capture_output=True, text=True)
+    if done.returncode:
+        say(done.stderr.strip())
+        return {}
+    found = {}
+    for kernel in json.loads(done.stdout)["kernels"]:
+        words = kernel["shape"].split()
+        if len(words) >= 3 and words[1] == "->":
+            found.setdefault((int(words[2]), int(words[0])), kernel["gigaflops"])
+    return found
+
+
+def library_products(args, rows, n, k):
+    """{type: (GFLOP/s, library)}: the best of each."""
     program = os.path.join(args.work, "projections")
-    shapes = set().union(*(projection_shapes(m) for m in args.models.split(",")))
-    for n, k in sorted(shapes):
-        for m in (1, 128, 512):
-            done = subprocess.run([program, str(m), str(n), str(k), str(args.threads)],
-                                  capture_output=True, text=True)
-            for line in done.stdout.splitlines():
-                library, kind, rate = line.split()
-                print(f"| {n} x {k} | {m} | {library} | {kind} | {rate} |")
+    done = subprocess.run([program, str(rows), str(n), str(k), str(args.threads)],
+                          capture_output=True, text=True)
+    best = {}
+    for line in done.stdout.splitlines():
+        library, kind, rate = line.split()
+        if kind not in best or float(rate) > best[kind][0]:
+            best[kind] = (float(rate), library)
+    return best
+
+
+def print_projections(args):
+    print("\nSingle products, GFLOP/s (int8: GOP/s): Thalweg's as timed inside of the model, the",
+          "libraries' alone, the best of several runs.\n")
+    print("| model | N x K | M | type | thalweg | best library | thalweg / library |")
+    print("|---|---|---|---|---|---|---|")
+    for model in args.models.split(","):
+        for rows in (1, 128, 512):
+            if rows > SHAPES[model].context:
+                continue
+            libraries = {nk: library_products(args, rows, *nk) for nk in projection_shapes(model)}
+            for kind in args.types.split(","):
+                if kind not in KINDS:
+                    continue
+                ours = our_products(args, model, kind, rows)
+                for n, k in sorted(projection_shapes(model)):
+                    theirs, name = libraries[n, k].get(KINDS[kind], (0, ""))
+                    rate = ours.get((n, k), 0)
+                    ratio = f"{rate / theirs:.2f}" if theirs else ""
+                    print(f"| {model} | {n} x {k} | {rows} | {kind} | {rate:.0f} |",
+                          f"{name} {theirs:.0f} | {ratio} |", flush=True)
 
 
 def main():

@@ -1,0 +1,32 @@
+#!/bin/sh
+# tune_page.sh PROGRAM CHROMIUM - a browser shows the page that `thalweg tune --report` writes: alone,
+# without scripts or anything from elsewhere.
+set -u
+program=$1
+browser=$2
+here=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+export XDG_CACHE_HOME="$work/cache" HOME="$work"
+cd "$work" || exit 2
+
+fail() {
+    printf 'FAILED: %s\n' "$1"
+    exit 1
+}
+
+"$program" tune "$here/examples/shakespeare/model.yaml" --budget 2s --report page.html >table 2>err ||
+    fail "$(cat err)"
+"$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$work/browser" \
+    --virtual-time-budget=2000 --dump-dom "file://$work/page.html" >page.dom 2>browser.err ||
+    fail "the browser: $(tail -n 3 browser.err)"
+plots=$(grep -o '<svg' page.dom | wc -l)
+[ "$plots" -eq 12 ] || fail "$plots plots in place of 12"
+grep -q '<circle class="' page.dom || fail 'no schedule is drawn'
+grep -q '<line class="limit"' page.dom || fail 'no roofline is drawn'
+grep -q '<title>Tuning of shakespeare</title>' page.dom || fail 'the page has no title'
+grep -qE '(src|href)="(http|//)' page.html && fail 'the page wants something from elsewhere'
+"$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$work/browser" --hide-scrollbars \
+    --window-size=900,1400 --screenshot="$work/page.png" "file://$work/page.html" 2>browser.err ||
+    fail "the browser: $(tail -n 3 browser.err)"
+[ "$(wc -c <page.png)" -gt 20000 ] || fail 'the picture is empty'
