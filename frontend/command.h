@@ -24,8 +24,9 @@ int command_misused(Command command, const char *text);
  * `progress` lives. Null: said. */
 Thalweg *command_thalweg(const Arguments *arguments, Progress *progress);
 
-/* A line on standard error about where schedules come from, if any is tuned or shipped. */
-void command_say_tuning(Thalweg *thalweg, Progress *progress);
+/* A line on standard error about where schedules come from, if any is tuned or shipped, and if that
+ * is a terminal or the line is wanted. */
+void command_say_tuning(Thalweg *thalweg, Progress *progress, bool is_wanted);
 
 /* Erases the line of progress, prints the diagnostics and destroys the Thalweg. Returns the exit
  * code, for work that failed after a signal that of the signal. */

@@ -405,9 +405,9 @@ static bool open_all(Bench *bench) {
     if (is_compile_measured && !measure_packing(bench)) return false;
     bench->program = thalweg_program(bench->thalweg);
     const TwWeights *weights = bench->program ? thalweg_weights(bench->thalweg) : NULL;
-    if (weights) command_say_tuning(bench->thalweg, bench->progress);
+    if (weights) command_say_tuning(bench->thalweg, bench->progress, true);
     if (!weights || (is_compile_measured && !measure_compiling(bench))) return false;
-    const TwSessionOptions options = {.threads = (int)bench->arguments->threads};
+    const TwSessionOptions options = thalweg_session_options(bench->thalweg);
     if (!command_runs(bench->progress,
                       tw_session_create(bench->program, weights, &options, &bench->session)))
         return false;

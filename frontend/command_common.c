@@ -41,10 +41,11 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
     return thalweg;
 }
 
-void command_say_tuning(Thalweg *thalweg, Progress *progress) {
-    const char *text = thalweg_tuning(thalweg);
+void command_say_tuning(Thalweg *thalweg, Progress *progress, bool is_wanted) {
     static const char none[] = "0 tuned, 0 shipped";
+    const char *text = thalweg_tuning(thalweg);
     if (!text || strncmp(text, none, sizeof none - 1) == 0) return;
+    if (!is_wanted && !progress->is_terminal) return;
     progress_end(progress);
     fprintf(stderr, "schedules: %s\n", text);
 }

@@ -97,7 +97,7 @@ static bool write_to_output(Compile *compile) {
 
 static bool write_all(Compile *compile) {
     if (!thalweg_read_file(compile->thalweg, compile->arguments->operands[0])) return false;
-    command_say_tuning(compile->thalweg, compile->progress);
+    command_say_tuning(compile->thalweg, compile->progress, false);
     if (strcmp(compile->arguments->output, "-") == 0) return write_to_output(compile);
     return choose_stem(compile) && write_files(compile);
 }

@@ -99,11 +99,11 @@ static bool choose_count(Run *run) {
 static bool open_engine(Run *run) {
     const Arguments *arguments = run->arguments;
     const EngineOptions options = {.is_interpreted = arguments->engine == ENGINE_INTERPRETER,
-                                   .has_all_logits = arguments->logits != NULL,
-                                   .threads = (int)arguments->threads};
+                                   .has_all_logits = arguments->logits != NULL};
     TwStatus status;
     run->engine = engine_create(run->thalweg, &options, &status);
-    if (run->engine && !options.is_interpreted) command_say_tuning(run->thalweg, run->progress);
+    if (run->engine && !options.is_interpreted)
+        command_say_tuning(run->thalweg, run->progress, run->arguments->stats);
     return run->engine || (command_runs(run->progress, status) && false);
 }
 

@@ -135,6 +135,8 @@ static void recall(Tune *tune) {
     for (int i = 0; i < tune->kernel_count; i++) {
         TuneKernel *kernel = &tune->kernels[i];
         const TuningRecord *record = tuning_file_find(&tune->file, kernel->name, &machine);
+        if (record && kernel->is_call && record->schedule.threads <= machine.threads)
+            kernel->best.threads = record->schedule.threads;
         if (!record || strcmp(record->thalweg, THALWEG_VERSION) != 0 ||
             strcmp(record->llvm, llvm) != 0 || record->candidates != kernel->candidates ||
             record->tried > kernel->candidates)
@@ -250,9 +252,13 @@ static bool compare(Tune *tune) {
         is_changed |= !ir_schedule_equal(now[i], then[i]);
     }
     if (!is_changed || interrupt_signal()) return true;
+    const int all_threads[2] = {0, 0};
+    for (size_t i = 0; i < count; i++)
+        if (tune->kernels[i].is_call)
+            tune->model.use_threads[tune->kernels[i].phase] = (int)tune->kernels[i].best.threads;
     progress_show(tune->progress, "comparing whole calls", 1);
     tune->is_compared = experiment_compare(&tune->model, tune->kernels, tune->kernel_count, now,
-                                           then, 3, tune->pairs);
+                                           then, all_threads, 3, tune->pairs);
     return tune->is_compared || interrupt_signal();
 }
 

@@ -75,6 +75,9 @@ const char *compiler_directory(Thalweg *thalweg, const char *path);
 
 /* ---- compiler_tuning.c ---- */
 
+/* That the code will run with, by the options. */
+int compiler_threads(const Thalweg *thalweg);
+
 /* What a schedule for the target depends on besides its kernel. */
 TuningMachine compiler_tuning_machine(const Thalweg *thalweg);
 
@@ -86,6 +89,9 @@ bool compiler_read_tuning(Thalweg *thalweg, const char *path, TuningFile *file);
 
 /* Fills thalweg->tuning from the table that comes with Thalweg and the user's file. */
 bool compiler_load_tuning(Thalweg *thalweg);
+
+/* How many threads calls of a phase are faster with; 0: all. */
+int compiler_call_threads(const Thalweg *thalweg, const Graph *graph);
 
 /* thalweg_tuning(), of a model that has a plan. */
 const char *compiler_tuning_text(const Thalweg *thalweg);

@@ -13,10 +13,14 @@
 static const char *const shipped_source = "shipped";
 static const char *const user_source = "tuned";
 
+int compiler_threads(const Thalweg *thalweg) {
+    const int threads = thalweg->options.threads;
+    return threads ? threads : processors_available();
+}
+
 TuningMachine compiler_tuning_machine(const Thalweg *thalweg) {
     const Target *target = thalweg->target;
     const Machine *machine = &target->machine;
-    const int threads = thalweg->options.threads;
     return (TuningMachine){.cpu = target->cpu,
                            .features = arena_printf(thalweg->arena, "%d floats, %d registers%s%s%s",
                                                     (int)machine->vector_floats,
@@ -26,7 +30,7 @@ TuningMachine compiler_tuning_machine(const Thalweg *thalweg) {
                                                     machine->has_pair_dot ? ", bf16 products" : ""),
                            .l1_bytes = machine->l1_bytes,
                            .l2_bytes = machine->l2_bytes,
-                           .threads = threads ? threads : processors_available()};
+                           .threads = compiler_threads(thalweg)};
 }
 
 const char *compiler_tuning_path(Thalweg *thalweg) {
@@ -60,7 +64,9 @@ static void add_records(const Thalweg *thalweg, const TuningFile *file, const ch
         TuningMachine on = record->machine;
         const bool is_same = on.threads == machine.threads;
         on.threads = machine.threads;
+        const bool is_of_team = record->schedule.threads > 0; /* of a team of that size alone */
         if (is_same != is_same_threads || !tuning_machine_equal(&on, &machine)) continue;
+        if (is_of_team && (!is_same || record->schedule.threads > machine.threads)) continue;
         if (tuning_compare_versions(record->thalweg, THALWEG_VERSION) > 0)
             found->later++;
         else
@@ -126,6 +132,13 @@ const char *compiler_tuning_source(const Thalweg *thalweg, const Kernel *kernel,
     return tuned && ir_schedule_equal(tuned->schedule, now) ? tuned->source : NULL;
 }
 
+int compiler_call_threads(const Thalweg *thalweg, const Graph *graph) {
+    Arena *scratch = arena_create();
+    const Tuned *tuned = tuning_find(&thalweg->tuning, tuning_call_name(graph, scratch));
+    arena_destroy(scratch);
+    return tuned ? (int)tuned->schedule.threads : 0;
+}
+
 typedef struct {
     int tuned, shipped, ruled; /* kernels of different names */
 } Sources;
@@ -154,6 +167,14 @@ const char *compiler_tuning_text(const Thalweg *thalweg) {
     count_sources(thalweg, &thalweg->plan->prefill, scratch, &sources);
     count_sources(thalweg, &thalweg->plan->decode, scratch, &sources);
     arena_destroy(scratch);
-    return arena_printf(thalweg->arena, "%d tuned, %d shipped, %d by rule", sources.tuned,
-                        sources.shipped, sources.ruled);
+    const char *text = arena_printf(thalweg->arena, "%d tuned, %d shipped, %d by rule",
+                                    sources.tuned, sources.shipped, sources.ruled);
+    const Graph *graphs[] = {thalweg->prefill, thalweg->decode};
+    for (int p = 0; p < 2; p++) {
+        const int threads = compiler_call_threads(thalweg, graphs[p]);
+        if (threads)
+            text = arena_printf(thalweg->arena, "%s, %s by %d threads", text,
+                                p ? "decode" : "prefill", threads);
+    }
+    return text;
 }

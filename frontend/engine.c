@@ -18,8 +18,8 @@ static bool open_session(Engine *engine, const EngineOptions *options, TwStatus 
     const TwWeights *weights = program ? thalweg_weights(engine->thalweg) : NULL;
     if (!weights) return false;
     engine->chunk = program->chunk;
-    const TwSessionOptions session = {.threads = options->threads,
-                                      .logit_rows = options->has_all_logits ? program->chunk : 1};
+    TwSessionOptions session = thalweg_session_options(engine->thalweg);
+    session.logit_rows = options->has_all_logits ? program->chunk : 1;
     *status = tw_session_create(program, weights, &session, &engine->session);
     return *status == TW_OK;
 }

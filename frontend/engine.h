@@ -10,7 +10,6 @@ typedef struct Engine Engine;
 typedef struct EngineOptions {
     bool is_interpreted;
     bool has_all_logits; /* calls may ask for logits of all their tokens */
-    int threads;         /* of compiled code; 0: all the machine has */
 } EngineOptions;
 
 /* For a model that was read; the Thalweg outlives the engine. Null: *status says why, TW_OK if the

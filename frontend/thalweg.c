@@ -99,6 +99,17 @@ const char *thalweg_tuning(Thalweg *thalweg) {
     return compiler_plan(thalweg) ? compiler_tuning_text(thalweg) : NULL;
 }
 
+TwSessionOptions thalweg_session_options(Thalweg *thalweg) {
+    TwSessionOptions options = {0};
+    if (!compiler_plan(thalweg)) return options;
+    const int threads = thalweg->options.threads;
+    const int prefill = compiler_call_threads(thalweg, thalweg->prefill);
+    const int decode = compiler_call_threads(thalweg, thalweg->decode);
+    options.threads = prefill ? prefill : threads;
+    options.decode_threads = decode ? decode : prefill ? compiler_threads(thalweg) : 0;
+    return options;
+}
+
 bool thalweg_write_weights(Thalweg *thalweg, const char *path) {
     return compiler_write_weights(thalweg, path);
 }

@@ -104,6 +104,10 @@ TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
  * null: the model cannot be compiled. */
 TW_API const char *thalweg_tuning(Thalweg *thalweg);
 
+/* For tw_session_create(): the threads of the options, or as many of them as tuning found best for
+ * each phase. All zero: the model cannot be compiled. */
+TW_API TwSessionOptions thalweg_session_options(Thalweg *thalweg);
+
 /* What one call costs that feeds `tokens` tokens from `position` on and asks for one row of logits;
  * attention is counted for what it sees in the middle of the call. */
 typedef struct ThalwegCosts {

@@ -19,6 +19,7 @@ struct Timed {
     TwSession *session;
     Trace *trace;
     TimedPhase prefill, decode;
+    int decode_threads; /* as tuned; 0: all */
 };
 
 /* ---- making ---- */
@@ -51,7 +52,7 @@ static bool make_code(Timed *timed, Thalweg *thalweg) {
 }
 
 static bool make_session(Timed *timed, const TwWeights *weights, int threads, TwStatus *status) {
-    const TwSessionOptions options = {.threads = threads};
+    const TwSessionOptions options = {.threads = threads, .decode_threads = timed->decode_threads};
     const int prefill = timed->prefill.plan->count, decode = timed->decode.plan->count;
     *status = tw_session_create(timed->program, weights, &options, &timed->session);
     if (*status != TW_OK) return false;
@@ -72,6 +73,7 @@ Timed *timed_create(Thalweg *thalweg, int threads, TwStatus *status) {
         return NULL;
     }
     timed->arena = arena_create();
+    timed->decode_threads = compiler_call_threads(thalweg, thalweg->decode);
     timed->prefill = describe("prefill", &thalweg->plan->prefill, timed->arena);
     timed->decode = describe("decode", &thalweg->plan->decode, timed->arena);
     if (make_code(timed, thalweg) && make_session(timed, weights, threads, status)) return timed;

@@ -47,7 +47,7 @@ static int64_t stack_bytes(const Product *p, const Machine *machine, Schedule s)
 }
 
 static bool is_legal_product(const Product *p, const Machine *machine, Schedule s) {
-    if (s.keys || s.rows < 1 || s.rows > SCHEDULE_MOST_ROWS || s.panels < 1 ||
+    if (s.keys || s.threads || s.rows < 1 || s.rows > SCHEDULE_MOST_ROWS || s.panels < 1 ||
         s.panels > SCHEDULE_MOST_PANELS)
         return false;
     if (tile_registers(p, s.rows, s.panels) > machine->vector_registers) return false;

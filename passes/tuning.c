@@ -62,3 +62,14 @@ const char *tuning_kernel_name(const Graph *graph, Ref root, Arena *arena) {
         ir_enum_word("WeightFormat", (int)node->attr.format), weight.dim[1], weight.dim[0]);
     return add_members(graph, root, text, arena);
 }
+
+const char *tuning_call_name(const Graph *graph, Arena *arena) {
+    const char *phase = "prefill", *format = "";
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        if (node->op == OP_tokens && node->type.dim[0] == 1) phase = "decode";
+        if (match_is_projection(node))
+            format = ir_enum_word("WeightFormat", (int)node->attr.format);
+    }
+    return arena_printf(arena, "%s calls of %s %s", phase, graph->name, format);
+}

@@ -48,6 +48,7 @@ typedef struct TwSession TwSession;
 typedef struct TwSessionOptions {
     int threads;        /* of the team; 0: as many as the machine has */
     int64_t logit_rows; /* most rows of logits a call may ask for; 0: 1 */
+    int decode_threads; /* of a team for calls of one token; 0: the same team */
 } TwSessionOptions;
 
 /* The program and the weights outlive the session. All memory a session ever uses is taken here. */

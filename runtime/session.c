@@ -15,8 +15,8 @@
 
 struct TwSession {
     const TwProgram *program;
-    Team *team;
-    Trace *trace; /* of timed code; null: none */
+    Team *team, *decode_team; /* maybe the same */
+    Trace *trace;             /* of timed code; null: none */
     float *arena, *caches, *logits;
     const char *weights;
     int64_t position;   /* tokens in the caches */
@@ -42,6 +42,8 @@ static TwStatus check_weights(const TwProgram *program, const TwWeights *weights
 
 static TwStatus check_options(const TwProgram *program, const TwSessionOptions *options) {
     if (options->threads < 0 || options->threads > BARRIER_MAX_THREADS) return TW_BAD_ARGUMENT;
+    if (options->decode_threads < 0 || options->decode_threads > BARRIER_MAX_THREADS)
+        return TW_BAD_ARGUMENT;
     if (options->logit_rows < 0 || options->logit_rows > program->chunk) return TW_BAD_ARGUMENT;
     return TW_OK;
 }
@@ -52,6 +54,15 @@ static int thread_count(int asked) {
     return processors < BARRIER_MAX_THREADS ? processors : BARRIER_MAX_THREADS;
 }
 
+static bool make_teams(TwSession *session, const TwSessionOptions *options) {
+    session->team = session->decode_team = team_create(thread_count(options->threads));
+    if (!session->team || !options->decode_threads ||
+        options->decode_threads == team_threads(session->team))
+        return session->team;
+    session->decode_team = team_create(options->decode_threads);
+    return session->decode_team;
+}
+
 static TwSession *make_session(const TwProgram *program, const TwWeights *weights,
                                const TwSessionOptions *options) {
     TwSession *session = calloc(1, sizeof *session);
@@ -59,11 +70,11 @@ static TwSession *make_session(const TwProgram *program, const TwWeights *weight
     session->program = program;
     session->weights = tw_weights_data(weights);
     session->logit_rows = options->logit_rows > 0 ? options->logit_rows : 1;
-    session->team = team_create(thread_count(options->threads));
+    const bool has_teams = make_teams(session, options);
     session->arena = memory_floats(1, program->arena_floats);
     session->caches = memory_floats(1, program->cache_floats);
     session->logits = memory_floats(session->logit_rows, program->logits_stride);
-    if (session->team && session->arena && session->caches && session->logits) return session;
+    if (has_teams && session->arena && session->caches && session->logits) return session;
     tw_session_destroy(session);
     return NULL;
 }
@@ -86,6 +97,7 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
 
 void tw_session_destroy(TwSession *session) {
     if (!session) return;
+    if (session->decode_team != session->team) team_destroy(session->decode_team);
     team_destroy(session->team);
     free(session->logits);
     free(session->caches);
@@ -115,6 +127,7 @@ static void run_entry(void *context, int64_t thread, int64_t threads) {
 
 static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_t rows) {
     const TwProgram *program = session->program;
+    Team *team = count == 1 ? session->decode_team : session->team;
     Call call = {
         .entry = count == 1 ? program->decode : program->prefill,
         .frame = {.weights = session->weights,
@@ -125,10 +138,10 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
                   .token_count = count,
                   .position = session->position,
                   .logit_rows = rows,
-                  .team = session->team,
+                  .team = team,
                   .trace = session->trace},
     };
-    team_run(session->team, run_entry, &call);
+    team_run(team, run_entry, &call);
     session->position += count;
     session->rows = rows;
 }
@@ -179,7 +192,8 @@ TwStatus session_set_program(TwSession *session, const TwProgram *program) {
 }
 
 int tw_session_threads(const TwSession *session) {
-    return team_threads(session->team);
+    const int threads = team_threads(session->team), decode = team_threads(session->decode_team);
+    return threads > decode ? threads : decode;
 }
 
 TwStatus tw_session_rollback(TwSession *session, int64_t position) {

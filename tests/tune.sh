@@ -24,7 +24,7 @@ fail() { # what is wrong; shows the last call's streams
 expect() {
     expected=$1
     shift
-    "$program" "$@" >out 2>err </dev/null
+    "$program" "$@" -j 2 >out 2>err </dev/null
     code=$?
     [ $code -eq "$expected" ] || fail "thalweg $*: exit code $code, expected $expected"
 }
@@ -41,7 +41,7 @@ says out "kept in '$record'"
 measured=$(grep -c '    tried: ' "$record")
 [ "$measured" -ge 1 ] || fail 'nothing is kept'
 [ ! -e "$record.lock" ] || fail 'the lock is left behind'
-[ "$(grep -c '<svg' page.html)" -eq 12 ] || fail 'not a plot for each kernel'
+[ "$(grep -c '<svg' page.html)" -eq 14 ] || fail 'not a plot for each kernel'
 "$program" tune --merge "$record" >again.yaml || fail 'the record does not read'
 cmp -s again.yaml "$record" || fail 'a record that was read and written is another'
 tried() { awk '/    tried:/ { sum += $2 } END { print sum }' "$record"; }
@@ -62,11 +62,17 @@ says out '1 x 1, block 1 (tuned)'
 says out '^schedules: [1-9]'
 expect 0 explain "$example" --tuning other.yaml --no-tuning
 says out '^schedules: 0 tuned, 0 shipped'
-expect 0 run "$example" -n 40 -t 0 --tuning other.yaml
+expect 0 run "$example" -n 40 -t 0 --stats --tuning other.yaml
 says err 'schedules: [1-9][0-9]* tuned'
 mv out tuned.text
 expect 0 run "$example" -n 40 -t 0 --no-tuning
 cmp -s out tuned.text || fail 'a schedule changes what is computed'
+awk '/kernel: "decode calls/ { is_call = 1 }
+     is_call && /schedule:/ { print "    schedule: {threads: 1}"; is_call = 0; next } { print }' \
+    "$record" >calls.yaml
+expect 0 run "$example" -n 40 -t 0 --stats --tuning calls.yaml
+says err 'decode by 1 threads'
+cmp -s out tuned.text || fail 'the number of threads changes what is computed'
 sed 's/thalweg: "[0-9.]*"/thalweg: "999.0"/' other.yaml >later.yaml
 expect 0 explain "$example" --tuning later.yaml
 says err 'later version'
@@ -105,13 +111,13 @@ expect 1 tune "$example" --budget 0
 says err 'another process'
 wait
 
-"$program" tune "$example" --from-scratch --budget 60 >out 2>err &
+"$program" tune "$example" -j 2 --from-scratch --budget 60 >out 2>err &
 sleep 2
 kill -TERM $!
 wait $!
 [ $? -eq 143 ] || fail 'an interrupted search has another exit code'
 for delay in 0.1 0.4 0.7 1.0 1.3 1.6; do
-    "$program" tune "$example" --budget 60 --from-scratch >out 2>err &
+    "$program" tune "$example" -j 2 --budget 60 --from-scratch >out 2>err &
     sleep $delay
     kill -KILL $!
     wait $! 2>err

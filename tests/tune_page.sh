@@ -15,13 +15,13 @@ fail() {
     exit 1
 }
 
-"$program" tune "$here/examples/shakespeare/model.yaml" --budget 2s --report page.html >table 2>err ||
+"$program" tune "$here/examples/shakespeare/model.yaml" -j 2 --budget 2s --report page.html >table 2>err ||
     fail "$(cat err)"
 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$work/browser" \
     --virtual-time-budget=2000 --dump-dom "file://$work/page.html" >page.dom 2>browser.err ||
     fail "the browser: $(tail -n 3 browser.err)"
 plots=$(grep -o '<svg' page.dom | wc -l)
-[ "$plots" -eq 12 ] || fail "$plots plots in place of 12"
+[ "$plots" -eq 14 ] || fail "$plots plots in place of 14"
 grep -q '<circle class="' page.dom || fail 'no schedule is drawn'
 grep -q '<line class="limit"' page.dom || fail 'no roofline is drawn'
 grep -q '<title>Tuning of shakespeare</title>' page.dom || fail 'the page has no title'

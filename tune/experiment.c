@@ -23,7 +23,7 @@ typedef struct {
     Programs *programs;
     TwSession *session;
     Trace *trace;
-    TuneLogits *logits;
+    const TuneLogits *logits;
 } Experiment;
 
 static bool is_stopped(const TuneModel *model) {
@@ -54,7 +54,10 @@ static bool call_decode(const TuneModel *model, TwSession *session) {
 }
 
 static TwSession *make_session(const TuneModel *model, const TwProgram *program) {
-    const TwSessionOptions options = {.threads = model->threads};
+    const int prefill = model->use_threads[PHASE_PREFILL];
+    const int decode = model->use_threads[PHASE_DECODE];
+    const TwSessionOptions options = {.threads = prefill ? prefill : model->threads,
+                                      .decode_threads = decode ? decode : model->threads};
     TwSession *session = NULL;
     runs(model, tw_session_create(program, model->weights, &options, &session));
     return session;
@@ -66,13 +69,8 @@ static size_t logits_bytes(const Programs *programs) {
     return (size_t)programs->program[0]->vocab * sizeof(float);
 }
 
-static bool same_logits(const Experiment *e, float **kept) {
-    const float *now = tw_session_logits(e->session, 0);
-    const size_t bytes = logits_bytes(e->programs);
-    if (*kept) return memcmp(*kept, now, bytes) == 0;
-    *kept = arena_alloc(e->model->arena, 1, bytes);
-    memcpy(*kept, now, bytes);
-    return true;
+static bool same_logits(const Experiment *e, const float *expected) {
+    return memcmp(expected, tw_session_logits(e->session, 0), logits_bytes(e->programs)) == 0;
 }
 
 /* What the session's program computes, against what is known. False: stopped, or reported. */
@@ -81,11 +79,11 @@ static bool check_program(const Experiment *e, bool *is_right) {
     *is_right = true;
     if (model->prefill_tokens) {
         if (!call_prefill(model, e->session)) return false;
-        *is_right &= same_logits(e, &e->logits->prefill);
+        *is_right &= same_logits(e, e->logits->prefill);
     }
     if (model->position >= 0) {
         if (!call_decode(model, e->session)) return false;
-        *is_right &= same_logits(e, &e->logits->decode);
+        *is_right &= same_logits(e, e->logits->decode);
     }
     return true;
 }
@@ -269,7 +267,7 @@ static bool prepare(Experiment *e, int kernel_count) {
 }
 
 bool experiment_run(const TuneModel *model, TuneKernel *kernels, int kernel_count,
-                    TuneTrial *trials, int trial_count, int rounds, TuneLogits *logits) {
+                    TuneTrial *trials, int trial_count, int rounds, const TuneLogits *logits) {
     Arena *scratch = arena_create();
     Experiment e = {.model = model,
                     .trials = trials,
@@ -286,6 +284,37 @@ bool experiment_run(const TuneModel *model, TuneKernel *kernels, int kernel_coun
     trace_destroy(e.trace);
     programs_destroy(e.programs);
     arena_destroy(scratch);
+    return ok;
+}
+
+/* ---- the reference ---- */
+
+static Schedule by_rule(void *data, int kernel, int instance, int program, int *choice) {
+    (void)instance, (void)program;
+    *choice = 0;
+    return (*(const TuneKernel *const *)data)[kernel].rule;
+}
+
+static float *copy_logits(const TuneModel *model, const TwSession *session, int64_t vocab) {
+    float *copy = ARENA_ARRAY(model->arena, float, (size_t)vocab);
+    memcpy(copy, tw_session_logits(session, 0), (size_t)vocab * sizeof *copy);
+    return copy;
+}
+
+bool experiment_reference(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
+                          TuneLogits *logits) {
+    *logits = (TuneLogits){NULL, NULL};
+    Programs *programs = programs_create(model, kernels, kernel_count, 1, false, by_rule, &kernels);
+    if (!programs) return false;
+    const int64_t vocab = programs->program[0]->vocab;
+    TwSession *session = make_session(model, programs->program[0]);
+    bool ok = session != NULL;
+    if (ok && model->prefill_tokens && (ok = call_prefill(model, session)))
+        logits->prefill = copy_logits(model, session, vocab);
+    if (ok && model->position >= 0 && (ok = call_decode(model, session)))
+        logits->decode = copy_logits(model, session, vocab);
+    tw_session_destroy(session);
+    programs_destroy(programs);
     return ok;
 }
 
@@ -314,20 +343,29 @@ static bool time_call(const TuneModel *model, TwSession *session, Phase phase, d
     return true;
 }
 
-/* Each program once, who begins taking turns; the first pair is not counted. */
-static bool time_pairs(const TuneModel *model, TwSession *session, const Programs *programs,
-                       Phase phase, double budget, TunePairs *out) {
+/* What is called: a program in a session. */
+typedef struct {
+    TwSession *session;
+    const TwProgram *program;
+} Side;
+
+/* Each side once, who begins taking turns; the first pair is not counted. What is clear is not
+ * measured on. */
+static bool time_pairs(const TuneModel *model, const Side sides[2], Phase phase, double budget,
+                       TunePairs *out) {
     enum { LEAST_PAIRS = 5, MOST_PAIRS = 200 };
+    const double clear = 1.25;
     double ratio[MOST_PAIRS], seconds[2][MOST_PAIRS];
     const double begun = tune_clock();
     int pairs = 0;
     for (int i = -1; i < MOST_PAIRS; i++) {
         double pair[2] = {0};
         if (pairs >= LEAST_PAIRS && tune_clock() - begun > budget) break;
+        if (pairs == 2 && ratio[0] > clear && ratio[1] > clear) break;
         for (int k = 0; k < 2; k++) {
             const int p = (i + 1 + k) % 2;
-            if (!runs(model, session_set_program(session, programs->program[p])) ||
-                !time_call(model, session, phase, &pair[p]))
+            if (!runs(model, session_set_program(sides[p].session, sides[p].program)) ||
+                !time_call(model, sides[p].session, phase, &pair[p]))
                 return false;
         }
         if (i < 0) continue;
@@ -342,20 +380,49 @@ static bool time_pairs(const TuneModel *model, TwSession *session, const Program
     return true;
 }
 
+static TuneModel with_threads(const TuneModel *model, const int threads[2]) {
+    TuneModel other = *model;
+    for (int p = 0; p < 2; p++) other.use_threads[p] = threads[p];
+    return other;
+}
+
 bool experiment_compare(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
-                        const Schedule *now, const Schedule *then, double seconds,
-                        TunePairs pairs[2]) {
+                        const Schedule *now, const Schedule *then, const int then_threads[2],
+                        double seconds, TunePairs pairs[2]) {
     Sides sides = {{now, then}};
+    const TuneModel then_model = with_threads(model, then_threads);
     Programs *programs = programs_create(model, kernels, kernel_count, 2, false, side, &sides);
     if (!programs) return false;
-    TwSession *session = make_session(model, programs->program[0]);
-    bool ok = session != NULL;
+    const Side both[] = {{make_session(model, programs->program[0]), programs->program[0]},
+                         {make_session(&then_model, programs->program[1]), programs->program[1]}};
+    bool ok = both[0].session && both[1].session;
     pairs[PHASE_PREFILL] = pairs[PHASE_DECODE] = (TunePairs){.ratio = 1, .low = 1, .high = 1};
     if (ok && model->prefill_tokens)
-        ok = time_pairs(model, session, programs, PHASE_PREFILL, seconds, &pairs[PHASE_PREFILL]);
+        ok = time_pairs(model, both, PHASE_PREFILL, seconds, &pairs[PHASE_PREFILL]);
     if (ok && model->position >= 0)
-        ok = time_pairs(model, session, programs, PHASE_DECODE, seconds, &pairs[PHASE_DECODE]);
-    tw_session_destroy(session);
+        ok = time_pairs(model, both, PHASE_DECODE, seconds, &pairs[PHASE_DECODE]);
+    for (int i = 0; i < 2; i++) tw_session_destroy(both[i].session);
+    programs_destroy(programs);
+    return ok;
+}
+
+bool experiment_compare_threads(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
+                                Phase phase, int now, int then, double seconds, TunePairs *pairs) {
+    int threads[2][2];
+    for (int p = 0; p < 2; p++) threads[0][p] = threads[1][p] = model->use_threads[p];
+    threads[0][phase] = now;
+    threads[1][phase] = then;
+    const TuneModel with_now = with_threads(model, threads[0]);
+    const TuneModel with_then = with_threads(model, threads[1]);
+    Single none = {kernels, -1, {0}};
+    Programs *programs = programs_create(model, kernels, kernel_count, 1, false, single, &none);
+    if (!programs) return false;
+    const TwProgram *program = programs->program[0];
+    const Side both[] = {{make_session(&with_now, program), program},
+                         {make_session(&with_then, program), program}};
+    const bool ok =
+        both[0].session && both[1].session && time_pairs(model, both, phase, seconds, pairs);
+    for (int i = 0; i < 2; i++) tw_session_destroy(both[i].session);
     programs_destroy(programs);
     return ok;
 }

@@ -31,11 +31,29 @@ static void add_phase(const TuneModel *model, const Graph *graph, Phase phase, T
     }
 }
 
+/* Half of the threads, a quarter, ... one. */
+static void add_calls(const TuneModel *model, const Graph *graph, Phase phase, TuneKernel *kernels,
+                      int *count) {
+    TuneKernel *call = &kernels[*count];
+    *call = (TuneKernel){.phase = phase, .is_call = true, .count = 1};
+    call->name = tuning_call_name(graph, model->arena);
+    call->candidate = ARENA_ARRAY(model->arena, Schedule, sizeof model->threads * 8);
+    for (int threads = model->threads / 2; threads >= 1; threads /= 2)
+        call->candidate[call->candidates++] = (Schedule){.threads = threads};
+    *count += call->candidates > 0;
+}
+
 int tune_kernels(const TuneModel *model, TuneKernel **out) {
-    const size_t most = (size_t)model->prefill->count + model->decode->count;
+    const size_t most = (size_t)model->prefill->count + model->decode->count + 2;
     int count = 0;
     *out = ARENA_ARRAY(model->arena, TuneKernel, most);
-    if (model->prefill_tokens) add_phase(model, model->prefill, PHASE_PREFILL, *out, &count);
-    if (model->position >= 0) add_phase(model, model->decode, PHASE_DECODE, *out, &count);
+    if (model->prefill_tokens) {
+        add_calls(model, model->prefill, PHASE_PREFILL, *out, &count);
+        add_phase(model, model->prefill, PHASE_PREFILL, *out, &count);
+    }
+    if (model->position >= 0) {
+        add_calls(model, model->decode, PHASE_DECODE, *out, &count);
+        add_phase(model, model->decode, PHASE_DECODE, *out, &count);
+    }
     return count;
 }

@@ -17,7 +17,7 @@ static const double compare_seconds = 1; /* of whole calls of a phase */
 static const double least_share = 0.005; /* of a phase, to be tried early */
 
 typedef struct {
-    const TuneModel *model;
+    TuneModel model;
     const TuneOptions *options;
     TuneSearch *search;
     TuneLogits logits;
@@ -34,7 +34,7 @@ static void add_event(Search *s, TuneEvent event) {
     TuneSearch *search = s->search;
     if (search->events == search->event_capacity) {
         const int capacity = search->event_capacity ? 2 * search->event_capacity : 256;
-        TuneEvent *grown = ARENA_ARRAY(s->model->arena, TuneEvent, (size_t)capacity);
+        TuneEvent *grown = ARENA_ARRAY(s->model.arena, TuneEvent, (size_t)capacity);
         for (int i = 0; i < search->events; i++) grown[i] = search->event[i];
         search->event = grown;
         search->event_capacity = capacity;
@@ -53,42 +53,14 @@ static double median_of(const double *values, int count) {
     return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
 }
 
-/* ---- the first look ---- */
-
-/* The best so far and the rule's, beside each other; shares of the former. */
-static bool measure_best(Search *s) {
-    TuneSearch *search = s->search;
-    double whole[2] = {0};
-    TuneTrial *trials = s->trials;
-    for (int i = 0; i < search->kernels; i++) {
-        TuneKernel *kernel = &search->kernel[i];
-        trials[i] = (TuneTrial){.kernel = kernel, .schedule = {kernel->best, kernel->rule}};
-        trials[i].count = ir_schedule_equal(kernel->best, kernel->rule) ? 1 : 2;
-    }
-    if (!experiment_run(s->model, search->kernel, search->kernels, trials, search->kernels,
-                        FIRST_ROUNDS, &s->logits))
-        return false;
-    for (int i = 0; i < search->kernels; i++) {
-        TuneKernel *kernel = &search->kernel[i];
-        kernel->best_seconds = median_of(trials[i].seconds[0], FIRST_ROUNDS);
-        kernel->rule_seconds = median_of(trials[i].seconds[trials[i].count - 1], FIRST_ROUNDS);
-        whole[kernel->phase] += kernel->best_seconds * kernel->count;
-    }
-    for (int i = 0; i < search->kernels; i++) {
-        TuneKernel *kernel = &search->kernel[i];
-        const double all = whole[kernel->phase];
-        kernel->share = all > 0 ? kernel->best_seconds * kernel->count / all : 0;
-    }
-    return true;
-}
-
 /* ---- an experiment ---- */
 
 /* What takes hardly any time comes when all else is done. */
 static double share_to_try(const TuneSearch *search) {
     for (int i = 0; i < search->kernels; i++) {
         const TuneKernel *kernel = &search->kernel[i];
-        if (kernel->tried < kernel->candidates && kernel->share >= least_share) return least_share;
+        if (!kernel->is_call && kernel->tried < kernel->candidates && kernel->share >= least_share)
+            return least_share;
     }
     return 0;
 }
@@ -106,7 +78,8 @@ static int choose_trials(Search *s) {
     int count = 0;
     for (int i = 0; i < s->search->kernels; i++) {
         TuneKernel *kernel = &s->search->kernel[i];
-        if (kernel->tried == kernel->candidates || kernel->share < least) continue;
+        if (kernel->is_call || kernel->tried == kernel->candidates || kernel->share < least)
+            continue;
         fill_trial(&s->trials[count], kernel);
         count += s->trials[count].count > 1;
     }
@@ -133,6 +106,49 @@ static bool drop_wrong(Search *s, int count) {
         for (int c = 0; c < TUNE_TRIALS; c++) trial->is_wrong[c] = false;
     }
     return is_dropped;
+}
+
+/* ---- the first look ---- */
+
+static void set_shares(TuneSearch *search) {
+    double whole[2] = {0};
+    for (int i = 0; i < search->kernels; i++) {
+        const TuneKernel *kernel = &search->kernel[i];
+        if (!kernel->is_call) whole[kernel->phase] += kernel->best_seconds * kernel->count;
+    }
+    for (int i = 0; i < search->kernels; i++) {
+        TuneKernel *kernel = &search->kernel[i];
+        const double all = whole[kernel->phase];
+        kernel->share = 0;
+        if (all > 0) kernel->share = kernel->best_seconds * kernel->count / all;
+        if (kernel->is_call) kernel->share = 1;
+    }
+}
+
+/* The rule's and the best so far, beside each other. That comes from a file, and may be wrong. */
+static bool measure_best(Search *s) {
+    TuneSearch *search = s->search;
+    int count = 0;
+    for (int i = 0; i < search->kernels; i++) {
+        TuneKernel *kernel = &search->kernel[i];
+        if (kernel->is_call) continue;
+        s->trials[count] = (TuneTrial){.kernel = kernel, .schedule = {kernel->rule, kernel->best}};
+        s->trials[count++].count = ir_schedule_equal(kernel->best, kernel->rule) ? 1 : 2;
+    }
+    do {
+        if (!experiment_run(&s->model, search->kernel, search->kernels, s->trials, count,
+                            FIRST_ROUNDS, &s->logits))
+            return false;
+    } while (drop_wrong(s, count));
+    for (int i = 0; i < count; i++) {
+        const TuneTrial *trial = &s->trials[i];
+        TuneKernel *kernel = trial->kernel;
+        kernel->best = trial->schedule[trial->count - 1];
+        kernel->rule_seconds = median_of(trial->seconds[0], FIRST_ROUNDS);
+        kernel->best_seconds = median_of(trial->seconds[trial->count - 1], FIRST_ROUNDS);
+    }
+    set_shares(search);
+    return true;
 }
 
 /* Of its time that of the first schedule of a trial; whether it wins. */
@@ -216,11 +232,11 @@ static void keep_winners(Search *s, Phase phase, const Winners *winners, const T
 
 static bool confirm(Search *s, const Winners *winners, const bool has_winner[2]) {
     TunePairs pairs[2];
-    TuneModel model = *s->model;
+    TuneModel model = s->model;
     if (!has_winner[PHASE_PREFILL]) model.prefill_tokens = 0;
     if (!has_winner[PHASE_DECODE]) model.position = -1;
     if (!experiment_compare(&model, s->search->kernel, s->search->kernels, winners->now,
-                            winners->then, compare_seconds, pairs))
+                            winners->then, model.use_threads, compare_seconds, pairs))
         return false;
     for (int p = 0; p < 2; p++)
         if (has_winner[p]) keep_winners(s, (Phase)p, winners, &pairs[p]);
@@ -237,7 +253,7 @@ static bool decide(Search *s, int count, Arena *scratch) {
     bool has_winner[2] = {false, false};
     const int again = take_winners(s, count);
     if (!again) return true;
-    if (!experiment_run(s->model, search->kernel, search->kernels, s->trials, again, ROUNDS,
+    if (!experiment_run(&s->model, search->kernel, search->kernels, s->trials, again, ROUNDS,
                         &s->logits))
         return false;
     for (size_t i = 0; i < kernels; i++) {
@@ -260,7 +276,7 @@ static bool decide(Search *s, int count, Arena *scratch) {
 /* ---- the whole ---- */
 
 static bool is_over(Search *s) {
-    const TuneModel *model = s->model;
+    const TuneModel *model = &s->model;
     return (model->is_stopped && model->is_stopped(model->data)) ||
            now_seconds(s) >= s->options->budget;
 }
@@ -268,7 +284,7 @@ static bool is_over(Search *s) {
 static bool experiment(Search *s, int count) {
     TuneSearch *search = s->search;
     do {
-        if (!experiment_run(s->model, search->kernel, search->kernels, s->trials, count, ROUNDS,
+        if (!experiment_run(&s->model, search->kernel, search->kernels, s->trials, count, ROUNDS,
                             &s->logits))
             return false;
     } while (drop_wrong(s, count));
@@ -278,6 +294,40 @@ static bool experiment(Search *s, int count) {
     return ok;
 }
 
+/* ---- threads ---- */
+
+static bool try_threads(Search *s, TuneKernel *call) {
+    const Schedule schedule = call->candidate[call->tried];
+    TunePairs pairs;
+    if (!experiment_compare_threads(&s->model, s->search->kernel, s->search->kernels, call->phase,
+                                    (int)schedule.threads, (int)call->best.threads, compare_seconds,
+                                    &pairs))
+        return false;
+    const bool is_better = pairs.ratio < margin && pairs.high < 1;
+    call->tried++;
+    call->rule_seconds = call->best.threads ? call->rule_seconds : pairs.then_seconds;
+    call->best_seconds = is_better ? pairs.seconds : pairs.then_seconds;
+    if (is_better) call->best = schedule;
+    add_event(s, (TuneEvent){.kernel = call,
+                             .schedule = schedule,
+                             .seconds = pairs.seconds,
+                             .ratio = pairs.ratio,
+                             .verdict = is_better ? TUNE_CHOSEN : TUNE_MEASURED});
+    return true;
+}
+
+/* How many threads, before anything is measured with them. */
+static bool tune_calls(Search *s) {
+    for (int i = 0; i < s->search->kernels; i++) {
+        TuneKernel *call = &s->search->kernel[i];
+        if (!call->is_call) continue;
+        while (call->tried < call->candidates && !is_over(s))
+            if (!try_threads(s, call)) return false;
+        s->model.use_threads[call->phase] = (int)call->best.threads;
+    }
+    return true;
+}
+
 /* What was under way when it was stopped counts as not tried. */
 static void forget_trials(Search *s, const int *tried) {
     for (int i = 0; i < s->search->kernels; i++) s->search->kernel[i].tried = tried[i];
@@ -285,7 +335,9 @@ static void forget_trials(Search *s, const int *tried) {
 
 static bool run(Search *s, int *tried) {
     TuneSearch *search = s->search;
-    if (!measure_best(s)) return false;
+    if (!experiment_reference(&s->model, search->kernel, search->kernels, &s->logits) ||
+        !tune_calls(s) || !measure_best(s))
+        return false;
     while (!is_over(s)) {
         for (int i = 0; i < search->kernels; i++) tried[i] = search->kernel[i].tried;
         const int count = choose_trials(s);
@@ -304,7 +356,7 @@ bool tune_search(const TuneModel *model, TuneKernel *kernels, int count, const T
     *search = (TuneSearch){
         .kernel = kernels, .kernels = count, .begun = tune_clock(), .budget = options->budget};
     Arena *scratch = arena_create();
-    Search s = {.model = model,
+    Search s = {.model = *model,
                 .options = options,
                 .search = search,
                 .trials = ARENA_ARRAY(scratch, TuneTrial, (size_t)count + 1)};

@@ -19,7 +19,8 @@ typedef struct {
     const Graph *prefill, *decode;
     const Target *target;
     const TwWeights *weights;
-    int threads;
+    int threads;            /* that there are */
+    int use_threads[2];     /* that calls of each Phase use; 0: all */
     const int32_t *tokens;  /* [context] */
     int64_t prefill_tokens; /* of a measured call, 2 or more; 0: no such calls */
     int64_t position;       /* where a measured token is decoded, below the context; -1: nowhere */
@@ -29,10 +30,12 @@ typedef struct {
     Diag *diag;
 } TuneModel;
 
-/* All kernels of a model that have the same name, and so the same schedule. */
+/* All kernels of a model that have the same name, and so the same schedule. Whole calls of a phase
+ * are one too, whose schedule is a number of threads. */
 typedef struct {
-    const char *name; /* tuning_kernel_name() */
+    const char *name; /* tuning_kernel_name(), tuning_call_name() */
     Phase phase;
+    bool is_call;
     int count;                         /* in a call */
     Schedule rule;                     /* what it has untuned */
     Schedule smallest;                 /* what a search from scratch begins with */
@@ -67,12 +70,17 @@ typedef struct {
     float *prefill, *decode; /* [vocab], owned by the model's arena; null: that phase is not run */
 } TuneLogits;
 
+/* Fills in what the model computes with all schedules by rule. False: stopped, or reported. */
+bool experiment_reference(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
+                          TuneLogits *logits);
+
 /* Measures `rounds` times. In one call equal layers have different schedules, and from one call to
  * the next they change places; so what disturbs the machine disturbs all alike, and weights come
- * from where they come from in use. Kernels without a trial have their best. With *logits empty
- * they are filled in, otherwise compared to. False: stopped, or reported. */
+ * from where they come from in use. Kernels without a trial have their best. Where the logits are
+ * not these, schedules that are wrong are found, and nothing is measured. False: stopped, or
+ * reported. */
 bool experiment_run(const TuneModel *model, TuneKernel *kernels, int kernel_count,
-                    TuneTrial *trials, int trial_count, int rounds, TuneLogits *logits);
+                    TuneTrial *trials, int trial_count, int rounds, const TuneLogits *logits);
 
 /* Whole calls, with each kernel's `now` against its `then`, in turns. */
 typedef struct {
@@ -81,10 +89,15 @@ typedef struct {
     double ratio, low, high;      /* now / then: the median of pairs, and quartiles */
 } TunePairs;
 
-/* `seconds` bounds the time for each phase. False: stopped, or reported. */
+/* `seconds` bounds the time for each phase; `then` may be by other threads. False: stopped, or
+ * reported. */
 bool experiment_compare(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
-                        const Schedule *now, const Schedule *then, double seconds,
-                        TunePairs pairs[2 /* of each Phase */]);
+                        const Schedule *now, const Schedule *then, const int then_threads[2],
+                        double seconds, TunePairs pairs[2 /* of each Phase */]);
+
+/* The same for calls of a phase by `now` threads against `then`, all kernels with their best. */
+bool experiment_compare_threads(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
+                                Phase phase, int now, int then, double seconds, TunePairs *pairs);
 
 /* ---- search.c ---- */
 

@@ -46,7 +46,7 @@ static bool wrong(Run *run, const char *what) {
 /* Logits of all tokens, brought in calls of `first` tokens and then `step` at a time. */
 static bool run_session(const Case *c, int threads, int first, int step, float *logits) {
     TwSession *session = NULL;
-    const TwSessionOptions options = {threads, TOKENS};
+    const TwSessionOptions options = {.threads = threads, .logit_rows = TOKENS};
     TwStatus status = tw_session_create(thalweg_program(c->thalweg), thalweg_weights(c->thalweg),
                                         &options, &session);
     for (int at = 0, count = first; status == TW_OK && at < TOKENS; at += count, count = step) {

@@ -102,7 +102,7 @@ static bool run(Example *e, const File *prompt, const File *npy, const File *gre
         return false;
     }
     for (size_t i = 0; i < prompt->count; i++) e->token[i] = prompt->bytes[i];
-    const TwSessionOptions options = {2, e->count};
+    const TwSessionOptions options = {.threads = 2, .logit_rows = e->count};
     if (tw_session_create(thalweg_program(e->thalweg), thalweg_weights(e->thalweg), &options,
                           &e->session) != TW_OK)
         return false;

@@ -40,7 +40,7 @@ static double surprise(const float *logits, int64_t vocab, int32_t token) {
 static bool measure(Thalweg *thalweg, const Text *text, double *nats) {
     const ThalwegModel model = thalweg_model(thalweg);
     TwSession *session = NULL;
-    const TwSessionOptions options = {2, model.context};
+    const TwSessionOptions options = {.threads = 2, .logit_rows = model.context};
     if (tw_session_create(thalweg_program(thalweg), thalweg_weights(thalweg), &options, &session) !=
         TW_OK)
         return false;

@@ -35,7 +35,7 @@ static Schedule any(void *data, int number, int instance, int program, int *choi
 static bool run(const TuneModel *model, const TwProgram *program, float *logits) {
     enum { AGAIN = 3 };
     TwSession *session = NULL;
-    const TwSessionOptions options = {model->threads, TOKENS};
+    const TwSessionOptions options = {.threads = model->threads, .logit_rows = TOKENS};
     if (tw_session_create(program, model->weights, &options, &session) != TW_OK) return false;
     bool ok = tw_session_step(session, model->tokens, TOKENS, TOKENS) == TW_OK;
     for (int i = 0; ok && i < TOKENS; i++)

@@ -49,7 +49,8 @@ END_TEST
 
 START_TEST(a_row_says_operands_attributes_and_meaning) {
     char *text = print();
-    ck_assert_ptr_nonnull(strstr(text, "| `project` | 2 to 3 | `format = f32` | x W^T + b, each row of W rounded to a format |\n"));
+    ck_assert_ptr_nonnull(strstr(text, "| `project` | 2 to 3 | `format = f32` | x W^T + b, each "
+                                       "row of W rounded to a format |\n"));
     ck_assert_ptr_nonnull(strstr(text, "| `embed` | 2 | `scale = 1` | table[token] * scale |\n"));
     ck_assert_ptr_nonnull(strstr(text, "`style = half`"));
     ck_assert_ptr_nonnull(strstr(text, "| `style` | `half`, `interleaved` | `half` | `rope` |\n"));

@@ -4,6 +4,7 @@
  * numbers that floats hold exactly, so any difference is a mistake.
  */
 #include "runtime/runtime.h"
+#include "runtime/trace.h"
 #include "runtime/weights_file.h"
 
 #include <check.h>
@@ -157,6 +158,39 @@ START_TEST(steps_of_one_token_follow_the_model) {
         ck_assert_int_eq(tw_session_step(session, text + i, 1, 0), TW_OK);
         check_row(session, 0, text, i + 1);
         ck_assert_int_eq(tw_session_position(session), i + 1);
+    }
+    tw_session_destroy(session);
+}
+END_TEST
+
+START_TEST(single_tokens_may_have_a_team_of_their_own) {
+    TwSession *session = NULL;
+    TwSessionOptions options = {.threads = 3, .decode_threads = 1 + _i};
+    ck_assert_int_eq(tw_session_create(&model, weights, &options, &session), TW_OK);
+    ck_assert_int_eq(tw_session_threads(session), 1 + _i > 3 ? 1 + _i : 3);
+    ck_assert_int_eq(tw_session_prefill(session, text, 5), TW_OK);
+    check_row(session, 0, text, 5);
+    for (int64_t i = 5; i < CONTEXT; i++) {
+        ck_assert_int_eq(tw_session_step(session, text + i, 1, 0), TW_OK);
+        check_row(session, 0, text, i + 1);
+    }
+    tw_session_destroy(session);
+    options.decode_threads = -1;
+    ck_assert_int_eq(tw_session_create(&model, weights, &options, &session), TW_BAD_ARGUMENT);
+    options.decode_threads = 257;
+    ck_assert_int_eq(tw_session_create(&model, weights, &options, &session), TW_BAD_ARGUMENT);
+}
+END_TEST
+
+START_TEST(programs_of_one_model_take_turns_in_a_session) {
+    TwSession *session = make(&model, 2, 0);
+    TwProgram twin = model, other = model;
+    other.cache_floats++;
+    for (int64_t i = 0; i < CONTEXT; i++) {
+        ck_assert_int_eq(session_set_program(session, i % 2 ? &twin : &model), TW_OK);
+        ck_assert_int_eq(session_set_program(session, &other), TW_BAD_ARGUMENT);
+        ck_assert_int_eq(tw_session_step(session, text + i, 1, 0), TW_OK);
+        check_row(session, 0, text, i + 1);
     }
     tw_session_destroy(session);
 }
@@ -405,6 +439,8 @@ int main(void) {
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, steps_of_one_token_follow_the_model, 0, THREAD_COUNTS);
+    tcase_add_loop_test(tests, single_tokens_may_have_a_team_of_their_own, 0, 4);
+    tcase_add_test(tests, programs_of_one_model_take_turns_in_a_session);
     tcase_add_loop_test(tests, prefill_of_any_length_ends_like_single_steps, 0, THREAD_COUNTS);
     tcase_add_loop_test(tests, step_gives_the_rows_asked_for, 0, THREAD_COUNTS);
     tcase_add_test(tests, one_token_runs_decode_and_more_run_prefill);
