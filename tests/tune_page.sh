@@ -7,6 +7,7 @@ browser=$2
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
+. "$here/tests/tune_record.sh"
 export XDG_CACHE_HOME="$work/cache" HOME="$work"
 cd "$work" || exit 2
 
@@ -15,7 +16,11 @@ fail() {
     exit 1
 }
 
-"$program" tune "$here/examples/shakespeare/model.yaml" -j 2 --budget 2s --report page.html >table 2>err ||
+example=$here/examples/shakespeare/model.yaml
+record=$work/cache/thalweg/tuning.yaml
+record_tried "$program" "$example" "$record"
+leave_few_to_try "$record"
+"$program" tune "$example" -j 2 --budget 1h --report page.html >table 2>err ||
     fail "$(cat err)"
 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$work/browser" \
     --virtual-time-budget=2000 --dump-dom "file://$work/page.html" >page.dom 2>browser.err ||
