@@ -45,11 +45,24 @@ KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position);
 
 typedef struct Module Module;
 
-/* Emits, verifies and optimises. Plans are of one model, and differ in their schedules; kernels
- * that are the same in several share their code. Timed code also notes when each thread begins and
- * ends each kernel (runtime/trace.h). Null: reported to diag. */
-Module *module_create(const Plan *const *plan, int count, const Target *target, bool is_timed,
-                      Diag *diag);
+typedef struct {
+    const Plan *plan;
+    const Target *target;
+} ModulePart;
+
+typedef struct {
+    bool is_timed;        /* notes when each thread begins and ends each kernel (runtime/trace.h) */
+    bool is_object;       /* exports a TwModule and its calls (object_calls.def), no TwPrograms */
+    bool has_byte_tokens; /* of an object: a token is a byte of text */
+    bool
+        is_program; /* of an object: `tw_program_module` points to it, for a main() that knows it */
+    const char *weights; /* of an object: packed weight file to be put inside; null: none */
+} ModuleOptions;
+
+/* Emits, verifies and optimises. The parts are of one model and read the same packed weights. They
+ * differ in their schedules, or are for several processors of which the best comes first; kernels
+ * that are the same in several share their code. Null: reported to diag. */
+Module *module_create(const ModulePart *part, int count, const ModuleOptions *options, Diag *diag);
 void module_destroy(Module *module);
 int module_function_count(const Module *module); /* kernels of different shape */
 
@@ -61,8 +74,9 @@ LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag);
 /* The same into a stream, whose own errors the caller looks for. */
 bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag);
 
-/* The symbol of the TwProgram of a module's plan of that number, made of the model's name. Owned by
- * the arena. */
+/* What all names that an object exports begin with, made of the model's name: "gpt2_124m". Owned by
+ * the arena, as is the symbol of the TwProgram of the part of that number. */
+const char *module_prefix(const char *name, Arena *arena);
 const char *module_symbol(const char *name, int number, Arena *arena);
 
 /* ---- jit.c ---- */

@@ -22,6 +22,8 @@ Value emit_function_begin(Emit *e, const char *name, VType result, VType *types,
         LLVMAddFunction(e->module, name, LLVMFunctionType(result, types, (unsigned)count, 0));
     if (!is_public) LLVMSetLinkage(e->function, LLVMInternalLinkage);
     add_attribute(e, e->function, "prefer-vector-width", "512");
+    if (e->cpu) add_attribute(e, e->function, "target-cpu", e->cpu);
+    if (e->cpu) add_attribute(e, e->function, "target-features", e->features);
     add_flag(e, e->function, "nounwind");
     if (!is_public) add_flag(e, e->function, "noinline");
     LLVMPositionBuilderAtEnd(e->builder,
@@ -31,6 +33,33 @@ Value emit_function_begin(Emit *e, const char *name, VType result, VType *types,
 
 void emit_function_end(Emit *e) {
     LLVMBuildRetVoid(e->builder);
+}
+
+void emit_result(Emit *e, Value value) {
+    if (value)
+        LLVMBuildRet(e->builder, value);
+    else
+        LLVMBuildRetVoid(e->builder);
+}
+
+void emit_extend_integers(Emit *e, Value function) {
+    VType type = LLVMGlobalGetValueType(function);
+    const unsigned kind = LLVMGetEnumAttributeKindForName("signext", strlen("signext"));
+    LLVMAttributeRef attribute = LLVMCreateEnumAttribute(e->context, kind, 0);
+    for (unsigned i = 0; i < LLVMCountParams(function); i++)
+        if (LLVMTypeOf(LLVMGetParam(function, i)) == e->i32)
+            LLVMAddAttributeAtIndex(function, i + 1, attribute);
+    if (LLVMGetReturnType(type) == e->i32)
+        LLVMAddAttributeAtIndex(function, LLVMAttributeReturnIndex, attribute);
+}
+
+Value emit_text(Emit *e, const char *text) {
+    Value bytes = LLVMConstStringInContext2(e->context, text, strlen(text), 0);
+    Value global = LLVMAddGlobal(e->module, LLVMTypeOf(bytes), "text");
+    LLVMSetInitializer(global, bytes);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetGlobalConstant(global, 1);
+    return global;
 }
 
 EmitPlace emit_leave(Emit *e) {

@@ -22,8 +22,9 @@ typedef struct {
     LLVMBuilderRef builder;
     Value function;
     const Machine *machine;
-    int64_t width; /* floats in a vector */
-    int64_t panel; /* floats in a panel: two vectors */
+    const char *cpu, *features; /* of the functions to come; null: those of the module's target */
+    int64_t width;              /* floats in a vector */
+    int64_t panel;              /* floats in a panel: two vectors */
     VType none, f32, i1, i32, i64, pointer, vector, ivector;
 } Emit;
 
@@ -40,6 +41,11 @@ EmitPlace emit_leave(Emit *e);
 void emit_return_to(Emit *e, EmitPlace place);
 Value emit_argument(Emit *e, int index, const char *name);
 Value emit_call(Emit *e, Value function, Value *arguments, int count);
+void emit_result(Emit *e, Value value); /* null: none */
+/* 32-bit integers of a function's type are extended as C's ABIs want it. */
+void emit_extend_integers(Emit *e, Value function);
+/* A private constant text, with its zero. */
+Value emit_text(Emit *e, const char *text);
 
 /* ---- control ---- */
 typedef struct {

@@ -105,8 +105,13 @@ void emit_projection(KernelEmit *k);
 void emit_attention(KernelEmit *k);
 void emit_row_op(KernelEmit *k); /* everything else, row by row */
 
-/* ---- emit_program.c: every kernel's function, the entries of both phases, the TwProgram ---- */
+/* ---- emit_program.c: every kernel's function, the entries of both phases, the TwPrograms ---- */
 /* Returns how many functions it made for kernels. */
-int emit_programs(Emit *e, const Plan *const *plan, int count, bool is_timed);
+int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
+                  Value *programs);
+
+/* ---- emit_object.c: the TwModule of programs, the calls that get it, weights inside ---- */
+void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
+                 Value *programs);
 
 #endif

@@ -72,12 +72,14 @@ static Value kernel_function(Emit *e, const Kernel *kernel, int number) {
 
 typedef struct {
     const Kernel *kernel;
+    const Target *target;
     Value function;
 } Shape;
 
 typedef struct {
     Emit *e;
-    Shape *shape; /* functions so far */
+    const Target *target; /* of the part that is emitted */
+    Shape *shape;         /* functions so far */
     int shape_count;
     Value barrier;
     Value mark; /* null: the code is not timed */
@@ -91,11 +93,13 @@ typedef struct {
 
 static Value shape_function(Program *program, const Kernel *kernel) {
     for (int i = 0; i < program->shape_count; i++)
-        if (kernel_is_same(program->shape[i].kernel, kernel)) return program->shape[i].function;
+        if (program->shape[i].target == program->target &&
+            kernel_is_same(program->shape[i].kernel, kernel))
+            return program->shape[i].function;
     EmitPlace place = emit_leave(program->e);
     Value function = kernel_function(program->e, kernel, program->shape_count);
     emit_return_to(program->e, place);
-    program->shape[program->shape_count++] = (Shape){kernel, function};
+    program->shape[program->shape_count++] = (Shape){kernel, program->target, function};
     return function;
 }
 
@@ -208,20 +212,14 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
 
 /* ---- the descriptor ---- */
 
-static Value constant_text(Emit *e, const char *text) {
-    Value bytes = LLVMConstStringInContext2(e->context, text, strlen(text), 0);
-    Value global = LLVMAddGlobal(e->module, LLVMTypeOf(bytes), "name");
-    LLVMSetInitializer(global, bytes);
-    LLVMSetLinkage(global, LLVMPrivateLinkage);
-    LLVMSetGlobalConstant(global, 1);
-    return global;
-}
-
-static void emit_descriptor(Emit *e, const Plan *plan, const char *symbol, Value prefill,
-                            Value decode) {
+static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol, Value prefill,
+                             Value decode) {
+    const Plan *plan = part->plan;
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
                       LLVMConstInt(e->i32, sizeof(TwProgram), 0),
-                      constant_text(e, plan->name),
+                      emit_text(e, plan->name),
+                      emit_text(e, part->target->cpu),
+                      emit_int(e, (int64_t)target_needs(part->target)),
                       emit_int(e, plan->vocab),
                       emit_int(e, plan->prefill.graph->context),
                       emit_int(e, plan->prefill.graph->chunk),
@@ -236,26 +234,44 @@ static void emit_descriptor(Emit *e, const Plan *plan, const char *symbol, Value
     Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);
     LLVMSetInitializer(global, value);
     LLVMSetGlobalConstant(global, 1);
+    return global;
 }
 
 static Value declare(Emit *e, const char *name, VType *types, unsigned count) {
     return LLVMAddFunction(e->module, name, LLVMFunctionType(e->none, types, count, 0));
 }
 
-int emit_programs(Emit *e, const Plan *const *plan, int count, bool is_timed) {
+/* Functions for one of several processors say which. */
+static void choose_part(Program *program, const ModulePart *part, bool is_one_of_several) {
+    Emit *e = program->e;
+    program->target = part->target;
+    e->machine = &part->target->machine;
+    e->cpu = is_one_of_several ? part->target->cpu : NULL;
+    e->features = part->target->features;
+}
+
+int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
+                  Value *programs) {
     VType types[] = {e->pointer, e->i64, e->i64};
-    Arena *arena = plan[0]->layout->arena;
+    Arena *arena = part[0].plan->layout->arena;
     Program program = {.e = e};
     size_t kernels = 0;
-    for (int i = 0; i < count; i++)
-        kernels += (size_t)(plan[i]->prefill.count + plan[i]->decode.count);
+    bool is_several = false;
+    for (int i = 0; i < count; i++) {
+        kernels += (size_t)(part[i].plan->prefill.count + part[i].plan->decode.count);
+        is_several |= part[i].target != part[0].target;
+    }
     program.shape = ARENA_ARRAY(arena, Shape, kernels + 1);
     program.barrier = declare(e, "tw_team_barrier", types, 2);
-    if (is_timed) program.mark = declare(e, "tw_trace_mark", types, 3);
+    if (options->is_timed) program.mark = declare(e, "tw_trace_mark", types, 3);
     for (int i = 0; i < count; i++) {
-        Value prefill = emit_entry(&program, "prefill", &plan[i]->prefill);
-        Value decode = emit_entry(&program, "decode", &plan[i]->decode);
-        emit_descriptor(e, plan[i], module_symbol(plan[i]->name, i, arena), prefill, decode);
+        const Plan *plan = part[i].plan;
+        choose_part(&program, &part[i], is_several);
+        Value prefill = emit_entry(&program, "prefill", &plan->prefill);
+        Value decode = emit_entry(&program, "decode", &plan->decode);
+        const char *symbol = module_symbol(plan->name, i, arena);
+        programs[i] = emit_descriptor(e, &part[i], symbol, prefill, decode);
     }
+    e->cpu = NULL;
     return program.shape_count;
 }

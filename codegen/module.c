@@ -35,18 +35,24 @@ static Emit emit_begin(LLVMContextRef context, LLVMModuleRef module, const Machi
     return e;
 }
 
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Letters and digits stay. What cannot begin a name of C's, or begins those of the runtime, gets
+ * another beginning. */
+const char *module_prefix(const char *name, Arena *arena) {
+    const bool is_plain = is_letter(*name) && strncmp(name, "tw", 2) != 0;
+    char *prefix = arena_printf(arena, "%s%s", is_plain ? "" : "model_", name);
+    for (char *c = prefix; *c; c++)
+        if (!is_letter(*c) && !(*c >= '0' && *c <= '9')) *c = '_';
+    return prefix;
+}
+
 const char *module_symbol(const char *name, int number, Arena *arena) {
-    static const char prefix[] = "thalweg_";
-    const size_t start = sizeof prefix - 1, length = strlen(name);
-    char *symbol = ARENA_ARRAY(arena, char, start + length + 1);
-    memcpy(symbol, prefix, start);
-    for (size_t i = 0; i <= length; i++) {
-        const char c = name[i];
-        const bool is_kept =
-            !c || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        symbol[start + i] = is_kept ? c : '_';
-    }
-    return number ? arena_printf(arena, "%s.%d", symbol, number) : symbol;
+    const char *prefix = module_prefix(name, arena);
+    if (!number) return arena_printf(arena, "%s_program", prefix);
+    return arena_printf(arena, "%s_program.%d", prefix, number);
 }
 
 /* ---- making ---- */
@@ -71,23 +77,29 @@ static bool optimise(Module *module, Diag *diag) {
     return false;
 }
 
-Module *module_create(const Plan *const *plan, int count, const Target *target, bool is_timed,
-                      Diag *diag) {
+static void emit(Module *module, const ModulePart *part, int count, const ModuleOptions *options) {
+    Emit e = emit_begin(module->context, module->llvm, &part[0].target->machine);
+    Arena *arena = part[0].plan->layout->arena;
+    Value *programs = ARENA_ARRAY(arena, Value, (size_t)count);
+    module->function_count = emit_programs(&e, part, count, options, programs);
+    if (options->is_object) emit_object(&e, part, count, options, programs);
+    LLVMDisposeBuilder(e.builder);
+}
+
+Module *module_create(const ModulePart *part, int count, const ModuleOptions *options, Diag *diag) {
     Module *module = calloc(1, sizeof *module);
     if (!module) {
         diag_error(diag, (Loc){0}, "out of memory");
         return NULL;
     }
-    module->target = target;
+    module->target = part[count - 1].target; /* what runs before one is chosen is for the least */
     module->context = LLVMContextCreate();
-    module->llvm = LLVMModuleCreateWithNameInContext(plan[0]->name, module->context);
-    LLVMSetTarget(module->llvm, target->triple);
-    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(target->llvm);
+    module->llvm = LLVMModuleCreateWithNameInContext(part[0].plan->name, module->context);
+    LLVMSetTarget(module->llvm, module->target->triple);
+    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(module->target->llvm);
     LLVMSetModuleDataLayout(module->llvm, data);
     LLVMDisposeTargetData(data);
-    Emit e = emit_begin(module->context, module->llvm, &target->machine);
-    module->function_count = emit_programs(&e, plan, count, is_timed);
-    LLVMDisposeBuilder(e.builder);
+    emit(module, part, count, options);
     if (verify(module, diag) && optimise(module, diag)) return module;
     module_destroy(module);
     return NULL;

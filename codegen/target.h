@@ -23,6 +23,14 @@ void target_destroy(Target *target);
 
 void target_print_cpus(FILE *out);
 
+/* ---- target_needs.c ---- */
+
+/* What the processor must have, as TwProgram.needs says it. */
+uint64_t target_needs(const Target *target);
+
+/* Whether its code is for this machine's architecture, though maybe for more than it has. */
+bool target_is_native(const Target *target);
+
 /* "22.1.0": of the LLVM in use. */
 const char *target_llvm_version(Arena *arena);
 

@@ -24,6 +24,9 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
     Thalweg *thalweg = thalweg_create(&(ThalwegOptions){
         .cpu = arguments->cpu,
         .weights_type = arguments->weights_type,
+        .embed_weights = arguments->embed_weights,
+        .runtime = arguments->runtime,
+        .cc = arguments->cc,
         .passes = arguments->passes,
         .skip_passes = arguments->skip_passes,
         .print_after = arguments->print_after,

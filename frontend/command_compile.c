@@ -14,12 +14,20 @@ typedef struct {
     Progress *progress;
     char *stem; /* of the files, with room for an ending; malloc */
     size_t length;
+    char *code; /* name of the code's file; malloc */
 } Compile;
 
 enum { MOST_ENDING = 16 };
 
-static const char *const code_ending[] = {
-    [THALWEG_LLVM] = ".ll", [THALWEG_ASSEMBLY] = ".s", [THALWEG_OBJECT] = ".o"};
+/* What becomes of each form: its file's name, and what comes with it. */
+static const struct {
+    const char *beginning; /* of a file in a folder */
+    const char *ending;
+    bool has_weights, has_header;
+} forms[] = {
+    [THALWEG_LLVM] = {"", ".ll", false, false},    [THALWEG_ASSEMBLY] = {"", ".s", false, false},
+    [THALWEG_OBJECT] = {"", ".o", true, true},     [THALWEG_ARCHIVE] = {"lib", ".a", true, true},
+    [THALWEG_SHARED] = {"lib", ".so", true, true}, [THALWEG_PROGRAM] = {"", "", true, false}};
 
 static bool is_folder(const char *path) {
     struct stat info;
@@ -40,19 +48,26 @@ static void append_name(char *out, const char *name) {
 static bool choose_stem(Compile *compile) {
     const char *output = compile->arguments->output;
     const char *name = thalweg_model(compile->thalweg).name;
-    const char *ending = code_ending[compile->arguments->emit];
+    const char *ending = forms[compile->arguments->emit].ending;
     const size_t length = strlen(output), tail = strlen(ending);
     compile->stem = calloc(1, length + strlen(name) + 2 + MOST_ENDING);
-    if (!compile->stem) return command_fail(compile->progress, "out of memory");
+    compile->code = calloc(1, length + strlen(name) + 2 + MOST_ENDING);
+    if (!compile->stem || !compile->code) return command_fail(compile->progress, "out of memory");
     memcpy(compile->stem, output, length);
+    const char *beginning = "";
+    size_t folder = length;
     if (is_folder(output)) {
         char *end = compile->stem + length;
         if (!length || end[-1] != '/') *end++ = '/';
         append_name(end, name);
+        folder = (size_t)(end - compile->stem);
+        beginning = forms[compile->arguments->emit].beginning;
     } else if (length > tail && strcmp(output + length - tail, ending) == 0) {
         compile->stem[length - tail] = 0;
     }
     compile->length = strlen(compile->stem);
+    snprintf(compile->code, compile->length + MOST_ENDING, "%.*s%s%s%s", (int)folder, compile->stem,
+             beginning, folder < compile->length ? compile->stem + folder : "", ending);
     return true;
 }
 
@@ -66,11 +81,12 @@ static const char *file_name(Compile *compile, const char *ending) {
 static bool write_files(Compile *compile) {
     Thalweg *thalweg = compile->thalweg;
     const ThalwegEmit form = (ThalwegEmit)compile->arguments->emit;
-    if (form == THALWEG_OBJECT &&
-        (!thalweg_write_weights(thalweg, file_name(compile, ".weights")) ||
-         !thalweg_write_header(thalweg, file_name(compile, ".h"))))
+    const bool has_weights = forms[form].has_weights && !compile->arguments->embed_weights;
+    if (has_weights && !thalweg_write_weights(thalweg, file_name(compile, ".weights")))
         return false;
-    return thalweg_write_code(thalweg, form, file_name(compile, code_ending[form]));
+    if (forms[form].has_header && !thalweg_write_header(thalweg, file_name(compile, ".h")))
+        return false;
+    return thalweg_write_code(thalweg, form, compile->code);
 }
 
 static bool copy(const char *path, Progress *progress) {
@@ -104,16 +120,19 @@ static bool write_all(Compile *compile) {
 
 int command_compile(const Arguments *arguments) {
     Progress progress;
-    if (arguments->emit == THALWEG_OBJECT && strcmp(arguments->output, "-") == 0)
+    if (forms[arguments->emit].has_weights && strcmp(arguments->output, "-") == 0)
         return command_misused(COMMAND_compile,
-                               "--output=- is for --emit=llvm and --emit=asm; an object file comes "
-                               "with a header and weights");
+                               "--output=- is for --emit=llvm and --emit=asm; what is linked comes "
+                               "with other files");
     if (!*arguments->output) /* as of a variable that is not set: the files would be hidden ones */
         return command_misused(COMMAND_compile,
                                "--output is empty; expected a folder, or a file's name");
-    Compile compile = {arguments, command_thalweg(arguments, &progress), &progress, NULL, 0};
+    Compile compile = {.arguments = arguments,
+                       .thalweg = command_thalweg(arguments, &progress),
+                       .progress = &progress};
     if (!compile.thalweg) return EXIT_FAILED;
     const bool is_done = write_all(&compile);
     free(compile.stem);
+    free(compile.code);
     return command_end(compile.thalweg, &progress, is_done);
 }

@@ -181,8 +181,8 @@ bool compiler_plan(Thalweg *thalweg) {
 }
 
 static bool make_module(Thalweg *thalweg) {
-    const Plan *plan = thalweg->plan;
-    thalweg->module = module_create(&plan, 1, thalweg->target, false, &thalweg->diag);
+    const ModulePart part = {thalweg->plan, thalweg->target};
+    thalweg->module = module_create(&part, 1, &(ModuleOptions){0}, &thalweg->diag);
     return thalweg->module != NULL;
 }
 

@@ -40,6 +40,7 @@ struct Thalweg {
 
     Checkpoint *checkpoint;
     TwWeights *weights;
+    const char *weights_path; /* of the packed file in the cache, once it is there */
     Interp *interp;
 };
 
@@ -109,6 +110,16 @@ bool compiler_make_directory(const char *path, Diag *diag);
 bool compiler_checkpoint(Thalweg *thalweg);
 bool compiler_weights(Thalweg *thalweg);
 bool compiler_write_weights(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_object.c ---- */
+
+/* Text, assembly or an object; of a program, with what its main() looks for. */
+bool compiler_write_module(Thalweg *thalweg, ThalwegEmit form, const char *path, bool is_program);
+
+/* ---- compiler_link.c ---- */
+
+/* An archive, a shared library or a program. */
+bool compiler_link(Thalweg *thalweg, ThalwegEmit form, const char *path);
 
 /* ---- compiler_header.c ---- */
 

@@ -1,69 +1,238 @@
-/* compiler_header.c - the C header of an object file: its symbol, its sizes, how to use it. */
+/* compiler_header.c - the C header of an object file: sizes, calls, and how to use them.
+ *
+ * It stands alone: what a program includes is this file and nothing else of ours. Texts have '@'
+ * where the model's prefix stands, '^' where it stands in capitals, and '~' for the name of the
+ * files.
+ */
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
+#include "runtime/weights_file.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-static void print_sizes(const Thalweg *thalweg, FILE *out) {
+typedef struct {
+    FILE *out;
+    const char *prefix;
+    const char *capitals;
+    const char *file; /* without its ending */
+} Header;
+
+static void print(const Header *h, const char *text) {
+    for (; *text; text++) {
+        if (*text == '@')
+            fputs(h->prefix, h->out);
+        else if (*text == '^')
+            fputs(h->capitals, h->out);
+        else if (*text == '~')
+            fputs(h->file, h->out);
+        else
+            fputc(*text, h->out);
+    }
+}
+
+/* Each line of a text behind a start of its own; the prefix of constants is in capitals. */
+static void print_comment(const Header *h, const char *text) {
+    print(h, "\n/* ");
+    for (; *text; text++) {
+        const bool is_constant = *text == '@' && text[1] == '_' && text[2] >= 'A' && text[2] <= 'Z';
+        if (is_constant)
+            fputs(h->capitals, h->out);
+        else if (*text == '@')
+            fputs(h->prefix, h->out);
+        else if (*text == '\n')
+            fputs("\n * ", h->out);
+        else
+            fputc(*text, h->out);
+    }
+    print(h, " */\n");
+}
+
+/* ---- what stands at the top ---- */
+
+static const char beginning[] =
+    " *\n"
+    " * A program links ~.o and the runtime library (-lthalweg_rt -lm, and -fopenmp for threads):\n"
+    " *\n"
+    " *     #include \"~.h\"\n"
+    " *     #include <stdio.h>\n"
+    " *\n"
+    " *     int main(void) {\n"
+    " *         @_model *model;\n"
+    " *         @_session *session;\n"
+    " *         const int32_t tokens[] = {1, 2, 3};\n"
+    " *         int error = @_open(%s, &model);\n"
+    " *         if (!error) error = @_session_new(model, NULL, &session);\n"
+    " *         if (!error) error = @_prefill(session, tokens, 3);\n"
+    " *         if (error) return fprintf(stderr, \"%%s\\n\", @_error_text(error)), 1;\n"
+    " *         printf(\"%%g\\n\", (double)@_logits(session, 0)[0]);\n"
+    " *         @_session_free(session);\n"
+    " *         @_close(model);\n"
+    " *         return 0;\n"
+    " *     }\n"
+    " *\n"
+    " * Errors: a call that can fail returns an int, 0 if it has done its work. One that fails "
+    "has\n"
+    " * changed nothing, and sets *out to null. Nothing prints, exits, or keeps errno.\n"
+    " *\n"
+    " * Ownership: who makes a model or a session ends it. A model outlives its sessions. "
+    "Arguments\n"
+    " * are not kept, but for memory that is given for good (open_memory(), options).\n"
+    " *\n"
+    " * Threads: a model may be shared by any number of threads. A session is used by one thread "
+    "at a\n"
+    " * time, and is a team of threads inside: those of OpenMP where the program is linked with "
+    "it,\n"
+    " * the caller's (options.run_team), or none.\n"
+    " *\n"
+    " * Versions: this header and its object go together. They work with every runtime library of\n"
+    " * their major version that is not older than the compiler that made them.\n"
+    " */\n"
+    "#ifndef ^_H\n"
+    "#define ^_H\n"
+    "\n"
+    "#include <stddef.h>\n"
+    "#include <stdint.h>\n"
+    "\n"
+    "#if defined(_OPENMP) && defined(__GNUC__)\n"
+    "/* With -fopenmp: what keeps linkers from leaving out a library that nobody seems to need. "
+    "*/\n"
+    "#include <omp.h>\n"
+    "static int (*const @_openmp)(void) __attribute__((used)) = omp_get_max_threads;\n"
+    "#endif\n"
+    "\n"
+    "#ifdef __cplusplus\n"
+    "extern \"C\" {\n"
+    "#endif\n";
+
+static void print_top(const Header *h, const Thalweg *thalweg) {
+    const char *name = thalweg->plan->name;
+    const bool is_inside = thalweg->options.embed_weights;
+    fprintf(h->out, "/* %s.h - the model %s, compiled by Thalweg %s for %s.\n", h->file, name,
+            THALWEG_VERSION, thalweg->target->cpu);
+    print(h, arena_printf(thalweg->arena, beginning, is_inside ? "NULL" : "\"~.weights\""));
+}
+
+/* ---- sizes ---- */
+
+static void no_entry(const TwFrame *frame, int64_t thread, int64_t threads) {
+    (void)frame, (void)thread, (void)threads;
+}
+
+/* Of a session of one thread, with room for what a later runtime may add to its own structures. */
+static uint64_t session_bytes(const Plan *plan) {
+    enum { ROOM = 4096 };
+    const TwProgram program = {.abi_version = TW_ABI_VERSION,
+                               .struct_bytes = sizeof program,
+                               .vocab = plan->vocab,
+                               .context = plan->prefill.graph->context,
+                               .chunk = plan->prefill.graph->chunk,
+                               .logits_stride = plan->logits_stride,
+                               .arena_floats = plan->arena_floats,
+                               .cache_floats = plan->cache_floats,
+                               .prefill = no_entry,
+                               .decode = no_entry};
+    return tw_session_bytes(&program, &(TwSessionOptions){.threads = 1}) + ROOM;
+}
+
+static void print_size(const Header *h, const char *name, const char *type, uint64_t value,
+                       const char *comment) {
+    fprintf(h->out, "#define %s_%-13s ((%s)%" PRIu64 ") /* %s */\n", h->capitals, name, type, value,
+            comment);
+}
+
+static void print_sizes(const Header *h, const Thalweg *thalweg) {
     const Plan *plan = thalweg->plan;
     const Graph *graph = plan->prefill.graph;
-    fprintf(out, " *   vocab            %12" PRId64 " tokens\n", plan->vocab);
-    fprintf(out, " *   context          %12" PRId64 " tokens, most in a sequence\n",
-            graph->context);
-    fprintf(out, " *   chunk            %12" PRId64 " tokens, most in a call\n", graph->chunk);
-    fprintf(out, " *   weights          %12" PRId64 " bytes, mapped\n", plan->layout->floats * 4);
-    fprintf(out, " *   caches           %12" PRId64 " bytes for a session\n",
-            plan->cache_floats * 4);
-    fprintf(out, " *   arena            %12" PRId64 " bytes for a session\n",
-            plan->arena_floats * 4);
-    fprintf(out, " *   layout of weights    %016" PRIx64 "\n", layout_id(plan->layout));
+    const bool has_bytes = thalweg->model->tokenizer == TOKENIZER_bytes;
+    print(h, "\n/* ---- sizes ---- */\n\n");
+    print_size(h, "VOCAB", "int64_t", (uint64_t)plan->vocab,
+               has_bytes ? "tokens, which are bytes of text" : "tokens");
+    print_size(h, "CONTEXT", "int64_t", (uint64_t)graph->context, "tokens, most in a sequence");
+    print_size(h, "CHUNK", "int64_t", (uint64_t)graph->chunk, "tokens, most in a forward()");
+    print_size(h, "WEIGHT_BYTES", "uint64_t",
+               TW_WEIGHTS_DATA + (uint64_t)plan->layout->floats * sizeof(float),
+               "of the file of packed weights");
+    print_size(h, "MODEL_BYTES", "size_t", TW_MODEL_BYTES, "of memory for a model");
+    print_size(h, "SESSION_BYTES", "size_t", session_bytes(plan),
+               "enough for a session of one thread, one row of logits");
+    fprintf(h->out,
+            "#define %s_LAYOUT_ID     UINT64_C(0x%016" PRIx64
+            ") /* of packed weights that fit */\n",
+            h->capitals, layout_id(plan->layout));
 }
 
-static void print_use(const char *symbol, FILE *out) {
-    fprintf(out,
-            " *\n"
-            " * A program that runs it links the object and the runtime library, and reads the\n"
-            " * packed weights that were made with them:\n"
-            " *\n"
-            " *   #include \"runtime/runtime.h\"\n"
-            " *\n"
-            " *   TwWeights *weights;\n"
-            " *   TwSession *session;\n"
-            " *   tw_weights_open(path, %s.layout_id, true, &weights);\n"
-            " *   tw_session_create(&%s, weights, NULL, &session);\n",
-            symbol, symbol);
+/* ---- types ---- */
+
+static void print_errors(const Header *h) {
+    print(h, "\n/* ---- answers of calls ---- */\n\nenum {\n");
+#define STATUS(name, text) print(h, "    ^_" #name ", /* " text " */\n");
+#include "runtime/status.def"
+#undef STATUS
+    print(h, "    ^_ERRORS /* how many this version knows */\n};\n");
 }
 
-static void print_header(Thalweg *thalweg, FILE *out) {
-    const char *name = thalweg->plan->name;
-    const char *symbol = module_symbol(name, 0, thalweg->arena);
-    fprintf(out, "/* %s, compiled by Thalweg for %s.\n *\n", name, thalweg->target->cpu);
-    print_sizes(thalweg, out);
-    print_use(symbol, out);
-    fprintf(out,
-            " */\n"
-            "#ifndef %s_H\n"
-            "#define %s_H\n"
-            "\n"
-            "#include \"runtime/abi.h\"\n"
-            "\n"
-            "#ifdef __cplusplus\n"
-            "extern \"C\" {\n"
-            "#endif\n"
-            "\n"
-            "extern const TwProgram %s;\n"
-            "\n"
-            "#ifdef __cplusplus\n"
-            "}\n"
-            "#endif\n"
-            "\n"
-            "#endif\n",
-            symbol, symbol, symbol);
+static const char types[] =
+    "\n"
+    "/* ---- types ---- */\n"
+    "\n"
+    "typedef struct @_model @_model;     /* weights that are open */\n"
+    "typedef struct @_session @_session; /* a sequence of tokens */\n"
+    "\n"
+    "/* A thread's share of a piece of work; `threads` threads do it together. */\n"
+    "typedef void @_task(void *task, int64_t thread, int64_t threads);\n"
+    "\n"
+    "/* All zero: everything by default. */\n"
+    "typedef struct @_options {\n"
+    "    size_t struct_bytes; /* sizeof(@_options), or 0 */\n"
+    "    int threads;         /* 0: as many as there are processors */\n"
+    "    int decode_threads;  /* for calls of one token; 0: the same */\n"
+    "    int64_t logit_rows;  /* most rows that a forward() may ask for; 0: 1 */\n"
+    "    void *memory;        /* all that the session needs, for as long as it lives; null: malloc "
+    "*/\n"
+    "    size_t memory_bytes; /* at least session_bytes() */\n"
+    "\n"
+    "    /* Runs share(task, i, n) for i = 0 .. n - 1 on n threads at the same time, i = 0 on the "
+    "one\n"
+    "     * that calls, and returns when all have. n is `threads`, or less where there are no "
+    "more. */\n"
+    "    void (*run_team)(void *context, @_task *share, void *task, int64_t threads);\n"
+    "    void *team_context;\n"
+    "} @_options;\n";
+
+/* ---- calls ---- */
+
+static void print_calls(const Header *h) {
+    print(h, "\n/* ---- calls ---- */\n");
+#define CALL(name, result, parameters, runtime, gets_module, declaration, comment)                 \
+    print_comment(h, comment);                                                                     \
+    print(h, declaration ";\n");
+#include "codegen/object_calls.def"
+#undef CALL
+}
+
+static void print_header(const Header *h, const Thalweg *thalweg) {
+    print_top(h, thalweg);
+    print_sizes(h, thalweg);
+    print_errors(h);
+    print(h, types);
+    print_calls(h);
+    print(h, "\n/* For the library's own interface, thalweg/runtime/runtime.h. */\n"
+             "extern const struct TwModule @_module;\n"
+             "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 
 bool compiler_write_header(Thalweg *thalweg, const char *path) {
     OutputFile file;
     if (!compiler_plan(thalweg) || !output_file_open(&file, path, &thalweg->diag)) return false;
-    print_header(thalweg, file.stream);
+    const char *prefix = module_prefix(thalweg->plan->name, thalweg->arena);
+    char *capitals = arena_printf(thalweg->arena, "%s", prefix);
+    for (char *c = capitals; *c; c++)
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    const size_t length = strlen(name),
+                 tail = length > 2 && !strcmp(name + length - 2, ".h") ? 2 : 0;
+    const char *stem = arena_printf(thalweg->arena, "%.*s", (int)(length - tail), name);
+    print_header(&(Header){file.stream, prefix, capitals, stem}, thalweg);
     return output_file_close(&file, true, &thalweg->diag);
 }

@@ -127,6 +127,7 @@ static TwStatus open_packed(Thalweg *thalweg, const char *path, bool verify) {
     if (status != TW_OK) return status;
     if (tw_weights_source_id(weights) == source) {
         thalweg->weights = weights;
+        thalweg->weights_path = path;
         return TW_OK;
     }
     tw_weights_close(weights);

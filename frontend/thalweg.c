@@ -115,14 +115,9 @@ bool thalweg_write_weights(Thalweg *thalweg, const char *path) {
 }
 
 bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *path) {
-    static const ModuleForm forms[] = {[THALWEG_LLVM] = MODULE_LLVM,
-                                       [THALWEG_ASSEMBLY] = MODULE_ASSEMBLY,
-                                       [THALWEG_OBJECT] = MODULE_OBJECT};
-    OutputFile file;
-    if (!compiler_module(thalweg) || !output_file_open(&file, path, &thalweg->diag)) return false;
-    const bool is_made = module_print(thalweg->module, forms[form], file.stream, &thalweg->diag) &&
-                         compiler_progress(thalweg, "compiling", 1);
-    return output_file_close(&file, is_made, &thalweg->diag);
+    if (form == THALWEG_ARCHIVE || form == THALWEG_SHARED || form == THALWEG_PROGRAM)
+        return compiler_link(thalweg, form, path);
+    return compiler_write_module(thalweg, form, path, false);
 }
 
 bool thalweg_write_header(Thalweg *thalweg, const char *path) {

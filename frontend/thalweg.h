@@ -39,6 +39,9 @@ typedef struct ThalwegOptions {
     bool no_tuning;              /* schedules by rule */
     const char *cache_directory; /* for packed weights and tuning.yaml; null:
                                     $XDG_CACHE_HOME/thalweg, else $HOME/.cache/thalweg */
+    bool embed_weights;          /* of what is written: the weights are inside */
+    const char *runtime; /* folder of the runtime library to link; null: where it is installed */
+    const char *cc;      /* C compiler that links; null: $CC, or cc, or the target's */
     /* Called now and then during long work, with 0 <= done <= 1; false stops the work, which then
      * fails and leaves no file. Null: not wanted. */
     bool (*progress)(void *context, const char *what, double done);
@@ -84,10 +87,17 @@ TW_API const TwWeights *thalweg_weights(Thalweg *thalweg);
 /* Writes the packed weights to a file, which appears whole or not at all. */
 TW_API bool thalweg_write_weights(Thalweg *thalweg, const char *path);
 
-typedef enum ThalwegEmit { THALWEG_LLVM, THALWEG_ASSEMBLY, THALWEG_OBJECT } ThalwegEmit;
+typedef enum ThalwegEmit {
+    THALWEG_LLVM,
+    THALWEG_ASSEMBLY,
+    THALWEG_OBJECT,
+    THALWEG_ARCHIVE, /* object and runtime library */
+    THALWEG_SHARED,  /* a shared library of both */
+    THALWEG_PROGRAM  /* that continues prompts */
+} ThalwegEmit;
 
-/* Writes the compiled module to a file, which appears whole or not at all. The object exports
- * `const TwProgram <thalweg_symbol>`, which thalweg_write_header() declares. */
+/* Writes the compiled module to a file, which appears whole or not at all. What the object exports
+ * is declared by the file of thalweg_write_header(). The last two are linked by the C compiler. */
 TW_API bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *path);
 TW_API bool thalweg_write_header(Thalweg *thalweg, const char *path);
 

@@ -43,7 +43,9 @@ static TimedPhase describe(const char *name, const PhasePlan *plan, Arena *arena
 
 static bool make_code(Timed *timed, Thalweg *thalweg) {
     const Plan *plan = thalweg->plan;
-    timed->module = module_create(&plan, 1, thalweg->target, true, &thalweg->diag);
+    const ModulePart part = {plan, thalweg->target};
+    const ModuleOptions options = {.is_timed = true};
+    timed->module = module_create(&part, 1, &options, &thalweg->diag);
     if (!timed->module) return false;
     const char *symbol = module_symbol(plan->name, 0, timed->arena);
     timed->jit = jit_create(timed->module, &thalweg->diag);

@@ -1,8 +1,13 @@
 /* abi.h - the contract between compiled code and the runtime.
  *
- * A compiled model is one TwProgram. Its two entries are called by every thread of a team with the
- * same frame and do one call of the model: `token_count` tokens that stand at `position` and after.
- * Everything is in floats (4 bytes) unless said otherwise. C99, no other header of ours.
+ * An object file is one TwModule: a model, compiled for one processor or for several, each of them
+ * a TwProgram. Its two entries are called by every thread of a team with the same frame and do one
+ * call of the model: `token_count` tokens that stand at `position` and after. Everything is in
+ * floats (4 bytes) unless said otherwise. C99, no other header of ours.
+ *
+ * An object made by version 1.x works with a runtime of version 1.y, y >= x: structs grow at their
+ * ends only, objects say how long theirs are, and TW_ABI_VERSION stays. Everything that is a
+ * promise to objects is in this file.
  */
 #ifndef THALWEG_ABI_H
 #define THALWEG_ABI_H
@@ -40,9 +45,11 @@ typedef struct TwFrame {
 typedef void TwEntry(const TwFrame *frame, int64_t thread, int64_t threads);
 
 typedef struct TwProgram {
-    uint32_t abi_version;
+    uint32_t abi_version;  /* the first two fields are the same in every version */
     uint32_t struct_bytes; /* sizeof(TwProgram) where it was made */
     const char *name;
+    const char *cpu; /* that it was compiled for, for messages */
+    uint64_t needs;  /* of the processor: a bit for each row of its part of cpu_features.def */
     int64_t vocab, context, chunk;
     int64_t logits_stride; /* floats, >= vocab */
     int64_t arena_floats, cache_floats;
@@ -50,6 +57,21 @@ typedef struct TwProgram {
     uint64_t weight_bytes; /* data bytes of that file */
     TwEntry *prefill, *decode;
 } TwProgram;
+
+typedef struct TwModule {
+    uint32_t abi_version;
+    uint32_t struct_bytes;
+    const char *name;
+    const TwProgram *const
+        *program; /* [program_count], the best first; all read the same weights */
+    int64_t program_count;
+    const char *weights;      /* a packed weight file, TW_WEIGHTS_ALIGNMENT; null: not inside */
+    uint64_t weights_bytes;   /* of that file */
+    uint64_t has_byte_tokens; /* 1: a token is a byte of text */
+} TwModule;
+
+/* Of packed weights that are in memory. */
+enum { TW_WEIGHTS_ALIGNMENT = 64 };
 
 /* Every thread of the team waits here for the others. Called by compiled code between kernels;
  * what a thread wrote before it is seen by all after it. */

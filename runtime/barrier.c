@@ -48,16 +48,23 @@ struct Barrier {
     Line line[];
 };
 
-Barrier *barrier_create(int threads) {
-    if (threads < 1 || threads > BARRIER_MAX_THREADS) return NULL;
-    size_t bytes = sizeof(Barrier) + (size_t)threads * sizeof(Line);
-    Barrier *barrier = aligned_alloc(alignof(Barrier), bytes);
-    if (!barrier) return NULL;
+size_t barrier_bytes(int threads) {
+    return sizeof(Barrier) + (size_t)threads * sizeof(Line);
+}
+
+Barrier *barrier_place(void *memory, int threads) {
+    Barrier *barrier = memory;
     barrier->lines = threads;
     barrier->spins = threads <= processors_available();
     for (int t = 0; t < threads; t++) barrier->line[t].threads = (unsigned)threads;
     barrier_reset(barrier);
     return barrier;
+}
+
+Barrier *barrier_create(int threads) {
+    if (threads < 1 || threads > BARRIER_MAX_THREADS) return NULL;
+    void *memory = aligned_alloc(alignof(Barrier), barrier_bytes(threads));
+    return memory ? barrier_place(memory, threads) : NULL;
 }
 
 void barrier_destroy(Barrier *barrier) {

@@ -6,6 +6,7 @@
 #ifndef RUNTIME_BARRIER_H
 #define RUNTIME_BARRIER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { BARRIER_MAX_THREADS = 256 };
@@ -15,6 +16,10 @@ typedef struct Barrier Barrier;
 /* For 1 to BARRIER_MAX_THREADS threads; null when memory is out. */
 Barrier *barrier_create(int threads);
 void barrier_destroy(Barrier *barrier);
+
+/* The same in memory of the caller: barrier_bytes(threads), 64-byte aligned. */
+size_t barrier_bytes(int threads);
+Barrier *barrier_place(void *memory, int threads);
 
 /* Thread `thread` says for itself, before it waits, how many take part: at most those of create. */
 void barrier_join(Barrier *barrier, int64_t thread, int64_t threads);

@@ -45,16 +45,33 @@ tw_weights_source_id(const TwWeights *weights); /* what the weights were packed 
 
 typedef struct TwSession TwSession;
 
+/* A thread's share of a piece of work; `threads` threads do it together. */
+typedef void TwTask(void *task, int64_t thread, int64_t threads);
+
+/* Runs share(task, thread, n) for thread = 0 .. n - 1 on as many threads at the same time, and
+ * returns when all have. n is `threads`, or less where there are no more; shares wait for each
+ * other, so that none may begin after another's end. */
+typedef void TwRunTeam(void *context, TwTask *share, void *task, int64_t threads);
+
 typedef struct TwSessionOptions {
-    int threads;        /* of the team; 0: as many as the machine has */
-    int64_t logit_rows; /* most rows of logits a call may ask for; 0: 1 */
-    int decode_threads; /* of a team for calls of one token; 0: the same team */
+    size_t struct_bytes; /* sizeof(TwSessionOptions); 0: as long as in version 1.0 */
+    int threads;         /* of the team; 0: as many as the machine has */
+    int decode_threads;  /* of a team for calls of one token; 0: the same team */
+    int64_t logit_rows;  /* most rows of logits a call may ask for; 0: 1 */
+    void *memory;        /* for all that the session needs; null: taken from malloc */
+    size_t memory_bytes; /* at least tw_session_bytes() */
+    TwRunTeam *run_team; /* the caller's own threads; null: OpenMP's, where it is linked */
+    void *team_context;  /* for run_team */
 } TwSessionOptions;
 
-/* The program and the weights outlive the session. All memory a session ever uses is taken here. */
+/* The program and the weights outlive the session, and so do memory and threads of the caller. All
+ * memory a session ever uses is taken here. */
 TW_API TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
                                   const TwSessionOptions *options, TwSession **out);
 TW_API void tw_session_destroy(TwSession *session);
+
+/* What a session with these options (null: the defaults) needs as `memory`; 0: it cannot be. */
+TW_API size_t tw_session_bytes(const TwProgram *program, const TwSessionOptions *options);
 
 /* One call of the model: tokens[count], 1 <= count <= program->chunk, at the session's position,
  * which advances by count. The logits of the last `rows` tokens (0: 1) can be read afterwards.
@@ -65,6 +82,9 @@ TW_API TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64
 /* Any number of tokens that fit the context, in chunks; logits of the last token. */
 TW_API TwStatus tw_session_prefill(TwSession *session, const int32_t *tokens, int64_t count);
 
+/* The next token, by the decode code; its logits. */
+TW_API TwStatus tw_session_decode(TwSession *session, int32_t token);
+
 /* Logits of row `row` of the last call: vocab floats, owned by the session, valid until its next
  * call. Rows count from 0, the last is rows - 1. Null when there is none. */
 TW_API const float *tw_session_logits(const TwSession *session, int64_t row);
@@ -73,6 +93,31 @@ TW_API int tw_session_threads(const TwSession *session);
 
 /* Forget everything from `position` on (0: the whole sequence). */
 TW_API TwStatus tw_session_rollback(TwSession *session, int64_t position);
+TW_API void tw_session_reset(TwSession *session);
+
+/* ---- what an object file exports ---- */
+
+/* A model with its weights: the calls of an object's own header are these, with its module. */
+typedef struct TwModel TwModel;
+
+enum { TW_MODEL_BYTES = 192 };
+
+/* Maps the packed weights that were written with the object, and reads all of them for their
+ * checksum; path null: those inside of the object. TW_BAD_CPU: the object has no code that this
+ * processor can run. The module outlives the model. */
+TW_API TwStatus tw_model_open(const TwModule *module, const char *path, TwModel **out);
+
+/* The same from memory that outlives the model, TW_WEIGHTS_ALIGNMENT: a whole packed weight file,
+ * or null for the weights inside of the object. The model is made in `memory`, which has
+ * TW_MODEL_BYTES and is aligned as for malloc, or where that is null by malloc. */
+TW_API TwStatus tw_model_open_memory(const TwModule *module, const void *weights, uint64_t bytes,
+                                     void *memory, TwModel **out);
+TW_API void tw_model_close(TwModel *model); /* after all its sessions */
+TW_API const TwProgram *tw_model_program(const TwModel *model);
+
+/* tw_session_create() and tw_session_bytes() for a model. */
+TW_API TwStatus tw_model_session(TwModel *model, const TwSessionOptions *options, TwSession **out);
+TW_API size_t tw_model_session_bytes(const TwModel *model, const TwSessionOptions *options);
 
 /* ---- sampling ---- */
 

@@ -12,6 +12,7 @@
 #include "runtime/trace.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct TwSession {
     const TwProgram *program;
@@ -22,11 +23,20 @@ struct TwSession {
     int64_t position;   /* tokens in the caches */
     int64_t rows;       /* of logits that can be read */
     int64_t logit_rows; /* that there is room for */
+    bool is_placed;     /* in memory of the caller, as are its parts */
 };
 
+/* The fields of version 1.0. */
+enum {
+    LEAST_PROGRAM_BYTES = offsetof(TwProgram, decode) + sizeof(TwEntry *),
+    LEAST_OPTION_BYTES = offsetof(TwSessionOptions, team_context) + sizeof(void *)
+};
+
+/* ---- what is asked for ---- */
+
 static TwStatus check_program(const TwProgram *program) {
-    /* The first two fields are the same in every version. */
-    if (program->abi_version != TW_ABI_VERSION || program->struct_bytes != sizeof *program)
+    if (program->abi_version != TW_ABI_VERSION || program->struct_bytes < LEAST_PROGRAM_BYTES ||
+        program->struct_bytes > sizeof *program)
         return TW_BAD_ABI;
     if (program->vocab < 1 || program->vocab > INT32_MAX) return TW_BAD_ARGUMENT;
     if (program->context < 1 || program->chunk < 1) return TW_BAD_ARGUMENT;
@@ -40,43 +50,126 @@ static TwStatus check_weights(const TwProgram *program, const TwWeights *weights
     return tw_weights_bytes(weights) >= program->weight_bytes ? TW_OK : TW_BAD_SIZE;
 }
 
-static TwStatus check_options(const TwProgram *program, const TwSessionOptions *options) {
-    if (options->threads < 0 || options->threads > BARRIER_MAX_THREADS) return TW_BAD_ARGUMENT;
-    if (options->decode_threads < 0 || options->decode_threads > BARRIER_MAX_THREADS)
-        return TW_BAD_ARGUMENT;
-    if (options->logit_rows < 0 || options->logit_rows > program->chunk) return TW_BAD_ARGUMENT;
-    return TW_OK;
-}
-
 static int thread_count(int asked) {
     if (asked > 0) return asked;
     int processors = processors_available();
     return processors < BARRIER_MAX_THREADS ? processors : BARRIER_MAX_THREADS;
 }
 
-static bool make_teams(TwSession *session, const TwSessionOptions *options) {
-    session->team = session->decode_team = team_create(thread_count(options->threads));
-    if (!session->team || !options->decode_threads ||
-        options->decode_threads == team_threads(session->team))
-        return session->team;
-    session->decode_team = team_create(options->decode_threads);
+/* All options, with the defaults in place. */
+static TwStatus complete_options(const TwProgram *program, const TwSessionOptions *given,
+                                 TwSessionOptions *options) {
+    *options = (TwSessionOptions){0};
+    if (given) {
+        const size_t bytes = given->struct_bytes ? given->struct_bytes : LEAST_OPTION_BYTES;
+        if (bytes < LEAST_OPTION_BYTES || bytes > sizeof *options) return TW_BAD_ABI;
+        memcpy(options, given, bytes);
+    }
+    if (options->threads < 0 || options->threads > BARRIER_MAX_THREADS) return TW_BAD_ARGUMENT;
+    if (options->decode_threads < 0 || options->decode_threads > BARRIER_MAX_THREADS)
+        return TW_BAD_ARGUMENT;
+    if (options->logit_rows < 0 || options->logit_rows > program->chunk) return TW_BAD_ARGUMENT;
+    options->threads = thread_count(options->threads);
+    if (!options->decode_threads) options->decode_threads = options->threads;
+    if (!options->logit_rows) options->logit_rows = 1;
+    return TW_OK;
+}
+
+/* ---- its memory ---- */
+
+/* The parts of a session, one after the other in memory of the caller. */
+typedef struct {
+    uint64_t bytes[6];
+    uint64_t whole; /* and what aligning the memory may take */
+} Parts;
+
+enum { PART_SESSION, PART_TEAM, PART_DECODE_TEAM, PART_ARENA, PART_CACHES, PART_LOGITS, PARTS };
+enum { LINE = 64 };
+
+static bool set_part(Parts *parts, int part, int64_t rows, int64_t bytes) {
+    int64_t product;
+    if (__builtin_mul_overflow(rows, bytes, &product) || product > PTRDIFF_MAX / (2 * PARTS))
+        return false;
+    parts->bytes[part] = ((uint64_t)product + LINE - 1) / LINE * LINE;
+    parts->whole += parts->bytes[part];
+    return true;
+}
+
+/* False: more than there is of addresses. */
+static bool measure_parts(const TwProgram *program, const TwSessionOptions *options, Parts *parts) {
+    const int64_t word = sizeof(float);
+    const bool has_decode_team = options->decode_threads != options->threads;
+    *parts = (Parts){.whole = LINE - 1};
+    return set_part(parts, PART_SESSION, 1, sizeof(TwSession)) &&
+           set_part(parts, PART_TEAM, 1, (int64_t)team_bytes(options->threads)) &&
+           set_part(parts, PART_DECODE_TEAM, has_decode_team,
+                    (int64_t)team_bytes(options->decode_threads)) &&
+           set_part(parts, PART_ARENA, program->arena_floats, word) &&
+           set_part(parts, PART_CACHES, program->cache_floats, word) &&
+           program->logits_stride <= INT64_MAX / word &&
+           set_part(parts, PART_LOGITS, options->logit_rows, program->logits_stride * word) &&
+           parts->whole <= SIZE_MAX;
+}
+
+/* Both teams, at places for them. */
+static bool make_teams(TwSession *session, const TwSessionOptions *options, void *place,
+                       void *decode_place) {
+    TwRunTeam *run = options->run_team;
+    void *context = options->team_context;
+    session->team = session->decode_team = team_place(place, options->threads, run, context);
+    if (!session->team || options->decode_threads == options->threads) return session->team;
+    session->decode_team = team_place(decode_place, options->decode_threads, run, context);
     return session->decode_team;
 }
 
-static TwSession *make_session(const TwProgram *program, const TwWeights *weights,
-                               const TwSessionOptions *options) {
-    TwSession *session = calloc(1, sizeof *session);
-    if (!session) return NULL;
-    session->program = program;
-    session->weights = tw_weights_data(weights);
-    session->logit_rows = options->logit_rows > 0 ? options->logit_rows : 1;
-    const bool has_teams = make_teams(session, options);
+static void *take(char **at, const Parts *parts, int part) {
+    void *place = *at;
+    *at += parts->bytes[part];
+    return place;
+}
+
+/* In memory of the caller, of which all but the arena, that is written before it is read, is
+ * cleared. */
+static TwSession *place_session(const TwSessionOptions *options, const Parts *parts) {
+    char *at = options->memory;
+    at += -(uintptr_t)at % LINE;
+    TwSession *session = take(&at, parts, PART_SESSION);
+    *session = (TwSession){.is_placed = true};
+    void *team = take(&at, parts, PART_TEAM), *decode_team = take(&at, parts, PART_DECODE_TEAM);
+    session->arena = take(&at, parts, PART_ARENA);
+    session->caches = take(&at, parts, PART_CACHES);
+    session->logits = take(&at, parts, PART_LOGITS);
+    memset(session->caches, 0, parts->bytes[PART_CACHES] + parts->bytes[PART_LOGITS]);
+    return make_teams(session, options, team, decode_team) ? session : NULL;
+}
+
+/* Session and teams in one block, and one for each of the large parts. */
+static TwSession *allocate_session(const TwProgram *program, const TwSessionOptions *options,
+                                   const Parts *parts) {
+    const uint64_t small =
+        parts->bytes[PART_SESSION] + parts->bytes[PART_TEAM] + parts->bytes[PART_DECODE_TEAM];
+    char *at = aligned_alloc(LINE, (size_t)small);
+    if (!at) return NULL;
+    TwSession *session = take(&at, parts, PART_SESSION);
+    *session = (TwSession){0};
+    void *team = take(&at, parts, PART_TEAM), *decode_team = take(&at, parts, PART_DECODE_TEAM);
+    const bool has_teams = make_teams(session, options, team, decode_team);
     session->arena = memory_floats(1, program->arena_floats);
     session->caches = memory_floats(1, program->cache_floats);
-    session->logits = memory_floats(session->logit_rows, program->logits_stride);
+    session->logits = memory_floats(options->logit_rows, program->logits_stride);
     if (has_teams && session->arena && session->caches && session->logits) return session;
     tw_session_destroy(session);
     return NULL;
+}
+
+size_t tw_session_bytes(const TwProgram *program, const TwSessionOptions *options) {
+    TwSessionOptions complete;
+    Parts parts;
+    if (!program || check_program(program) != TW_OK ||
+        complete_options(program, options, &complete) != TW_OK ||
+        !measure_parts(program, &complete, &parts))
+        return 0;
+    return (size_t)parts.whole;
 }
 
 TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
@@ -84,26 +177,36 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     if (!out) return TW_BAD_ARGUMENT;
     *out = NULL;
     if (!program || !weights) return TW_BAD_ARGUMENT;
-    TwSessionOptions defaults = {0};
-    if (!options) options = &defaults;
-
+    TwSessionOptions complete;
+    Parts parts;
     TwStatus status = check_program(program);
     if (status == TW_OK) status = check_weights(program, weights);
-    if (status == TW_OK) status = check_options(program, options);
+    if (status == TW_OK) status = complete_options(program, options, &complete);
     if (status != TW_OK) return status;
-    *out = make_session(program, weights, options);
-    return *out ? TW_OK : TW_NO_MEMORY;
+    if (!measure_parts(program, &complete, &parts)) return TW_NO_MEMORY;
+    if (complete.memory && complete.memory_bytes < parts.whole) return TW_NO_MEMORY;
+    TwSession *session = complete.memory ? place_session(&complete, &parts)
+                                         : allocate_session(program, &complete, &parts);
+    if (!session) return TW_NO_MEMORY;
+    session->program = program;
+    session->weights = tw_weights_data(weights);
+    session->logit_rows = complete.logit_rows;
+    *out = session;
+    return TW_OK;
 }
 
 void tw_session_destroy(TwSession *session) {
     if (!session) return;
-    if (session->decode_team != session->team) team_destroy(session->decode_team);
-    team_destroy(session->team);
+    if (session->decode_team != session->team) team_close(session->decode_team);
+    team_close(session->team);
+    if (session->is_placed) return;
     free(session->logits);
     free(session->caches);
     free(session->arena);
     free(session);
 }
+
+/* ---- calls ---- */
 
 /* Can tokens[count] come next? */
 static TwStatus check_tokens(const TwSession *session, const int32_t *tokens, int64_t count) {
@@ -165,6 +268,10 @@ TwStatus tw_session_prefill(TwSession *session, const int32_t *tokens, int64_t c
     return TW_OK;
 }
 
+TwStatus tw_session_decode(TwSession *session, int32_t token) {
+    return tw_session_step(session, &token, 1, 1);
+}
+
 const float *tw_session_logits(const TwSession *session, int64_t row) {
     if (row < 0 || row >= session->rows) return NULL;
     return session->logits + row * session->program->logits_stride;
@@ -201,4 +308,8 @@ TwStatus tw_session_rollback(TwSession *session, int64_t position) {
     if (position < session->position) session->rows = 0; /* their token is forgotten */
     session->position = position;
     return TW_OK;
+}
+
+void tw_session_reset(TwSession *session) {
+    if (session) tw_session_rollback(session, 0);
 }

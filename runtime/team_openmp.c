@@ -1,64 +1,53 @@
-/* team_openmp.c - a team on OpenMP: each run is one parallel region.
+/* team_openmp.c - threads of OpenMP, where the program is linked with it, and else none.
+ *
+ * The library asks for nothing: that the program links OpenMP (-fopenmp) is seen by its functions
+ * being there. They are called as compilers call them for `#pragma omp parallel`, by the interface
+ * that GCC's and LLVM's runtimes share, so that no compiler puts a strong reference here. Each run
+ * is one parallel region.
  *
  * The OpenMP runtime keeps the threads of a region for the next one of the same calling thread.
  * Between regions they spin, as OMP_WAIT_POLICY and, for libgomp, GOMP_SPINCOUNT say: by default
  * libgomp spins for some milliseconds when there are no more threads than processors, so a region
  * that follows soon starts in a microsecond or two, then sleeps. OMP_WAIT_POLICY=passive saves
  * those cycles and costs a wake-up (tens of microseconds) at each run. Inside of a region nothing
- * depends on these settings: the barrier is our own.
+ * depends on these settings: the barrier is our own. Inside of another region, or under OMP_DYNAMIC
+ * or OMP_THREAD_LIMIT, there are fewer threads.
  */
-#include "runtime/abi.h"
-#include "runtime/barrier.h"
-#include "runtime/team.h"
+#include "runtime/team_backend.h"
 
-#include <omp.h>
-#include <stdlib.h>
+#define IF_LINKED __attribute__((weak, visibility("default")))
+IF_LINKED void GOMP_parallel(void (*region)(void *), void *data, unsigned threads, unsigned flags);
+IF_LINKED int omp_get_thread_num(void);
+IF_LINKED int omp_get_num_threads(void);
 
-struct Team {
-    int threads;
-    Barrier *barrier;
-};
+typedef struct {
+    TwTask *share;
+    void *task;
+} Region;
 
-Team *team_create(int threads) {
-    Team *team = calloc(1, sizeof *team);
-    if (!team) return NULL;
-    team->threads = threads;
-    team->barrier = barrier_create(threads);
-    if (team->barrier) return team;
-    free(team);
-    return NULL;
+static void run_region(void *data) {
+    const Region *region = data;
+    region->share(region->task, omp_get_thread_num(), omp_get_num_threads());
 }
 
-void team_destroy(Team *team) {
-    if (!team) return;
-    barrier_destroy(team->barrier);
-    free(team);
+static void run_parallel(void *context, TwTask *share, void *task, int64_t threads) {
+    (void)context;
+    Region region = {share, task};
+    GOMP_parallel(run_region, &region, (unsigned)threads, 0);
 }
 
-int team_threads(const Team *team) {
-    return team->threads;
+static void run_alone(void *context, TwTask *share, void *task, int64_t threads) {
+    (void)context, (void)threads;
+    share(task, 0, 1);
 }
 
-void team_run(Team *team, void (*work)(void *context, int64_t thread, int64_t threads),
-              void *context) {
-    if (team->threads == 1) {
-        work(context, 0, 1);
-        return;
-    }
-    int granted = team->threads;
-#pragma omp parallel num_threads(team->threads)
-    {
-        int thread = omp_get_thread_num();
-        int threads = omp_get_num_threads();
-        if (thread == 0) granted = threads;
-        barrier_join(team->barrier, thread, threads);
-        work(context, thread, threads);
-    }
-    /* Inside of another region, or under OMP_DYNAMIC or OMP_THREAD_LIMIT, there are fewer: those
-     * that were left out have not counted the phases. */
-    if (granted < team->threads) barrier_reset(team->barrier);
+TwRunTeam *team_backend_open(int *threads, void **context) {
+    *context = NULL;
+    if (GOMP_parallel && omp_get_thread_num && omp_get_num_threads) return run_parallel;
+    *threads = 1;
+    return run_alone;
 }
 
-void tw_team_barrier(void *team, int64_t thread) {
-    if (team) barrier_wait(((Team *)team)->barrier, thread);
+void team_backend_close(void *context) {
+    (void)context;
 }

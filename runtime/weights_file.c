@@ -1,12 +1,11 @@
-/* weights_file.c - opens packed weight files: everything is checked before the first use.
+/* weights_file.c - opens packed weights: everything is checked before the first use.
  *
  * The header is read, not looked at through the map, so that only bytes known to exist are touched.
  * The map is private and read-only; a file replaced by a rename keeps its old contents here.
  */
-#include "runtime/weights_file.h"
+#include "runtime/weights.h"
 
 #include "runtime/processors.h"
-#include "runtime/runtime.h"
 #include "runtime/team.h"
 
 #include <errno.h>
@@ -24,12 +23,6 @@ _Static_assert(sizeof(WeightsHeader) == 56 && offsetof(WeightsHeader, header_che
                "the header has no gaps");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "packed weights are little-endian and used as they lie");
-
-struct TwWeights {
-    char *map; /* the whole file */
-    size_t map_bytes;
-    WeightsHeader header;
-};
 
 static uint64_t header_checksum(const WeightsHeader *header) {
     return XXH3_64bits(header, offsetof(WeightsHeader, header_checksum));
@@ -92,21 +85,27 @@ static bool is_zero(const char *bytes, size_t count) {
     return true;
 }
 
-/* Magic first and size last: the status names what is furthest from a file of ours. */
-static TwStatus check_header(int file, uint64_t file_bytes, WeightsHeader *header) {
-    char start[TW_WEIGHTS_DATA];
-    size_t available = file_bytes < sizeof start ? (size_t)file_bytes : sizeof start;
-
-    if (available < sizeof header->magic) return TW_NOT_WEIGHTS;
-    if (!read_start(file, start, available)) return TW_CANNOT_OPEN;
+/* The first bytes of a file of so many. Magic first and size last: the status names what is
+ * furthest from a file of ours. */
+static TwStatus check_start(const char *start, size_t available, uint64_t file_bytes,
+                            uint64_t layout_id, WeightsHeader *header) {
     if (memcmp(start, TW_WEIGHTS_MAGIC, sizeof header->magic) != 0) return TW_NOT_WEIGHTS;
-    if (available < sizeof start) return TW_BAD_SIZE;
+    if (available < TW_WEIGHTS_DATA) return TW_BAD_SIZE;
     memcpy(header, start, sizeof *header);
     if (header->version != TW_WEIGHTS_VERSION) return TW_BAD_VERSION;
     if (header->header_checksum != header_checksum(header)) return TW_BAD_CHECKSUM;
-    if (!is_zero(start + sizeof *header, sizeof start - sizeof *header)) return TW_BAD_CHECKSUM;
+    if (!is_zero(start + sizeof *header, TW_WEIGHTS_DATA - sizeof *header)) return TW_BAD_CHECKSUM;
     if (header->data_bytes != file_bytes - TW_WEIGHTS_DATA) return TW_BAD_SIZE;
-    return TW_OK;
+    return layout_id != 0 && header->layout_id != layout_id ? TW_WRONG_LAYOUT : TW_OK;
+}
+
+static TwStatus check_header(int file, uint64_t file_bytes, uint64_t layout_id,
+                             WeightsHeader *header) {
+    char start[TW_WEIGHTS_DATA];
+    const size_t available = file_bytes < sizeof start ? (size_t)file_bytes : sizeof start;
+    if (available < sizeof header->magic) return TW_NOT_WEIGHTS;
+    if (!read_start(file, start, available)) return TW_CANNOT_OPEN;
+    return check_start(start, available, file_bytes, layout_id, header);
 }
 
 static TwStatus map_file(int file, uint64_t file_bytes, TwWeights *weights) {
@@ -114,6 +113,7 @@ static TwStatus map_file(int file, uint64_t file_bytes, TwWeights *weights) {
     weights->map_bytes = (size_t)file_bytes;
     weights->map = mmap(NULL, weights->map_bytes, PROT_READ, MAP_PRIVATE, file, 0);
     if (weights->map == MAP_FAILED) return errno == ENOMEM ? TW_NO_MEMORY : TW_CANNOT_OPEN;
+    weights->data = (const char *)weights->map + TW_WEIGHTS_DATA;
     /* Both are hints; where the kernel cannot follow them nothing is lost. */
     madvise(weights->map, weights->map_bytes, MADV_WILLNEED);
 #ifdef MADV_HUGEPAGE
@@ -127,31 +127,50 @@ static TwStatus open_file(int file, uint64_t layout_id, bool verify, TwWeights *
     if (fstat(file, &info) != 0) return TW_CANNOT_OPEN;
     if (!S_ISREG(info.st_mode)) return TW_NOT_WEIGHTS;
 
-    WeightsHeader *header = &weights->header;
-    TwStatus status = check_header(file, (uint64_t)info.st_size, header);
-    if (status != TW_OK) return status;
-    if (layout_id != 0 && header->layout_id != layout_id) return TW_WRONG_LAYOUT;
-
-    status = map_file(file, (uint64_t)info.st_size, weights);
+    const WeightsHeader *header = &weights->header;
+    const uint64_t file_bytes = (uint64_t)info.st_size;
+    TwStatus status = check_header(file, file_bytes, layout_id, &weights->header);
+    if (status == TW_OK) status = map_file(file, file_bytes, weights);
     if (status != TW_OK || !verify) return status;
     uint64_t checksum = 0;
     status = TW_NO_MEMORY;
-    if (weights_checksum(weights->map + TW_WEIGHTS_DATA, header->data_bytes, &checksum))
+    if (weights_checksum(weights->data, header->data_bytes, &checksum))
         status = checksum == header->data_checksum ? TW_OK : TW_BAD_CHECKSUM;
     if (status != TW_OK) munmap(weights->map, weights->map_bytes);
     return status;
 }
 
+TwStatus weights_open_file(TwWeights *weights, const char *path, uint64_t layout_id, bool verify) {
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
+    if (file < 0) return TW_CANNOT_OPEN;
+    const TwStatus status = open_file(file, layout_id, verify, weights);
+    close(file);
+    return status;
+}
+
+TwStatus weights_open_bytes(TwWeights *weights, const void *file, uint64_t bytes,
+                            uint64_t layout_id) {
+    if ((uintptr_t)file % TW_WEIGHTS_ALIGNMENT) return TW_BAD_ARGUMENT;
+    if (bytes < sizeof weights->header.magic) return TW_NOT_WEIGHTS;
+    const size_t available = bytes < TW_WEIGHTS_DATA ? (size_t)bytes : TW_WEIGHTS_DATA;
+    weights->map = NULL;
+    weights->data = (const char *)file + TW_WEIGHTS_DATA;
+    return check_start(file, available, bytes, layout_id, &weights->header);
+}
+
+void weights_close(TwWeights *weights) {
+    if (weights->map) munmap(weights->map, weights->map_bytes);
+}
+
+/* ---- the same, with memory of its own ---- */
+
 TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWeights **out) {
     if (!out) return TW_BAD_ARGUMENT;
     *out = NULL;
     if (!path) return TW_BAD_ARGUMENT;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
-    if (file < 0) return TW_CANNOT_OPEN;
-
     TwWeights *weights = calloc(1, sizeof *weights);
-    TwStatus status = weights ? open_file(file, layout_id, verify, weights) : TW_NO_MEMORY;
-    close(file);
+    if (!weights) return TW_NO_MEMORY;
+    const TwStatus status = weights_open_file(weights, path, layout_id, verify);
     if (status == TW_OK)
         *out = weights;
     else
@@ -161,12 +180,12 @@ TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWe
 
 void tw_weights_close(TwWeights *weights) {
     if (!weights) return;
-    munmap(weights->map, weights->map_bytes);
+    weights_close(weights);
     free(weights);
 }
 
 const char *tw_weights_data(const TwWeights *weights) {
-    return weights->map + TW_WEIGHTS_DATA;
+    return weights->data;
 }
 
 uint64_t tw_weights_bytes(const TwWeights *weights) {

@@ -30,7 +30,7 @@ layer() { # folder, what it may include of ours
 
 # A system header that belongs to some files only.
 owner() { # header, files
-    for folder in frontend tune ir passes codegen runtime; do sources $folder; done |
+    for folder in frontend tune ir passes codegen runtime standalone; do sources $folder; done |
         grep -vE "^($2)" | includes | grep -E "[<\"]$1" >"$found"
     report "only $2 may include $1" <"$found"
 }
@@ -41,15 +41,16 @@ trap 'rm -f "$found"' EXIT
 layer runtime 'runtime/'
 layer ir 'ir/'
 layer passes 'passes/|ir/'
-layer codegen 'codegen/|ir/|runtime/(abi|weights_file|team|processors)\.h"'
+layer codegen 'codegen/|ir/|runtime/((abi|weights_file|team|processors)\.h|cpu_features\.def)"'
+layer standalone 'runtime/runtime\.h"'
 layer tune 'tune/|codegen/|passes/|ir/|runtime/(runtime|trace)\.h"'
 layer frontend 'frontend/|ir/'
 owner 'llvm-c/' 'codegen/'
 owner 'yaml\.h' 'frontend/yaml\.[ch]$'
 
-# What runtime/ needs is there on every machine: the C library, POSIX, OpenMP, and xxHash's header.
+# What runtime/ needs is there on every machine: the C library, POSIX, compilers' headers, and xxHash's.
 sources runtime | includes | grep '<' |
-    grep -vE '<(assert|errno|fcntl|float|limits|math|omp|pthread|sched|signal|stdalign|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|time|unistd|xxhash|linux/futex|sys/[a-z]*)\.h>' >"$found"
-report 'runtime may include only the C library, POSIX, OpenMP and xxhash.h' <"$found"
+    grep -vE '<(assert|cpuid|errno|fcntl|float|limits|math|pthread|sched|signal|stdalign|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|time|unistd|xxhash|linux/futex|sys/[a-z]*)\.h>' >"$found"
+report 'runtime may include only the C library, POSIX, cpuid.h and xxhash.h' <"$found"
 
 exit $status

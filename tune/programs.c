@@ -56,16 +56,19 @@ static const Plan *make_plan(const Making *m, Programs *programs, int number) {
 }
 
 static bool make(const Making *m, Programs *programs, bool is_timed) {
-    const Plan *plan[MOST_PROGRAMS];
-    for (int i = 0; i < programs->count; i++)
-        if (!(plan[i] = make_plan(m, programs, i))) return false;
+    ModulePart part[MOST_PROGRAMS];
+    for (int i = 0; i < programs->count; i++) {
+        part[i] = (ModulePart){make_plan(m, programs, i), m->model->target};
+        if (!part[i].plan) return false;
+    }
     Diag *diag = m->model->diag;
-    programs->module = module_create(plan, programs->count, m->model->target, is_timed, diag);
+    const ModuleOptions options = {.is_timed = is_timed};
+    programs->module = module_create(part, programs->count, &options, diag);
     if (!programs->module) return false;
     programs->jit = jit_create(programs->module, diag);
     if (!programs->jit) return false;
     for (int i = 0; i < programs->count; i++) {
-        const char *symbol = module_symbol(plan[i]->name, i, m->arena);
+        const char *symbol = module_symbol(part[i].plan->name, i, m->arena);
         programs->program[i] = jit_program(programs->jit, symbol, diag);
         if (!programs->program[i]) return false;
     }

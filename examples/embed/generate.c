@@ -1,54 +1,46 @@
-/* generate.c - a C program around a compiled model: an object, a header, a file of weights.
- *
- *   mkdir -p build/embed
- *   build/release/thalweg compile examples/shakespeare/model.yaml -o build/embed
- *   cc -I. -Ibuild/embed examples/embed/generate.c build/embed/shakespeare.o \
- *      build/release/libthalweg-runtime.a -fopenmp -lm -o build/embed/generate
- *   build/embed/generate build/embed/shakespeare.weights 'ROMEO:'
- *
- * The program stops with the model's own words for what went wrong: a wrong file of weights, no
- * memory, a text longer than the context.
- */
-#include "runtime/runtime.h"
+/* generate.c - a compiled model in a C program: an object, a header, a file of weights. */
 #include "shakespeare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void need(TwStatus status, const char *what) {
-    if (status == TW_OK) return;
-    fprintf(stderr, "%s: %s\n", what, tw_status_text(status));
+/* The program ends with the model's own words for what went wrong: a wrong file of weights, no
+ * memory, a text longer than the context. */
+static void need(int error, const char *what) {
+    if (!error) return;
+    fprintf(stderr, "%s: %s\n", what, shakespeare_error_text(error));
     exit(EXIT_FAILURE);
 }
 
+static int32_t most_likely(const float *logits) {
+    int32_t best = 0;
+    for (int32_t token = 1; token < SHAKESPEARE_VOCAB; token++)
+        if (logits[token] > logits[best]) best = token;
+    return best;
+}
+
 int main(int argc, char **argv) {
-    const TwProgram *program = &thalweg_shakespeare;
     if (argc != 3) {
         fprintf(stderr, "usage: %s WEIGHTS PROMPT\n", argv[0]);
         return 2;
     }
-    TwWeights *weights;
-    TwSession *session;
-    TwSampler *sampler;
-    need(tw_weights_open(argv[1], program->layout_id, true, &weights), argv[1]);
-    need(tw_session_create(program, weights, NULL, &session), "session");
-    need(tw_sampler_create(&(TwSampling){.top_p = 1}, program->vocab, &sampler), "sampler");
+    shakespeare_model *model;
+    shakespeare_session *session;
+    need(shakespeare_open(argv[1], &model), argv[1]);
+    need(shakespeare_session_new(model, NULL, &session), "session");
 
-    const size_t length = strlen(argv[2]);
-    int32_t *prompt = calloc(length + 1, sizeof *prompt); /* this model's tokens are bytes */
-    if (!prompt) return EXIT_FAILURE;
-    for (size_t i = 0; i < length; i++) prompt[i] = (unsigned char)argv[2][i];
-    need(tw_session_prefill(session, prompt, (int64_t)length), "prompt");
+    int32_t prompt[SHAKESPEARE_CONTEXT];
+    const size_t length = strlen(argv[2]); /* this model's tokens are bytes */
+    for (size_t i = 0; i < length && i < SHAKESPEARE_CONTEXT; i++) prompt[i] = (uint8_t)argv[2][i];
+    need(shakespeare_prefill(session, prompt, (int64_t)length), "prompt");
 
-    while (tw_session_position(session) < program->context) {
-        const int32_t token = tw_sampler_draw(sampler, tw_session_logits(session, 0));
+    while (shakespeare_snapshot(session) < SHAKESPEARE_CONTEXT) {
+        const int32_t token = most_likely(shakespeare_logits(session, 0));
         putchar(token);
-        need(tw_session_step(session, &token, 1, 1), "step");
+        need(shakespeare_step(session, token), "step");
     }
-    free(prompt);
-    tw_sampler_destroy(sampler);
-    tw_session_destroy(session);
-    tw_weights_close(weights);
+    shakespeare_session_free(session);
+    shakespeare_close(model);
     return EXIT_SUCCESS;
 }

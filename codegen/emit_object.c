@@ -1,0 +1,132 @@
+/* emit_object.c - what an object file exports: the TwModule of its programs, and calls of the
+ * runtime that get it, under names that begin with the model's.
+ *
+ *   int gpt2_open(const char *weights, gpt2_model **out)
+ *     return tw_model_open(&gpt2_module, weights, out)
+ */
+#include "codegen/emit_kernel.h"
+#include "runtime/abi.h"
+#include "runtime/weights_file.h"
+
+#include <string.h>
+
+typedef struct {
+    Emit *e;
+    const char *prefix;
+    Arena *arena;
+    Value module;
+} Object;
+
+static Value add_constant(Object *o, const char *name, Value value, bool is_exported) {
+    Value global = LLVMAddGlobal(o->e->module, LLVMTypeOf(value), name);
+    LLVMSetInitializer(global, value);
+    LLVMSetGlobalConstant(global, 1);
+    if (!is_exported) LLVMSetLinkage(global, LLVMInternalLinkage);
+    return global;
+}
+
+/* ---- calls ---- */
+
+enum { MOST_PARAMETERS = 8 };
+
+static VType type_of(Emit *e, char code) {
+    switch (code) {
+    case 'p': return e->pointer;
+    case 'i': return e->i32;
+    case 'l': return e->i64;
+    default: return e->none;
+    }
+}
+
+static Value declare_runtime(Emit *e, const char *name, VType type) {
+    Value function = LLVMAddFunction(e->module, name, type);
+    emit_extend_integers(e, function);
+    return function;
+}
+
+static void add_call(Object *o, const char *name, char result, const char *parameters,
+                     const char *runtime, bool gets_module) {
+    Emit *e = o->e;
+    VType types[MOST_PARAMETERS] = {e->pointer};
+    Value arguments[MOST_PARAMETERS] = {o->module};
+    const int count = (int)strlen(parameters), first = gets_module;
+    for (int i = 0; i < count; i++) types[first + i] = type_of(e, parameters[i]);
+    VType type = LLVMFunctionType(type_of(e, result), types, (unsigned)(first + count), 0);
+    Value callee = declare_runtime(e, runtime, type);
+    const char *symbol = arena_printf(o->arena, "%s_%s", o->prefix, name);
+    Value function = emit_function_begin(e, symbol, type_of(e, result), types + first, count, true);
+    emit_extend_integers(e, function);
+    for (int i = 0; i < count; i++) arguments[first + i] = LLVMGetParam(function, (unsigned)i);
+    Value answer = emit_call(e, callee, arguments, first + count);
+    LLVMSetTailCall(answer, 1);
+    emit_result(e, result == 'v' ? NULL : answer);
+}
+
+static void add_calls(Object *o) {
+#define CALL(name, result, parameters, runtime, gets_module, ...)                                  \
+    add_call(o, #name, #result[0], parameters, #runtime, gets_module);
+#include "codegen/object_calls.def"
+#undef CALL
+}
+
+/* ---- weights inside ---- */
+
+/* For the assembler: a text in quotes. */
+static const char *quoted(const char *text, Arena *arena) {
+    char *out = ARENA_ARRAY(arena, char, 2 * strlen(text) + 1), *at = out;
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') *at++ = '\\';
+        *at++ = *text;
+    }
+    *at = 0;
+    return out;
+}
+
+/* The assembler puts the file in, so that it never passes through the compiler's own structures. On
+ * x86-64 in a section that linkers put behind all others: code reaches its data over at most 2 GB.
+ */
+static Value add_weights(Object *o, const char *path, const char *triple) {
+    const bool is_x86 = strncmp(triple, "x86_64", 6) == 0;
+    const char *section =
+        is_x86 ? ".lrodata.thalweg,\"al\",@progbits" : ".rodata.thalweg,\"a\",%progbits";
+    const char *name = arena_printf(o->arena, "%s_weights", o->prefix);
+    const char *text = arena_printf(o->arena,
+                                    ".section %s\n.balign 4096\n.globl %s\n.hidden %s\n"
+                                    "%s:\n.incbin \"%s\"\n.previous\n",
+                                    section, name, name, name, quoted(path, o->arena));
+    LLVMAppendModuleInlineAsm(o->e->module, text, strlen(text));
+    Value global = LLVMAddGlobal(o->e->module, LLVMInt8TypeInContext(o->e->context), name);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetVisibility(global, LLVMHiddenVisibility);
+    return global;
+}
+
+/* ---- the whole ---- */
+
+static Value program_table(Object *o, int count, Value *programs) {
+    for (int i = 0; i < count; i++) LLVMSetLinkage(programs[i], LLVMInternalLinkage);
+    Value table = LLVMConstArray2(o->e->pointer, programs, (uint64_t)count);
+    return add_constant(o, arena_printf(o->arena, "%s_programs", o->prefix), table, false);
+}
+
+void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
+                 Value *programs) {
+    const Plan *plan = part[0].plan;
+    Arena *arena = plan->layout->arena;
+    Object o = {.e = e, .prefix = module_prefix(plan->name, arena), .arena = arena};
+    Value weights = LLVMConstNull(e->pointer);
+    if (options->weights) weights = add_weights(&o, options->weights, part[0].target->triple);
+    const int64_t bytes = TW_WEIGHTS_DATA + plan->layout->floats * (int64_t)sizeof(float);
+    Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
+                      LLVMConstInt(e->i32, sizeof(TwModule), 0),
+                      emit_text(e, plan->name),
+                      program_table(&o, count, programs),
+                      emit_int(e, count),
+                      weights,
+                      emit_int(e, options->weights ? bytes : 0),
+                      emit_int(e, options->has_byte_tokens)};
+    Value value = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
+    o.module = add_constant(&o, arena_printf(arena, "%s_module", o.prefix), value, true);
+    add_calls(&o);
+    if (options->is_program) add_constant(&o, "tw_program_module", o.module, true);
+}

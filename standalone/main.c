@@ -1,0 +1,216 @@
+/* main.c - the program around a model that `thalweg compile --emit=exe` links: continues a prompt.
+ */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* In the object of the model. */
+extern const TwModule *const tw_program_module;
+
+enum { EXIT_USAGE = 2, DEFAULT_COUNT = 200 };
+
+typedef struct {
+    const char *program, *prompt, *tokens, *weights;
+    long long count, threads;
+    TwSampling sampling;
+} Arguments;
+
+typedef struct {
+    int32_t *token;
+    int64_t count;
+} Tokens;
+
+static const char help[] =
+    "Continues a prompt, and writes what it generates to standard output.\n"
+    "\n"
+    "  -p, --prompt TEXT       the text to continue (of models whose tokens are bytes)\n"
+    "      --tokens 1,2,3      token numbers in place of a prompt\n"
+    "  -n, --count COUNT       tokens to generate (200, or as many as fit)\n"
+    "  -t, --temperature REAL  0 takes the most likely token (0.8)\n"
+    "      --top-k COUNT       draw from so many of the most likely tokens (0: all)\n"
+    "      --top-p REAL        draw from the most likely tokens of this probability (1)\n"
+    "  -s, --seed NUMBER       of the random draws (0)\n"
+    "  -j, --threads COUNT     0: as many as there are processors (0)\n"
+    "  -w, --weights FILE      packed weights (those inside, or PROGRAM.weights)\n"
+    "  -h, --help              show this\n";
+
+static int complain(const Arguments *arguments, const char *what, const char *text) {
+    fprintf(stderr, "%s: %s%s%s%s\n", arguments->program, text ? "'" : "", text ? text : "",
+            text ? "' " : "", what);
+    return EXIT_FAILURE;
+}
+
+/* ---- arguments ---- */
+
+static bool read_whole(const char *text, long long most, long long *out) {
+    char *end;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    return end != text && !*end && !errno && *out >= 0 && *out <= most;
+}
+
+static bool read_real(const char *text, double most, float *out) {
+    char *end;
+    const double value = strtod(text, &end);
+    *out = (float)value;
+    return end != text && !*end && value >= 0 && value <= most;
+}
+
+/* Of one option; false: its value is none. */
+static bool set_option(Arguments *a, int option, const char *value) {
+    long long whole = 0;
+    switch (option) {
+    case 'p': a->prompt = value; return true;
+    case 'T': a->tokens = value; return true;
+    case 'w': a->weights = value; return true;
+    case 'n': return read_whole(value, INT_MAX, &a->count);
+    case 'j': return read_whole(value, 256, &a->threads);
+    case 't': return read_real(value, 1000, &a->sampling.temperature);
+    case 'P': return read_real(value, 1, &a->sampling.top_p);
+    case 'k':
+        if (!read_whole(value, INT_MAX, &whole)) return false;
+        a->sampling.top_k = whole;
+        return true;
+    default:
+        if (!read_whole(value, LLONG_MAX, &whole)) return false;
+        a->sampling.seed = (uint64_t)whole;
+        return true;
+    }
+}
+
+/* -1: go on, else the exit code. */
+static int read_arguments(int argc, char **argv, Arguments *a) {
+    static const struct option options[] = {{"prompt", required_argument, NULL, 'p'},
+                                            {"tokens", required_argument, NULL, 'T'},
+                                            {"count", required_argument, NULL, 'n'},
+                                            {"temperature", required_argument, NULL, 't'},
+                                            {"top-k", required_argument, NULL, 'k'},
+                                            {"top-p", required_argument, NULL, 'P'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"threads", required_argument, NULL, 'j'},
+                                            {"weights", required_argument, NULL, 'w'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "p:n:t:s:j:w:h", options, NULL)) != -1) {
+        if (option == '?') return EXIT_USAGE; /* getopt has said what is wrong */
+        if (option == 'h') return printf("Usage: %s [OPTION]...\n%s", a->program, help) < 0;
+        if (set_option(a, option, optarg)) continue;
+        complain(a, "is not a number that this option takes; --help says more", optarg);
+        return EXIT_USAGE;
+    }
+    if (optind == argc) return -1;
+    complain(a, "is not an option; --help says what there is", argv[optind]);
+    return EXIT_USAGE;
+}
+
+/* ---- the prompt ---- */
+
+static bool read_list(const char *text, Tokens *out) {
+    for (char *end;; text = end + 1) {
+        errno = 0;
+        const long token = strtol(text, &end, 10);
+        if (end == text || errno || token < 0 || token > INT32_MAX || (*end && *end != ','))
+            return false;
+        out->token[out->count++] = (int32_t)token;
+        if (!*end) return true;
+    }
+}
+
+static int read_prompt(const Arguments *a, const TwModule *module, Tokens *out) {
+    const char *text = a->tokens ? a->tokens : a->prompt ? a->prompt : "\n";
+    if (!a->tokens && !module->has_byte_tokens)
+        return complain(a, "the model has no tokenizer for text: give --tokens, as 1,2,3", NULL);
+    if (!*text) return complain(a, "the prompt is empty", NULL);
+    out->token = calloc(strlen(text), sizeof *out->token);
+    if (!out->token) return complain(a, "out of memory", NULL);
+    if (a->tokens)
+        return read_list(text, out) ? 0 : complain(a, "is no list of tokens, as 1,2,3", text);
+    for (; *text; text++) out->token[out->count++] = (unsigned char)*text;
+    return 0;
+}
+
+/* ---- the model ---- */
+
+/* PROGRAM.weights, wherever it is called from. */
+static void find_weights(char path[PATH_MAX]) {
+    static const char ending[] = ".weights";
+    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof ending);
+    memcpy(path + (length > 0 ? length : 0), ending, sizeof ending);
+}
+
+static int open_model(const Arguments *a, const TwModule *module, TwModel **out) {
+    char beside[PATH_MAX];
+    const char *path = a->weights;
+    if (!path && !module->weights) {
+        find_weights(beside);
+        path = beside;
+    }
+    const TwStatus status = tw_model_open(module, path, out);
+    return status == TW_OK ? 0 : complain(a, tw_status_text(status), path);
+}
+
+/* ---- generation ---- */
+
+static void print_token(const TwModule *module, int64_t number, int32_t token) {
+    if (!module->has_byte_tokens)
+        printf(number ? " %d" : "%d", token);
+    else if (token < 256)
+        putchar(token);
+    else
+        printf("<%d>", token);
+    fflush(stdout);
+}
+
+static TwStatus generate(const Arguments *a, const TwModule *module, const Tokens *prompt,
+                         TwSession *session, TwSampler *sampler, int64_t context) {
+    const int64_t room = context - prompt->count;
+    const int64_t count = a->count < room ? a->count : room;
+    TwStatus status = tw_session_prefill(session, prompt->token, prompt->count);
+    for (int64_t i = 0; i < count && status == TW_OK; i++) {
+        const int32_t token = tw_sampler_draw(sampler, tw_session_logits(session, 0));
+        print_token(module, i, token);
+        if (i + 1 < count) status = tw_session_decode(session, token);
+    }
+    if (!module->has_byte_tokens && count > 0) putchar('\n');
+    return status;
+}
+
+static int run(const Arguments *a, const TwModule *module, const Tokens *prompt, TwModel *model) {
+    const TwProgram *program = tw_model_program(model);
+    const TwSessionOptions options = {.threads = (int)a->threads};
+    TwSession *session = NULL;
+    TwSampler *sampler = NULL;
+    TwStatus status = tw_model_session(model, &options, &session);
+    if (status == TW_OK) status = tw_sampler_create(&a->sampling, program->vocab, &sampler);
+    if (status == TW_OK) status = generate(a, module, prompt, session, sampler, program->context);
+    tw_sampler_destroy(sampler);
+    tw_session_destroy(session);
+    if (status != TW_OK) return complain(a, tw_status_text(status), NULL);
+    if (fflush(stdout) || ferror(stdout)) return complain(a, strerror(errno), NULL);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv) {
+    const TwModule *module = tw_program_module;
+    Arguments arguments = {.program = argc ? argv[0] : module->name,
+                           .count = DEFAULT_COUNT,
+                           .sampling = {.temperature = 0.8F, .top_p = 1}};
+    Tokens prompt = {0};
+    TwModel *model = NULL;
+    int code = read_arguments(argc, argv, &arguments);
+    if (code < 0) {
+        code = read_prompt(&arguments, module, &prompt);
+        if (!code) code = open_model(&arguments, module, &model);
+        if (!code) code = run(&arguments, module, &prompt, model);
+    }
+    tw_model_close(model);
+    free(prompt.token);
+    return code;
+}

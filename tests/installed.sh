@@ -1,0 +1,159 @@
+#!/bin/sh
+# installed.sh BUILD COMPILER CXX-COMPILER - what a stranger does with an installed Thalweg: every
+# example and every form of `compile`, in clean folders, from a tree that was installed elsewhere than
+# it was meant for.
+set -eu
+build=$1 compiler=$2 cxx=$3
+source=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export XDG_CACHE_HOME="$work/cache"
+
+DESTDIR="$work/tree" cmake --install "$build" >install.log
+program=$(find "$work/tree" -path '*/bin/thalweg')
+prefix=${program%/bin/thalweg}
+PKG_CONFIG_LIBDIR=$(dirname "$(find "$work/tree" -name thalweg_rt.pc)")
+export PKG_CONFIG_LIBDIR
+serial=$(pkg-config --cflags --libs thalweg_rt)
+openmp=$(pkg-config --cflags --libs thalweg_rt-openmp)
+cp -r "$source/examples" .
+example=$work/examples/shakespeare
+mini=$work/examples/gpt2-mini
+prompt=$(cat "$example/prompt.txt")
+"$program" run "$example/model.yaml" -p "$prompt" -n 300 -t 0 >expected 2>note
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    exit 1
+}
+
+same() { # file, what it is of
+    cmp "$1" expected || fail "$2 writes something else than run"
+}
+
+refuses() { # words of a diagnostic, command...
+    words=$1
+    shift
+    if "$@" >out 2>err; then fail "$* is not refused"; fi
+    grep -q "$words" err || fail "$*: no '$words' in: $(cat err)"
+}
+
+# ---- the examples ----
+
+(cd examples/embed && make -s THALWEG="$program" CC="$compiler" CFLAGS='-Wall -Wextra -Werror')
+cd examples/embed
+./generate shakespeare.weights "$prompt" >"$work/out"
+cd "$work"
+same out 'the example in C'
+ldd examples/embed/generate | grep -q libgomp || fail 'the example in C has no threads'
+
+cd examples/embed
+# shellcheck disable=SC2086 # several words
+"$cxx" -std=c++17 -Wall -Wextra -Werror generate.cpp shakespeare.o $openmp -o generate-cpp
+./generate-cpp shakespeare.weights "$prompt" >"$work/out"
+cd "$work"
+same out 'the example in C++'
+
+"$program" compile "$example/model.yaml" --emit=shared --cc "$compiler" -o examples/embed
+if command -v python3 >python; then
+    (cd examples/embed && python3 generate.py ./libshakespeare.so shakespeare.weights "$prompt") >out
+    same out 'the example in Python'
+fi
+
+cmake -S examples/cmake -B cmake -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" \
+    -DCMAKE_BUILD_TYPE=Release >cmake.log
+cmake --build cmake >>cmake.log
+cmake/generate cmake/shakespeare.weights "$prompt" >out
+same out 'the example with CMake'
+
+# ---- the header ----
+
+mkdir header
+"$program" compile "$example/model.yaml" -o header
+sed -n 's/^ \*     //p' header/shakespeare.h >header/example.c
+grep -q 'int main' header/example.c || fail 'the header has no example'
+# shellcheck disable=SC2086
+(cd header && "$compiler" -std=c99 -pedantic -Wall -Wextra -Werror example.c shakespeare.o $serial -o c99 &&
+    "$cxx" -std=c++98 -Wall -Wextra -Werror -fsyntax-only -x c++ shakespeare.h &&
+    "$compiler" -std=c99 -Wall -Wextra -Werror -fsyntax-only -x c shakespeare.h && ./c99 >out)
+grep -qE '^-?[0-9]' header/out || fail "the header's example writes no number"
+if ldd header/c99 | grep -qE 'gomp|pthread'; then fail 'a program without OpenMP needs threads'; fi
+
+# ---- every form, weights beside and inside ----
+
+for form in static shared exe; do
+    mkdir $form-inside $form-beside
+    "$program" compile "$example/model.yaml" --emit=$form --cc "$compiler" --embed-weights -o $form-inside
+    "$program" compile "$example/model.yaml" --emit=$form --cc "$compiler" -o $form-beside
+    [ ! -e $form-inside/shakespeare.weights ] || fail 'weights are inside, and beside'
+done
+exe-inside/shakespeare -p "$prompt" -n 300 -t 0 >out
+same out 'a program with its weights'
+mv exe-beside/shakespeare exe-beside/renamed
+refuses 'cannot be opened' exe-beside/renamed -p x
+mv exe-beside/shakespeare.weights exe-beside/renamed.weights
+(cd / && "$work/exe-beside/renamed" -p "$prompt" -n 300 -t 0) >out
+same out 'a program beside its weights'
+for wrong in '--tokens 1,x' '-n x' '--tokens 999' '-p ' '--what' '-w expected' 'operand'; do
+    # shellcheck disable=SC2086
+    if exe-inside/shakespeare $wrong >out 2>err; then fail "exe $wrong is not refused"; fi
+    [ -s err ] || fail "exe $wrong says nothing"
+done
+
+generate=$source/examples/embed/generate.c
+"$compiler" -Istatic-beside "$generate" static-beside/libshakespeare.a -lm -o static
+./static static-beside/shakespeare.weights "$prompt" >out
+same out 'a program with an archive'
+"$compiler" -Ishared-beside "$generate" shared-beside/libshakespeare.so -Wl,-rpath,"$work/shared-beside" \
+    -o shared
+./shared shared-beside/shakespeare.weights "$prompt" >out
+same out 'a program with a shared library'
+nm -D --defined-only shared-beside/libshakespeare.so | awk '{ print $3 }' >symbols
+if grep -qv '^shakespeare_' symbols; then fail "the library shows $(grep -v '^shakespeare_' symbols)"; fi
+readelf -d shared-beside/libshakespeare.so | grep -q 'soname: \[libshakespeare.so\]' || fail 'no soname'
+for file in exe-inside/shakespeare shared-inside/libshakespeare.so; do
+    readelf -lW $file | grep -q 'GNU_STACK.* RW ' || fail "$file has an executable stack"
+    if readelf -dW $file | grep -q TEXTREL; then fail "$file has text relocations"; fi
+done
+
+# ---- two models in one program ----
+
+mkdir two
+"$program" compile "$mini/model.yaml" --emit=static --embed-weights -o two/gpt2_mini
+"$program" compile "$example/model.yaml" --emit=static -o two
+"$compiler" -Wall -Wextra -Werror -Itwo "$source/tests/two_models.c" two/gpt2_mini.a two/libshakespeare.a -lm \
+    -o two/app
+two/app two/shakespeare.weights >out || fail "two models: exit code $?"
+
+# ---- memory and threads of the caller; the same bits as `run` ----
+
+# shellcheck disable=SC2086
+"$compiler" -Wall -Wextra -Werror -Istatic-inside "$source/tests/embed_logits.c" \
+    static-inside/libshakespeare.a -pthread -lm -o embed_logits
+"$program" run "$example/model.yaml" -p "$prompt" --logits logits.npy -n 0
+tail -c "$((${#prompt} * 256 * 4))" logits.npy >logits
+for way in prefill step; do
+    ./embed_logits "$prompt" $way >out || fail "embed_logits $way: exit code $?"
+    cmp out logits || fail "logits by $way are others than those of run"
+done
+
+# ---- files of strangers ----
+
+weights=header/shakespeare.weights
+head -c 1000000 $weights >short
+refuses 'truncated' ./static short x
+head -c 50 $weights >short
+refuses 'truncated' ./static short x
+: >short
+refuses 'not a packed weight file' ./static short x
+refuses 'not a packed weight file' ./static expected x
+refuses 'cannot be opened' ./static missing x
+"$program" compile "$mini/model.yaml" -o two
+refuses 'another model' ./static two/gpt2-mini.weights x
+{ cat $weights && echo; } >long
+refuses 'sizes do not fit' ./static long x
+{ head -c 20 $weights && printf 'XXXX' && tail -c +25 $weights; } >damaged
+refuses 'damaged' ./static damaged x
+{ head -c 500000 $weights && printf 'XXXX' && tail -c +500005 $weights; } >damaged
+refuses 'damaged' ./static damaged x
