@@ -228,6 +228,9 @@ def print_projections(args):
 
 def main():
     args = arguments()
+    unknown = [model for model in args.models.split(",") if model not in SHAPES]
+    if unknown:
+        sys.exit(f"no model is called {', '.join(unknown)}: there are {', '.join(SHAPES)}")
     print(f"Machine: {machine()}; {args.threads} threads, {args.rounds} rounds; tokens a second,",
           "median (quartiles).\n")
     print_models(*Bench(args).measure())
