@@ -1,5 +1,6 @@
 #include "codegen/emit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- functions ---- */
@@ -16,10 +17,25 @@ static void add_flag(Emit *e, Value function, const char *name) {
                             LLVMCreateEnumAttribute(e->context, kind, 0));
 }
 
+/* Of one of several processors, whose functions have the same names. */
+static void qualify(const Emit *e, const char *name, char *out, size_t size) {
+    snprintf(out, size, "%s%s%s", name, e->cpu ? "." : "", e->cpu ? e->cpu : "");
+}
+
+enum { MOST_NAME = 256 };
+
+Value emit_find_function(Emit *e, const char *name) {
+    char qualified[MOST_NAME];
+    qualify(e, name, qualified, sizeof qualified);
+    return LLVMGetNamedFunction(e->module, qualified);
+}
+
 Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
                           bool is_public) {
-    e->function =
-        LLVMAddFunction(e->module, name, LLVMFunctionType(result, types, (unsigned)count, 0));
+    char qualified[MOST_NAME];
+    qualify(e, name, qualified, sizeof qualified);
+    e->function = LLVMAddFunction(e->module, is_public ? name : qualified,
+                                  LLVMFunctionType(result, types, (unsigned)count, 0));
     if (!is_public) LLVMSetLinkage(e->function, LLVMInternalLinkage);
     add_attribute(e, e->function, "prefer-vector-width", "512");
     if (e->cpu) add_attribute(e, e->function, "target-cpu", e->cpu);

@@ -32,6 +32,8 @@ typedef struct {
 Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
                           bool is_public);
 void emit_function_end(Emit *e); /* adds `ret void` */
+/* That of a name that is not public, for the same processor; null: there is none. */
+Value emit_find_function(Emit *e, const char *name);
 /* Where the next instruction goes: to emit another function in between. */
 typedef struct {
     Value function;

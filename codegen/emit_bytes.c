@@ -187,7 +187,7 @@ static Value tile_function(Emit *e, ByteShape shape) {
              shape.format == FORMAT_q4 ? "q4" : "q8", shape.is_unpacked ? ".unpacked" : "",
              (int)shape.rows, (int)shape.panels, (long long)shape.blocks,
              shape.rows > 1 ? (long long)shape.stride : 0, shape.accumulates ? ".add" : "");
-    Value function = LLVMGetNamedFunction(e->module, name);
+    Value function = emit_find_function(e, name);
     if (function) return function;
     EmitPlace place = emit_leave(e);
     VType types[] = {e->pointer, e->pointer, e->i64, e->i64, e->i64, e->pointer, e->i64};
@@ -230,7 +230,7 @@ static void unpack_block(Emit *e, Value from, Value to) {
 
 void emit_unpack_bytes(Emit *e, Value from, Value to, Value blocks) {
     static const char name[] = "unpack.bytes";
-    Value function = LLVMGetNamedFunction(e->module, name);
+    Value function = emit_find_function(e, name);
     if (!function) {
         EmitPlace place = emit_leave(e);
         VType types[] = {e->pointer, e->pointer, e->i64};

@@ -117,7 +117,7 @@ void emit_packed_row(Emit *e, PackedShape shape, Value a, Value b, Value c) {
     char name[64];
     snprintf(name, sizeof name, "row.bits%d.x%d.depth%lld", format_bits(shape.format),
              (int)shape.panels, (long long)shape.depth);
-    Value function = LLVMGetNamedFunction(e->module, name);
+    Value function = emit_find_function(e, name);
     if (!function) {
         EmitPlace place = emit_leave(e);
         VType types[] = {e->pointer, e->pointer, e->pointer};
@@ -164,7 +164,7 @@ static void unpack_block(Emit *e, WeightFormat format, Value from, Value to) {
 void emit_unpack(Emit *e, WeightFormat format, Value from, Value to, Value depth) {
     char name[64];
     snprintf(name, sizeof name, "unpack.bits%d", format_bits(format));
-    Value function = LLVMGetNamedFunction(e->module, name);
+    Value function = emit_find_function(e, name);
     if (!function) {
         EmitPlace place = emit_leave(e);
         VType types[] = {e->pointer, e->pointer, e->i64};

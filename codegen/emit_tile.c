@@ -84,7 +84,7 @@ static Value tile_function(Emit *e, TileShape shape) {
     snprintf(name, sizeof name, "tile.%dx%d.stride%lld.prefetch%d%s%s", (int)shape.rows,
              (int)shape.panels, shape.rows > 1 ? (long long)shape.stride : 0, (int)shape.prefetch,
              shape.is_pairs ? ".pairs" : "", shape.accumulates ? ".add" : "");
-    Value function = LLVMGetNamedFunction(e->module, name);
+    Value function = emit_find_function(e, name);
     if (function) return function;
 
     EmitPlace place = emit_leave(e);

@@ -23,6 +23,11 @@ void target_destroy(Target *target);
 
 void target_print_cpus(FILE *out);
 
+/* ---- target_group.c ---- */
+
+/* Makes the targets of one object read the same packed weights, and puts the best first. */
+void target_group(Target **target, int count);
+
 /* ---- target_needs.c ---- */
 
 /* What the processor must have, as TwProgram.needs says it. */

@@ -41,6 +41,7 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
     Diag *diag = &thalweg->diag;
     if (!source) return false;
     thalweg->directory = directory;
+    thalweg->source = source;
     Model *model = model_read(thalweg->arena, diag, source);
     if (!model || !model_check_lowered(model, diag)) return false;
     if (!override_format(thalweg, model)) return false;
@@ -63,13 +64,8 @@ bool compiler_described(Thalweg *thalweg) {
 
 /* ---- passes ---- */
 
-static bool make_target(Thalweg *thalweg) {
-    thalweg->target = target_create(thalweg->options.cpu, thalweg->arena, &thalweg->diag);
-    return thalweg->target != NULL;
-}
-
 bool compiler_target(Thalweg *thalweg) {
-    return take(thalweg, STEP_target, make_target);
+    return take(thalweg, STEP_target, compiler_choose_targets);
 }
 
 PassOptions compiler_pass_options(const Thalweg *thalweg) {

@@ -28,9 +28,13 @@ struct Thalweg {
     const char *directory; /* of its weights */
     Model *model;          /* null: none, or none that can be compiled */
     Graph *described;      /* in the model's own order of operations; never rewritten */
-    Target *target;
-    Tuning tuning;    /* what is known of this target */
-    Graph *optimised; /* after the passes that see both phases */
+    Target *target;        /* the best of several */
+    Thalweg *
+        *other; /* [others] the same model for the other targets of an object, from best to least */
+    int others;
+    const Source *source; /* of the description, for them */
+    Tuning tuning;        /* what is known of this target */
+    Graph *optimised;     /* after the passes that see both phases */
     Graph *prefill, *decode;
     const char *statistics; /* a line for each pass that ran */
     Plan *plan;
@@ -110,6 +114,11 @@ bool compiler_make_directory(const char *path, Diag *diag);
 bool compiler_checkpoint(Thalweg *thalweg);
 bool compiler_weights(Thalweg *thalweg);
 bool compiler_write_weights(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_targets.c ---- */
+
+/* Fills target and others as the options say. */
+bool compiler_choose_targets(Thalweg *thalweg);
 
 /* ---- compiler_object.c ---- */
 

@@ -2,6 +2,33 @@
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
 
+/* What went wrong for one of several processors. */
+static void take_diagnostics(Thalweg *thalweg, const Thalweg *other) {
+    Diag *diag = &thalweg->diag;
+    *(diag->last ? &diag->last->next : &diag->first) = other->diag.first;
+    if (other->diag.last) diag->last = other->diag.last;
+}
+
+/* The model for each processor. False: reported. */
+static bool make_parts(Thalweg *thalweg, ModulePart *part) {
+    part[0] = (ModulePart){thalweg->plan, thalweg->target};
+    const uint64_t id = layout_id(thalweg->plan->layout);
+    for (int i = 0; i < thalweg->others; i++) {
+        Thalweg *other = thalweg->other[i];
+        if (!compiler_plan(other)) {
+            take_diagnostics(thalweg, other);
+            return false;
+        }
+        if (layout_id(other->plan->layout) != id)
+            return diag_error(&thalweg->diag, (Loc){0},
+                              "code for '%s' and '%s' would not read the same weights, which is a "
+                              "bug of the compiler",
+                              thalweg->target->cpu, other->target->cpu);
+        part[i + 1] = (ModulePart){other->plan, other->target};
+    }
+    return true;
+}
+
 /* Null: reported. */
 static Module *make_module(Thalweg *thalweg, bool is_program) {
     ModuleOptions options = {.is_object = true,
@@ -11,8 +38,10 @@ static Module *make_module(Thalweg *thalweg, bool is_program) {
         if (!compiler_weights(thalweg)) return NULL;
         options.weights = thalweg->weights_path;
     }
-    const ModulePart part = {thalweg->plan, thalweg->target};
-    return module_create(&part, 1, &options, &thalweg->diag);
+    const int count = thalweg->others + 1;
+    ModulePart *part = ARENA_ARRAY(thalweg->arena, ModulePart, (size_t)count);
+    if (!make_parts(thalweg, part)) return NULL;
+    return module_create(part, count, &options, &thalweg->diag);
 }
 
 static bool write_module(Thalweg *thalweg, Module *module, ThalwegEmit form, const char *path) {

@@ -25,6 +25,7 @@ void thalweg_destroy(Thalweg *thalweg) {
     checkpoint_close(thalweg->checkpoint);
     jit_destroy(thalweg->jit);
     module_destroy(thalweg->module);
+    for (int i = 0; i < thalweg->others; i++) thalweg_destroy(thalweg->other[i]);
     target_destroy(thalweg->target);
     arena_destroy(thalweg->arena);
     free(thalweg);

@@ -24,7 +24,7 @@ enum { LINE_FLOATS = 16, MOST_DEPTH = 768, MOST_BYTES = 3072, BAND_FLOATS = 128 
 static int64_t tile_rows(const Machine *machine, int64_t panels) {
     const int64_t vectors = panels * VECTORS_OF_PANEL;
     const int64_t rows = (machine->vector_registers - vectors - 2) / vectors;
-    return rows < MOST_ROWS ? rows : MOST_ROWS;
+    return rows < 2 ? 2 : rows < MOST_ROWS ? rows : MOST_ROWS; /* one row is a form of its own */
 }
 
 /* Slices of equal depth, of whole cache lines or blocks. */
@@ -37,6 +37,7 @@ static int64_t slice_depth(int64_t depth, WeightFormat format) {
 /* One row leaves registers for several panels; weights in blocks need some for their scales. */
 static int64_t panels_of_row(const Machine *machine, WeightFormat format) {
     if (machine->vector_registers >= 32) return 4;
+    if (machine->vector_registers < 16) return 1;
     return format == FORMAT_f32 ? 3 : 2;
 }
 

@@ -1,0 +1,45 @@
+/* target_group.c - several processors that one object is for.
+ *
+ * Their code reads the same packed weights, whose layout follows the vectors. So all take the
+ * longest of them, and LLVM makes each of these of several shorter ones where a processor has no
+ * others: such a machine has as many times fewer registers.
+ */
+#include "codegen/target.h"
+
+static int count_bits(uint64_t bits) {
+    int count = 0;
+    for (; bits; bits &= bits - 1) count++;
+    return count;
+}
+
+/* Who needs more can do more. */
+static void sort(Target **target, int count) {
+    for (int i = 1; i < count; i++)
+        for (int j = i; j > 0; j--) {
+            if (count_bits(target_needs(target[j])) <= count_bits(target_needs(target[j - 1])))
+                break;
+            Target *swap = target[j];
+            target[j] = target[j - 1];
+            target[j - 1] = swap;
+        }
+}
+
+void target_group(Target **target, int count) {
+    int64_t floats = 0;
+    bool has_byte_dot = true, has_pair_dot = true;
+    sort(target, count);
+    for (int i = 0; i < count; i++) {
+        const Machine *machine = &target[i]->machine;
+        if (machine->vector_floats > floats) floats = machine->vector_floats;
+        has_byte_dot &= machine->has_byte_dot && machine->vector_floats == floats;
+        has_pair_dot &= machine->has_pair_dot;
+    }
+    for (int i = 0; i < count; i++) {
+        Machine *machine = &target[i]->machine;
+        machine->vector_registers = machine->vector_registers * machine->vector_floats / floats;
+        machine->vector_floats = floats;
+        machine->has_byte_dot = has_byte_dot;
+        machine->has_pair_dot = has_pair_dot;
+        target[i]->is_host = false; /* nothing of several runs here but by its own choice */
+    }
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# several_cpus.sh PROGRAM COMPILER - one object for several processors: on each of them, in an
+# emulator, it takes the code that fits, and writes the same text; where nothing fits it says so.
+set -eu
+program=$1 compiler=$2
+source=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+example=$source/examples/shakespeare/model.yaml
+
+build() { # TARGETS TYPE
+    "$program" compile "$example" --cpu "$1" --weights-type "$2" --emit=exe --cc "$compiler" -o .
+}
+
+run_on() { # CPU
+    qemu-x86_64 -cpu "$1" ./shakespeare -p 'ROMEO:' -n 24 -t 0 -j 1 2>err
+}
+
+refused_on() { # CPU
+    if run_on "$1" >out; then exit 1; fi
+    grep -q 'lacks instructions' err
+}
+
+for type in f32 q8; do
+    build x86-64-v2 $type
+    run_on Nehalem >expected
+    build x86-64-v2,x86-64-v4,x86-64-v3 $type
+    for cpu in Nehalem Haswell; do
+        run_on $cpu >out
+        cmp out expected
+    done
+    refused_on qemu64
+done
+build x86-64-v3 f32
+refused_on Nehalem
+if "$program" compile "$example" --cpu x86-64-v3,neoverse-n1 -o . 2>err; then exit 1; fi
+grep -q 'different architectures' err
