@@ -56,7 +56,7 @@ typedef struct {
     bool has_byte_tokens; /* of an object: a token is a byte of text */
     bool
         is_program; /* of an object: `tw_program_module` points to it, for a main() that knows it */
-    const char *weights; /* of an object: packed weight file to be put inside; null: none */
+    bool has_weights; /* of an object: they are inside, see object_file.h */
 } ModuleOptions;
 
 /* Emits, verifies and optimises. The parts are of one model and read the same packed weights. They

@@ -5,6 +5,7 @@
  *     return tw_model_open(&gpt2_module, weights, out)
  */
 #include "codegen/emit_kernel.h"
+#include "codegen/object_file.h"
 #include "runtime/abi.h"
 #include "runtime/weights_file.h"
 
@@ -71,33 +72,16 @@ static void add_calls(Object *o) {
 
 /* ---- weights inside ---- */
 
-/* For the assembler: a text in quotes. */
-static const char *quoted(const char *text, Arena *arena) {
-    char *out = ARENA_ARRAY(arena, char, 2 * strlen(text) + 1), *at = out;
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') *at++ = '\\';
-        *at++ = *text;
-    }
-    *at = 0;
-    return out;
-}
-
-/* The assembler puts the file in, so that it never passes through the compiler's own structures. On
- * x86-64 in a section that linkers put behind all others: code reaches its data over at most 2 GB.
- */
-static Value add_weights(Object *o, const char *path, const char *triple) {
-    const bool is_x86 = strncmp(triple, "x86_64", 6) == 0;
-    const char *section =
-        is_x86 ? ".lrodata.thalweg,\"al\",@progbits" : ".rodata.thalweg,\"a\",%progbits";
-    const char *name = arena_printf(o->arena, "%s_weights", o->prefix);
-    const char *text = arena_printf(o->arena,
-                                    ".section %s\n.balign 4096\n.globl %s\n.hidden %s\n"
-                                    "%s:\n.incbin \"%s\"\n.previous\n",
-                                    section, name, name, name, quoted(path, o->arena));
-    LLVMAppendModuleInlineAsm(o->e->module, text, strlen(text));
-    Value global = LLVMAddGlobal(o->e->module, LLVMInt8TypeInContext(o->e->context), name);
-    LLVMSetGlobalConstant(global, 1);
+/* A section without contents: object_print() puts them there, so that they never pass through the
+ * compiler's structures. On x86-64 linkers put such sections behind all others, for code reaches
+ * its data over at most 2 GB. */
+static Value add_weights(Object *o) {
+    VType bytes = LLVMArrayType2(LLVMInt8TypeInContext(o->e->context), 0);
+    Value global = add_constant(o, arena_printf(o->arena, "%s_weights", o->prefix),
+                                LLVMConstNull(bytes), true);
     LLVMSetVisibility(global, LLVMHiddenVisibility);
+    LLVMSetSection(global, OBJECT_WEIGHTS_SECTION);
+    LLVMSetAlignment(global, OBJECT_WEIGHTS_ALIGNMENT);
     return global;
 }
 
@@ -114,16 +98,16 @@ void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions
     const Plan *plan = part[0].plan;
     Arena *arena = plan->layout->arena;
     Object o = {.e = e, .prefix = module_prefix(plan->name, arena), .arena = arena};
-    Value weights = LLVMConstNull(e->pointer);
-    if (options->weights) weights = add_weights(&o, options->weights, part[0].target->triple);
     const int64_t bytes = TW_WEIGHTS_DATA + plan->layout->floats * (int64_t)sizeof(float);
+    Value weights = LLVMConstNull(e->pointer);
+    if (options->has_weights) weights = add_weights(&o);
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
                       LLVMConstInt(e->i32, sizeof(TwModule), 0),
                       emit_text(e, plan->name),
                       program_table(&o, count, programs),
                       emit_int(e, count),
                       weights,
-                      emit_int(e, options->weights ? bytes : 0),
+                      emit_int(e, options->has_weights ? bytes : 0),
                       emit_int(e, options->has_byte_tokens)};
     Value value = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
     o.module = add_constant(&o, arena_printf(arena, "%s_module", o.prefix), value, true);

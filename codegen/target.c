@@ -183,12 +183,10 @@ static void initialise_llvm(void) {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
-    LLVMInitializeX86AsmParser();
     LLVMInitializeAArch64TargetInfo();
     LLVMInitializeAArch64Target();
     LLVMInitializeAArch64TargetMC();
     LLVMInitializeAArch64AsmPrinter();
-    LLVMInitializeAArch64AsmParser();
 }
 
 static LLVMTargetMachineRef create_machine(const Target *target) {

@@ -1,4 +1,5 @@
 /* compiler_object.c - compiled code as a file: what `compile` writes, that others link. */
+#include "codegen/object_file.h"
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
 
@@ -33,11 +34,8 @@ static bool make_parts(Thalweg *thalweg, ModulePart *part) {
 static Module *make_module(Thalweg *thalweg, bool is_program) {
     ModuleOptions options = {.is_object = true,
                              .is_program = is_program,
+                             .has_weights = thalweg->options.embed_weights,
                              .has_byte_tokens = thalweg->model->tokenizer == TOKENIZER_bytes};
-    if (thalweg->options.embed_weights) {
-        if (!compiler_weights(thalweg)) return NULL;
-        options.weights = thalweg->weights_path;
-    }
     const int count = thalweg->others + 1;
     ModulePart *part = ARENA_ARRAY(thalweg->arena, ModulePart, (size_t)count);
     if (!make_parts(thalweg, part)) return NULL;
@@ -50,13 +48,20 @@ static bool write_module(Thalweg *thalweg, Module *module, ThalwegEmit form, con
                                        [THALWEG_OBJECT] = MODULE_OBJECT};
     OutputFile file;
     if (!output_file_open(&file, path, &thalweg->diag)) return false;
-    const bool is_made = module_print(module, forms[form], file.stream, &thalweg->diag) &&
-                         compiler_progress(thalweg, "compiling", 1);
+    const bool is_made =
+        (thalweg->options.embed_weights
+             ? object_print(module, thalweg->weights_path, file.stream, &thalweg->diag)
+             : module_print(module, forms[form], file.stream, &thalweg->diag)) &&
+        compiler_progress(thalweg, "compiling", 1);
     return output_file_close(&file, is_made, &thalweg->diag);
 }
 
 bool compiler_write_module(Thalweg *thalweg, ThalwegEmit form, const char *path, bool is_program) {
     if (!compiler_plan(thalweg) || !compiler_progress(thalweg, "compiling", 0)) return false;
+    if (thalweg->options.embed_weights && form != THALWEG_OBJECT)
+        return diag_error(&thalweg->diag, (Loc){0},
+                          "weights can be inside of an object, and of what is made of it alone");
+    if (thalweg->options.embed_weights && !compiler_weights(thalweg)) return false;
     Module *module = make_module(thalweg, is_program);
     if (!module) return false;
     const bool is_written = write_module(thalweg, module, form, path);

@@ -1,0 +1,88 @@
+/* object_file.c - puts packed weights into an object, as they lie on disk.
+ *
+ * What LLVM wrote has an empty section for them. Its contents may lie anywhere in the file: they
+ * are appended, and the section's header says where.
+ */
+#include "codegen/object_file.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <llvm-c/Core.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#ifndef SHF_X86_64_LARGE
+#define SHF_X86_64_LARGE 0x10000000
+#endif
+
+static bool bug(Diag *diag) {
+    return diag_error(diag, (Loc){0},
+                      "the object has no section for the weights, which is a bug of the compiler");
+}
+
+/* Of an object that LLVM has just written. Null: there is no such section. */
+static Elf64_Shdr *find_section(char *object, size_t bytes) {
+    Elf64_Ehdr *header = (Elf64_Ehdr *)object;
+    if (bytes < sizeof *header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+        header->e_ident[EI_CLASS] != ELFCLASS64)
+        return NULL;
+    Elf64_Shdr *section = (Elf64_Shdr *)(object + header->e_shoff);
+    const char *names = object + section[header->e_shstrndx].sh_offset;
+    for (int i = 0; i < header->e_shnum; i++)
+        if (strcmp(names + section[i].sh_name, OBJECT_WEIGHTS_SECTION) == 0) return &section[i];
+    return NULL;
+}
+
+static void fill(FILE *out, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++) fputc(0, out);
+}
+
+static bool append(FILE *weights, const char *path, uint64_t bytes, FILE *out, Diag *diag) {
+    enum { BLOCK = 1 << 20 };
+    char *block = malloc(BLOCK);
+    if (!block) return diag_error(diag, (Loc){0}, "out of memory");
+    uint64_t done = 0;
+    for (size_t count; (count = fread(block, 1, BLOCK, weights)) > 0 && !ferror(out); done += count)
+        fwrite(block, 1, count, out);
+    free(block);
+    return done == bytes || ferror(out) ||
+           diag_error(diag, (Loc){0}, "'%s' has changed while it was read", path);
+}
+
+static bool print(char *object, size_t bytes, const char *path, FILE *weights, FILE *out,
+                  Diag *diag) {
+    struct stat info;
+    Elf64_Shdr *section = find_section(object, bytes);
+    if (!section) return bug(diag);
+    if (fstat(fileno(weights), &info) != 0)
+        return diag_error(diag, (Loc){0}, "'%s': %s", path, strerror(errno));
+    const uint64_t gap = -(uint64_t)bytes % OBJECT_WEIGHTS_ALIGNMENT;
+    section->sh_offset = bytes + gap;
+    section->sh_size = (uint64_t)info.st_size;
+    if (((Elf64_Ehdr *)object)->e_machine == EM_X86_64) section->sh_flags |= SHF_X86_64_LARGE;
+    fwrite(object, 1, bytes, out);
+    fill(out, gap);
+    return append(weights, path, (uint64_t)info.st_size, out, diag);
+}
+
+bool object_print(Module *module, const char *weights_path, FILE *out, Diag *diag) {
+    LLVMMemoryBufferRef buffer = module_write(module, MODULE_OBJECT, diag);
+    if (!buffer) return false;
+    const size_t bytes = LLVMGetBufferSize(buffer);
+    char *object = malloc(bytes); /* the buffer is not to be written to */
+    FILE *weights = fopen(weights_path, "rb");
+    bool is_done = false;
+    if (!object)
+        diag_error(diag, (Loc){0}, "out of memory");
+    else if (!weights)
+        diag_error(diag, (Loc){0}, "'%s' cannot be read: %s", weights_path, strerror(errno));
+    else {
+        memcpy(object, LLVMGetBufferStart(buffer), bytes);
+        is_done = print(object, bytes, weights_path, weights, out, diag);
+    }
+    if (weights) fclose(weights);
+    free(object);
+    LLVMDisposeMemoryBuffer(buffer);
+    return is_done;
+}
