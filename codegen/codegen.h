@@ -51,9 +51,19 @@ typedef struct Module Module;
 Module *module_create(const Plan *const *plan, int count, const Target *target, bool is_timed,
                       Diag *diag);
 void module_destroy(Module *module);
-int module_function_count(const Module *module); /* kernels of different shape */
 
-typedef enum { MODULE_LLVM, MODULE_ASSEMBLY, MODULE_OBJECT } ModuleForm;
+/* A function of a module, by its symbol without the model's name. What is not among them is shared
+ * by kernels: tiles and the like. */
+typedef struct {
+    const char *name;     /* "decode.read_qkv.768x2304.q8"; of an entry "decode" */
+    const Kernel *kernel; /* the first that it was made for; null: an entry */
+    int calls;            /* of it, in all entries */
+} ModuleFunction;
+
+/* In the order they were made; owned by the plan's arena. */
+const ModuleFunction *module_functions(const Module *module, int *count);
+
+typedef enum { MODULE_LLVM, MODULE_BITCODE, MODULE_ASSEMBLY, MODULE_OBJECT } ModuleForm;
 
 /* The module's text or bytes, to be freed by LLVMDisposeMemoryBuffer; null: reported to diag. */
 LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag);
@@ -64,6 +74,9 @@ bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag);
 /* The symbol of the TwProgram of a module's plan of that number, made of the model's name. Owned by
  * the arena. */
 const char *module_symbol(const char *name, int number, Arena *arena);
+
+/* What the names of all functions begin with, before a dot, made of the model's name. */
+const char *module_prefix(const char *name, Arena *arena);
 
 /* ---- jit.c ---- */
 

@@ -1,8 +1,12 @@
 #include "codegen/emit.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- functions ---- */
+
+enum { MOST_NAME = 512 }; /* a model's name and what is made of numbers and words of ours */
 
 static void add_attribute(Emit *e, Value function, const char *name, const char *value) {
     LLVMAttributeRef attribute = LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name),
@@ -16,17 +20,34 @@ static void add_flag(Emit *e, Value function, const char *name) {
                             LLVMCreateEnumAttribute(e->context, kind, 0));
 }
 
+/* "tile" becomes "gpt2_124m.tile": programs may have code of several models. */
+static void full_name(const Emit *e, const char *name, char full[MOST_NAME]) {
+    const int length = snprintf(full, MOST_NAME, "%s.%s", e->prefix, name);
+    assert(length < MOST_NAME);
+    (void)length;
+}
+
 Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
-                          bool is_public) {
+                          Loc loc) {
+    char full[MOST_NAME];
+    full_name(e, name, full);
     e->function =
-        LLVMAddFunction(e->module, name, LLVMFunctionType(result, types, (unsigned)count, 0));
-    if (!is_public) LLVMSetLinkage(e->function, LLVMInternalLinkage);
+        LLVMAddFunction(e->module, full, LLVMFunctionType(result, types, (unsigned)count, 0));
+    LLVMSetLinkage(e->function, LLVMInternalLinkage);
     add_attribute(e, e->function, "prefer-vector-width", "512");
     add_flag(e, e->function, "nounwind");
-    if (!is_public) add_flag(e, e->function, "noinline");
+    add_flag(e, e->function, "noinline");
+    if (e->debug) debug_info_function(e->debug, e->function, loc);
+    emit_line(e, loc);
     LLVMPositionBuilderAtEnd(e->builder,
                              LLVMAppendBasicBlockInContext(e->context, e->function, "entry"));
     return e->function;
+}
+
+Value emit_function_find(Emit *e, const char *name) {
+    char full[MOST_NAME];
+    full_name(e, name, full);
+    return LLVMGetNamedFunction(e->module, full);
 }
 
 void emit_function_end(Emit *e) {
@@ -34,12 +55,19 @@ void emit_function_end(Emit *e) {
 }
 
 EmitPlace emit_leave(Emit *e) {
-    return (EmitPlace){e->function, LLVMGetInsertBlock(e->builder)};
+    return (EmitPlace){e->function, LLVMGetInsertBlock(e->builder),
+                       LLVMGetCurrentDebugLocation2(e->builder)};
 }
 
 void emit_return_to(Emit *e, EmitPlace place) {
     e->function = place.function;
     if (place.block) LLVMPositionBuilderAtEnd(e->builder, place.block);
+    LLVMSetCurrentDebugLocation2(e->builder, place.line);
+}
+
+void emit_line(Emit *e, Loc loc) {
+    if (e->debug)
+        LLVMSetCurrentDebugLocation2(e->builder, debug_info_place(e->debug, e->function, loc));
 }
 
 Value emit_argument(Emit *e, int index, const char *name) {

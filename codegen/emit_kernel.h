@@ -106,7 +106,8 @@ void emit_attention(KernelEmit *k);
 void emit_row_op(KernelEmit *k); /* everything else, row by row */
 
 /* ---- emit_program.c: every kernel's function, the entries of both phases, the TwProgram ---- */
-/* Returns how many functions it made for kernels. */
-int emit_programs(Emit *e, const Plan *const *plan, int count, bool is_timed);
+/* Returns how many functions it made for kernels and entries. */
+int emit_programs(Emit *e, const Plan *const *plan, int count, bool is_timed,
+                  const ModuleFunction **functions);
 
 #endif

@@ -1,6 +1,8 @@
 #include "codegen/emit_kernel.h"
+#include "codegen/kernel_name.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/BitWriter.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@ struct Module {
     LLVMContextRef context;
     LLVMModuleRef llvm;
     const Target *target;
+    const ModuleFunction *function;
     int function_count;
 };
 
@@ -36,17 +39,13 @@ static Emit emit_begin(LLVMContextRef context, LLVMModuleRef module, const Machi
 }
 
 const char *module_symbol(const char *name, int number, Arena *arena) {
-    static const char prefix[] = "thalweg_";
-    const size_t start = sizeof prefix - 1, length = strlen(name);
-    char *symbol = ARENA_ARRAY(arena, char, start + length + 1);
-    memcpy(symbol, prefix, start);
-    for (size_t i = 0; i <= length; i++) {
-        const char c = name[i];
-        const bool is_kept =
-            !c || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        symbol[start + i] = is_kept ? c : '_';
-    }
+    const char *symbol = arena_printf(arena, "thalweg_%s", kernel_plain_name(name, arena));
     return number ? arena_printf(arena, "%s.%d", symbol, number) : symbol;
+}
+
+const char *module_prefix(const char *name, Arena *arena) {
+    enum { MOST = 200 }; /* emitters have room for that; models have shorter ones */
+    return arena_printf(arena, "%.*s", MOST, kernel_plain_name(name, arena));
 }
 
 /* ---- making ---- */
@@ -86,7 +85,12 @@ Module *module_create(const Plan *const *plan, int count, const Target *target, 
     LLVMSetModuleDataLayout(module->llvm, data);
     LLVMDisposeTargetData(data);
     Emit e = emit_begin(module->context, module->llvm, &target->machine);
-    module->function_count = emit_programs(&e, plan, count, is_timed);
+    const Source *source = plan[0]->prefill.graph->loc.source;
+    Arena *arena = plan[0]->layout->arena;
+    e.prefix = module_prefix(plan[0]->name, arena);
+    if (source) e.debug = debug_info_begin(module->llvm, source, arena);
+    module->function_count = emit_programs(&e, plan, count, is_timed, &module->function);
+    if (e.debug) debug_info_end(e.debug);
     LLVMDisposeBuilder(e.builder);
     if (verify(module, diag) && optimise(module, diag)) return module;
     module_destroy(module);
@@ -100,8 +104,9 @@ void module_destroy(Module *module) {
     free(module);
 }
 
-int module_function_count(const Module *module) {
-    return module->function_count;
+const ModuleFunction *module_functions(const Module *module, int *count) {
+    *count = module->function_count;
+    return module->function;
 }
 
 /* ---- writing ---- */
@@ -114,6 +119,7 @@ LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag) {
         LLVMDisposeMessage(text);
         return buffer;
     }
+    if (form == MODULE_BITCODE) return LLVMWriteBitcodeToMemoryBuffer(module->llvm);
     LLVMMemoryBufferRef buffer = NULL;
     char *message = NULL;
     LLVMCodeGenFileType type = form == MODULE_OBJECT ? LLVMObjectFile : LLVMAssemblyFile;
