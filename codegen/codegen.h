@@ -75,9 +75,6 @@ bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag);
  * the arena. */
 const char *module_symbol(const char *name, int number, Arena *arena);
 
-/* What the names of all functions begin with, before a dot, made of the model's name. */
-const char *module_prefix(const char *name, Arena *arena);
-
 /* ---- jit.c ---- */
 
 typedef struct Jit Jit;

@@ -43,7 +43,8 @@ const char *module_symbol(const char *name, int number, Arena *arena) {
     return number ? arena_printf(arena, "%s.%d", symbol, number) : symbol;
 }
 
-const char *module_prefix(const char *name, Arena *arena) {
+/* What the names of all functions begin with. */
+static const char *function_prefix(const char *name, Arena *arena) {
     enum { MOST = 200 }; /* emitters have room for that; models have shorter ones */
     return arena_printf(arena, "%.*s", MOST, kernel_plain_name(name, arena));
 }
@@ -87,7 +88,7 @@ Module *module_create(const Plan *const *plan, int count, const Target *target, 
     Emit e = emit_begin(module->context, module->llvm, &target->machine);
     const Source *source = plan[0]->prefill.graph->loc.source;
     Arena *arena = plan[0]->layout->arena;
-    e.prefix = module_prefix(plan[0]->name, arena);
+    e.prefix = function_prefix(plan[0]->name, arena);
     if (source) e.debug = debug_info_begin(module->llvm, source, arena);
     module->function_count = emit_programs(&e, plan, count, is_timed, &module->function);
     if (e.debug) debug_info_end(e.debug);

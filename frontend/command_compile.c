@@ -18,8 +18,10 @@ typedef struct {
 
 enum { MOST_ENDING = 16 };
 
-static const char *const code_ending[] = {
-    [THALWEG_LLVM] = ".ll", [THALWEG_ASSEMBLY] = ".s", [THALWEG_OBJECT] = ".o"};
+static const char *const code_ending[] = {[THALWEG_LLVM] = ".ll",
+                                          [THALWEG_BITCODE] = ".bc",
+                                          [THALWEG_ASSEMBLY] = ".s",
+                                          [THALWEG_OBJECT] = ".o"};
 
 static bool is_folder(const char *path) {
     struct stat info;
@@ -98,16 +100,18 @@ static bool write_to_output(Compile *compile) {
 static bool write_all(Compile *compile) {
     if (!thalweg_read_file(compile->thalweg, compile->arguments->operands[0])) return false;
     command_say_tuning(compile->thalweg, compile->progress, false);
+    if (compile->arguments->size) return thalweg_size(compile->thalweg, stdout);
     if (strcmp(compile->arguments->output, "-") == 0) return write_to_output(compile);
     return choose_stem(compile) && write_files(compile);
 }
 
 int command_compile(const Arguments *arguments) {
     Progress progress;
-    if (arguments->emit == THALWEG_OBJECT && strcmp(arguments->output, "-") == 0)
-        return command_misused(COMMAND_compile,
-                               "--output=- is for --emit=llvm and --emit=asm; an object file comes "
-                               "with a header and weights");
+    if (arguments->emit == THALWEG_OBJECT && !arguments->size &&
+        strcmp(arguments->output, "-") == 0)
+        return command_misused(
+            COMMAND_compile, "--output=- is not for --emit=obj: an object file comes with a header "
+                             "and weights");
     if (!*arguments->output) /* as of a variable that is not set: the files would be hidden ones */
         return command_misused(COMMAND_compile,
                                "--output is empty; expected a folder, or a file's name");

@@ -123,6 +123,10 @@ double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t positi
 
 void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out);
 
+/* ---- compiler_size.c ---- */
+
+bool compiler_print_size(Thalweg *thalweg, FILE *out);
+
 /* ---- compiler_kernel_text.c: what a kernel is, in words that are the same in equal layers ---- */
 
 const char *compiler_kernel_work(const Kernel *kernel, Arena *arena);

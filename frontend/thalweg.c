@@ -116,6 +116,7 @@ bool thalweg_write_weights(Thalweg *thalweg, const char *path) {
 
 bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *path) {
     static const ModuleForm forms[] = {[THALWEG_LLVM] = MODULE_LLVM,
+                                       [THALWEG_BITCODE] = MODULE_BITCODE,
                                        [THALWEG_ASSEMBLY] = MODULE_ASSEMBLY,
                                        [THALWEG_OBJECT] = MODULE_OBJECT};
     OutputFile file;
@@ -148,6 +149,10 @@ bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out) {
     if (!compiler_plan(thalweg)) return false;
     compiler_explain(thalweg, graphs, out);
     return check_stream(thalweg, out);
+}
+
+bool thalweg_size(Thalweg *thalweg, FILE *out) {
+    return compiler_print_size(thalweg, out) && check_stream(thalweg, out);
 }
 
 bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text, size_t length,

@@ -84,7 +84,12 @@ TW_API const TwWeights *thalweg_weights(Thalweg *thalweg);
 /* Writes the packed weights to a file, which appears whole or not at all. */
 TW_API bool thalweg_write_weights(Thalweg *thalweg, const char *path);
 
-typedef enum ThalwegEmit { THALWEG_LLVM, THALWEG_ASSEMBLY, THALWEG_OBJECT } ThalwegEmit;
+typedef enum ThalwegEmit {
+    THALWEG_LLVM,
+    THALWEG_BITCODE, /* for LLVM's tools of the same version */
+    THALWEG_ASSEMBLY,
+    THALWEG_OBJECT
+} ThalwegEmit;
 
 /* Writes the compiled module to a file, which appears whole or not at all. The object exports
  * `const TwProgram <thalweg_symbol>`, which thalweg_write_header() declares. */
@@ -99,6 +104,9 @@ TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t c
 /* What became of the model: kernels of each phase, arena, bytes and floating-point operations of a
  * token; with `graphs` also the graphs themselves. */
 TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
+
+/* What the object file's bytes are, function by function, and the memory that a session takes. */
+TW_API bool thalweg_size(Thalweg *thalweg, FILE *out);
 
 /* Where the schedules of kernels come from: "9 tuned, 2 shipped, 1 by rule". Owned by the Thalweg;
  * null: the model cannot be compiled. */

@@ -1,0 +1,81 @@
+/* compiler_size.c - what compiled code takes: its functions, its object file, a session. */
+#include "codegen/object_size.h"
+#include "frontend/compiler.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- functions ---- */
+
+/* By the symbol without the model's name; null: it is shared by kernels. */
+static const ModuleFunction *find_function(const Module *module, const char *name) {
+    int count = 0;
+    const ModuleFunction *function = module_functions(module, &count);
+    for (int i = 0; i < count; i++)
+        if (strcmp(function[i].name, name) == 0) return &function[i];
+    return NULL;
+}
+
+static void print_function(const Thalweg *thalweg, const ObjectFunction *function, int width,
+                           FILE *out) {
+    const char *dot = strchr(function->name, '.');
+    const ModuleFunction *known = find_function(thalweg->module, dot ? dot + 1 : "");
+    fprintf(out, "  %-*s %10" PRIu64, width, function->name, function->bytes);
+    if (!known)
+        fprintf(out, "         shared by kernels\n");
+    else if (!known->kernel)
+        fprintf(out, "         entry: all kernels of a call in order\n");
+    else
+        fprintf(out, " %6d  %s\n", known->calls,
+                compiler_kernel_work(known->kernel, thalweg->arena));
+}
+
+static void print_functions(const Thalweg *thalweg, const ObjectSize *size, FILE *out) {
+    int width = 8;
+    for (int i = 0; i < size->function_count; i++) {
+        const int length = (int)strlen(size->function[i].name);
+        if (length > width) width = length;
+    }
+    fprintf(out, "  %-*s %10s %6s  what it is\n", width, "function", "bytes", "calls");
+    for (int i = 0; i < size->function_count; i++)
+        print_function(thalweg, &size->function[i], width, out);
+}
+
+/* ---- sums ---- */
+
+static void print_row(const char *what, uint64_t bytes, const char *note, FILE *out) {
+    fprintf(out, "  %-12s %14" PRIu64 "%s%s\n", what, bytes, *note ? "  " : "", note);
+}
+
+static void print_object(const ObjectSize *size, FILE *out) {
+    fprintf(out, "object file\n");
+    print_row("text", size->text, "the functions above", out);
+    print_row("constants", size->constants, "tables and the TwProgram", out);
+    print_row("relocations", size->relocations, "gone when linked", out);
+    print_row("debug", size->debug, "gone when stripped", out);
+    print_row("symbols", size->symbols, "gone when stripped, but for the exported one", out);
+    print_row("headers", size->headers, "of the file and its sections, and padding", out);
+    print_row("all", size->file, "", out);
+}
+
+static void print_memory(const Plan *plan, FILE *out) {
+    fprintf(out, "memory when it runs\n");
+    print_row("weights", (uint64_t)plan->layout->floats * sizeof(float), "packed, mapped", out);
+    print_row("caches", (uint64_t)plan->cache_floats * sizeof(float), "for a session", out);
+    print_row("arena", (uint64_t)plan->arena_floats * sizeof(float), "for a session", out);
+    print_row("logits", (uint64_t)plan->logits_stride * sizeof(float),
+              "for each row that a session keeps: one, unless it asks for more", out);
+}
+
+bool compiler_print_size(Thalweg *thalweg, FILE *out) {
+    ObjectSize size;
+    if (!compiler_module(thalweg) ||
+        !object_size(thalweg->module, thalweg->arena, &thalweg->diag, &size) ||
+        !compiler_progress(thalweg, "compiling", 1))
+        return false;
+    fprintf(out, "%s, compiled for %s: bytes\n", thalweg->plan->name, thalweg->target->cpu);
+    print_functions(thalweg, &size, out);
+    print_object(&size, out);
+    print_memory(thalweg->plan, out);
+    return true;
+}
