@@ -1,7 +1,7 @@
 #!/bin/sh
-# object.sh PROGRAM COMPILER [LLVM_DIS] - what linkers and tools find in an object file: no function
-# from elsewhere but those that ARCHITECTURE.md lists, no executable stack, nothing that keeps it out
-# of a shared library, and debug information for every function.
+# object.sh PROGRAM COMPILER [LLVM_DIS] - what linkers and tools find in an object file: few functions
+# from elsewhere, no executable stack, nothing that keeps it out of a shared library, and debug
+# information for every function.
 set -u
 program=$1 compiler=$2 disassembler=${3-}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -35,7 +35,6 @@ check_object() { # what it was made for
     symbols | grep -q 'UND tw_team_barrier' || fail "$1: calls no barrier"
     exported=$(symbols | awk '$2 != "LOCAL" && $3 != "UND" { print $4 }')
     [ "$exported" = thalweg_shakespeare ] || fail "$1: exports $exported"
-    # Name Type Address Offset Size EntSize Flags: without flags there are two columns of zeros less.
     note=$(readelf -SW shakespeare.o | sed -n 's/.*\.note\.GNU-stack *//p')
     case $note in
     '') fail "$1: does not say that its stack is not executable" ;;
