@@ -54,9 +54,8 @@ typedef struct {
     bool is_timed;        /* notes when each thread begins and ends each kernel (runtime/trace.h) */
     bool is_object;       /* exports a TwModule and its calls (object_calls.def), no TwPrograms */
     bool has_byte_tokens; /* of an object: a token is a byte of text */
-    bool
-        is_program; /* of an object: `tw_program_module` points to it, for a main() that knows it */
-    bool has_weights; /* of an object: they are inside, see object_file.h */
+    bool is_program;      /* of an object: main() finds it as `tw_program_module` */
+    bool has_weights;     /* of an object: they are inside, see object_file.h */
 } ModuleOptions;
 
 /* Emits, verifies and optimises. The parts are of one model and read the same packed weights. They
@@ -64,9 +63,19 @@ typedef struct {
  * that are the same in several share their code. Null: reported to diag. */
 Module *module_create(const ModulePart *part, int count, const ModuleOptions *options, Diag *diag);
 void module_destroy(Module *module);
-int module_function_count(const Module *module); /* kernels of different shape */
 
-typedef enum { MODULE_LLVM, MODULE_ASSEMBLY, MODULE_OBJECT } ModuleForm;
+/* A function of a module, by its symbol without the model's name. What is not among them is shared
+ * by kernels: tiles and the like. */
+typedef struct {
+    const char *name;     /* "decode.read_qkv.768x2304.q8"; of an entry "decode" */
+    const Kernel *kernel; /* the first that it was made for; null: an entry */
+    int calls;            /* of it, in all entries */
+} ModuleFunction;
+
+/* In the order they were made; owned by the plan's arena. */
+const ModuleFunction *module_functions(const Module *module, int *count);
+
+typedef enum { MODULE_LLVM, MODULE_BITCODE, MODULE_ASSEMBLY, MODULE_OBJECT } ModuleForm;
 
 /* The module's text or bytes, to be freed by LLVMDisposeMemoryBuffer; null: reported to diag. */
 LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag);

@@ -1,9 +1,12 @@
 #include "codegen/emit.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- functions ---- */
+
+enum { MOST_NAME = 512 }; /* a model's name and what is made of numbers and words of ours */
 
 static void add_attribute(Emit *e, Value function, const char *name, const char *value) {
     LLVMAttributeRef attribute = LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name),
@@ -17,34 +20,50 @@ static void add_flag(Emit *e, Value function, const char *name) {
                             LLVMCreateEnumAttribute(e->context, kind, 0));
 }
 
-/* Of one of several processors, whose functions have the same names. */
-static void qualify(const Emit *e, const char *name, char *out, size_t size) {
-    snprintf(out, size, "%s%s%s", name, e->cpu ? "." : "", e->cpu ? e->cpu : "");
+/* "tile" becomes "gpt2_124m.tile": programs may have code of several models, and an object that of
+ * several processors. */
+static void full_name(const Emit *e, const char *name, char full[MOST_NAME]) {
+    const int length = snprintf(full, MOST_NAME, "%s.%s%s%s", e->prefix, name, e->cpu ? "." : "",
+                                e->cpu ? e->cpu : "");
+    assert(length < MOST_NAME);
+    (void)length;
 }
 
-enum { MOST_NAME = 256 };
-
-Value emit_find_function(Emit *e, const char *name) {
-    char qualified[MOST_NAME];
-    qualify(e, name, qualified, sizeof qualified);
-    return LLVMGetNamedFunction(e->module, qualified);
-}
-
-Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
-                          bool is_public) {
-    char qualified[MOST_NAME];
-    qualify(e, name, qualified, sizeof qualified);
-    e->function = LLVMAddFunction(e->module, is_public ? name : qualified,
-                                  LLVMFunctionType(result, types, (unsigned)count, 0));
-    if (!is_public) LLVMSetLinkage(e->function, LLVMInternalLinkage);
-    add_attribute(e, e->function, "prefer-vector-width", "512");
-    if (e->cpu) add_attribute(e, e->function, "target-cpu", e->cpu);
-    if (e->cpu) add_attribute(e, e->function, "target-features", e->features);
+static Value begin_function(Emit *e, const char *name, VType result, VType *types, int count) {
+    e->function =
+        LLVMAddFunction(e->module, name, LLVMFunctionType(result, types, (unsigned)count, 0));
     add_flag(e, e->function, "nounwind");
-    if (!is_public) add_flag(e, e->function, "noinline");
     LLVMPositionBuilderAtEnd(e->builder,
                              LLVMAppendBasicBlockInContext(e->context, e->function, "entry"));
     return e->function;
+}
+
+Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
+                          Loc loc) {
+    char full[MOST_NAME];
+    full_name(e, name, full);
+    begin_function(e, full, result, types, count);
+    LLVMSetLinkage(e->function, LLVMInternalLinkage);
+    add_attribute(e, e->function, "prefer-vector-width", "512");
+    if (e->cpu) add_attribute(e, e->function, "target-cpu", e->cpu);
+    if (e->cpu) add_attribute(e, e->function, "target-features", e->features);
+    add_flag(e, e->function, "noinline");
+    if (e->debug) debug_info_function(e->debug, e->function, loc);
+    emit_line(e, loc);
+    return e->function;
+}
+
+Value emit_public_function_begin(Emit *e, const char *name, VType result, VType *types, int count) {
+    begin_function(e, name, result, types, count);
+    if (e->debug) debug_info_function(e->debug, e->function, (Loc){0});
+    emit_line(e, (Loc){0});
+    return e->function;
+}
+
+Value emit_function_find(Emit *e, const char *name) {
+    char full[MOST_NAME];
+    full_name(e, name, full);
+    return LLVMGetNamedFunction(e->module, full);
 }
 
 void emit_function_end(Emit *e) {
@@ -79,12 +98,19 @@ Value emit_text(Emit *e, const char *text) {
 }
 
 EmitPlace emit_leave(Emit *e) {
-    return (EmitPlace){e->function, LLVMGetInsertBlock(e->builder)};
+    return (EmitPlace){e->function, LLVMGetInsertBlock(e->builder),
+                       LLVMGetCurrentDebugLocation2(e->builder)};
 }
 
 void emit_return_to(Emit *e, EmitPlace place) {
     e->function = place.function;
     if (place.block) LLVMPositionBuilderAtEnd(e->builder, place.block);
+    LLVMSetCurrentDebugLocation2(e->builder, place.line);
+}
+
+void emit_line(Emit *e, Loc loc) {
+    if (e->debug)
+        LLVMSetCurrentDebugLocation2(e->builder, debug_info_place(e->debug, e->function, loc));
 }
 
 Value emit_argument(Emit *e, int index, const char *name) {

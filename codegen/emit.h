@@ -7,6 +7,7 @@
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
 
+#include "codegen/debug_info.h"
 #include "ir/machine.h"
 
 #include <llvm-c/Core.h>
@@ -21,6 +22,8 @@ typedef struct {
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     Value function;
+    const char *prefix; /* of the names of functions: the model's */
+    DebugInfo *debug;   /* null: none */
     const Machine *machine;
     const char *cpu, *features; /* of the functions to come; null: those of the module's target */
     int64_t width;              /* floats in a vector */
@@ -29,18 +32,22 @@ typedef struct {
 } Emit;
 
 /* ---- functions ---- */
+/* Only this module sees it. Without a place it is shared by kernels. */
 Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
-                          bool is_public);
+                          Loc loc);
+Value emit_function_find(Emit *e, const char *name); /* null: there is none of that name yet */
+/* Everybody sees it, under the name as it is. */
+Value emit_public_function_begin(Emit *e, const char *name, VType result, VType *types, int count);
 void emit_function_end(Emit *e); /* adds `ret void` */
-/* That of a name that is not public, for the same processor; null: there is none. */
-Value emit_find_function(Emit *e, const char *name);
 /* Where the next instruction goes: to emit another function in between. */
 typedef struct {
     Value function;
     LLVMBasicBlockRef block;
+    LLVMMetadataRef line;
 } EmitPlace;
 EmitPlace emit_leave(Emit *e);
 void emit_return_to(Emit *e, EmitPlace place);
+void emit_line(Emit *e, Loc loc); /* that the instructions after it come from */
 Value emit_argument(Emit *e, int index, const char *name);
 Value emit_call(Emit *e, Value function, Value *arguments, int count);
 void emit_result(Emit *e, Value value); /* null: none */

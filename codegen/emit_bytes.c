@@ -187,11 +187,11 @@ static Value tile_function(Emit *e, ByteShape shape) {
              shape.format == FORMAT_q4 ? "q4" : "q8", shape.is_unpacked ? ".unpacked" : "",
              (int)shape.rows, (int)shape.panels, (long long)shape.blocks,
              shape.rows > 1 ? (long long)shape.stride : 0, shape.accumulates ? ".add" : "");
-    Value function = emit_find_function(e, name);
+    Value function = emit_function_find(e, name);
     if (function) return function;
     EmitPlace place = emit_leave(e);
     VType types[] = {e->pointer, e->pointer, e->i64, e->i64, e->i64, e->pointer, e->i64};
-    function = emit_function_begin(e, name, e->none, types, 7, false);
+    function = emit_function_begin(e, name, e->none, types, 7, (Loc){0});
     ByteTile t = {.shape = shape,
                   .vectors = 2 * shape.panels,
                   .a = emit_argument(e, 0, "a"),
@@ -230,11 +230,11 @@ static void unpack_block(Emit *e, Value from, Value to) {
 
 void emit_unpack_bytes(Emit *e, Value from, Value to, Value blocks) {
     static const char name[] = "unpack.bytes";
-    Value function = emit_find_function(e, name);
+    Value function = emit_function_find(e, name);
     if (!function) {
         EmitPlace place = emit_leave(e);
         VType types[] = {e->pointer, e->pointer, e->i64};
-        function = emit_function_begin(e, name, e->none, types, 3, false);
+        function = emit_function_begin(e, name, e->none, types, 3, (Loc){0});
         Value in = emit_argument(e, 0, "from"), out = emit_argument(e, 1, "to");
         Loop block =
             emit_loop(e, "block", emit_int(e, 0), emit_argument(e, 2, "blocks"), emit_int(e, 1));

@@ -106,9 +106,9 @@ void emit_attention(KernelEmit *k);
 void emit_row_op(KernelEmit *k); /* everything else, row by row */
 
 /* ---- emit_program.c: every kernel's function, the entries of both phases, the TwPrograms ---- */
-/* Returns how many functions it made for kernels. */
+/* Returns how many functions it made for kernels and entries. */
 int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
-                  Value *programs);
+                  Value *programs, const ModuleFunction **functions);
 
 /* ---- emit_object.c: the TwModule of programs, the calls that get it, weights inside ---- */
 void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,

@@ -55,7 +55,8 @@ static void add_call(Object *o, const char *name, char result, const char *param
     VType type = LLVMFunctionType(type_of(e, result), types, (unsigned)(first + count), 0);
     Value callee = declare_runtime(e, runtime, type);
     const char *symbol = arena_printf(o->arena, "%s_%s", o->prefix, name);
-    Value function = emit_function_begin(e, symbol, type_of(e, result), types + first, count, true);
+    Value function =
+        emit_public_function_begin(e, symbol, type_of(e, result), types + first, count);
     emit_extend_integers(e, function);
     for (int i = 0; i < count; i++) arguments[first + i] = LLVMGetParam(function, (unsigned)i);
     Value answer = emit_call(e, callee, arguments, first + count);

@@ -117,11 +117,11 @@ void emit_packed_row(Emit *e, PackedShape shape, Value a, Value b, Value c) {
     char name[64];
     snprintf(name, sizeof name, "row.bits%d.x%d.depth%lld", format_bits(shape.format),
              (int)shape.panels, (long long)shape.depth);
-    Value function = emit_find_function(e, name);
+    Value function = emit_function_find(e, name);
     if (!function) {
         EmitPlace place = emit_leave(e);
         VType types[] = {e->pointer, e->pointer, e->pointer};
-        function = emit_function_begin(e, name, e->none, types, 3, false);
+        function = emit_function_begin(e, name, e->none, types, 3, (Loc){0});
         RowTile tile = {.format = shape.format, .panels = shape.panels};
         tile.a = emit_argument(e, 0, "a");
         tile.b = emit_argument(e, 1, "b");
@@ -164,11 +164,11 @@ static void unpack_block(Emit *e, WeightFormat format, Value from, Value to) {
 void emit_unpack(Emit *e, WeightFormat format, Value from, Value to, Value depth) {
     char name[64];
     snprintf(name, sizeof name, "unpack.bits%d", format_bits(format));
-    Value function = emit_find_function(e, name);
+    Value function = emit_function_find(e, name);
     if (!function) {
         EmitPlace place = emit_leave(e);
         VType types[] = {e->pointer, e->pointer, e->i64};
-        function = emit_function_begin(e, name, e->none, types, 3, false);
+        function = emit_function_begin(e, name, e->none, types, 3, (Loc){0});
         const int64_t words = layout_panel_words(format, FORMAT_BLOCK, e->panel);
         Value in = emit_argument(e, 0, "from"), out = emit_argument(e, 1, "to");
         Loop k = emit_loop(e, "k", emit_int(e, 0), emit_argument(e, 2, "depth"),

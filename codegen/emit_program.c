@@ -1,18 +1,18 @@
 /* emit_program.c - one function for each shape of kernel, and the two entries that call them.
  *
- *   void prefill(const TwFrame *frame, i64 thread, i64 threads)
- *     kernel_0(thread, threads, rows, tokens, position, pointers...)
+ *   void gpt2_124m.prefill(const TwFrame *frame, i64 thread, i64 threads)
+ *     gpt2_124m.prefill.embed.768(thread, threads, rows, tokens, position, pointers...)
  *     tw_team_barrier(team, thread)
- *     kernel_1(...)
+ *     gpt2_124m.prefill.read_qkv.768x2304.f32(...)
  *     ...
  *
  * Timed code calls tw_trace_mark() before and after each kernel.
  */
 #include "codegen/emit_kernel.h"
+#include "codegen/kernel_name.h"
 #include "runtime/abi.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- what emitters ask of a kernel ---- */
@@ -33,24 +33,13 @@ int64_t kernel_most_rows(const KernelEmit *k) {
 
 /* ---- kernels ---- */
 
-/* A name for people: the ops in order, and the columns that come out. */
-static void kernel_name(const Kernel *kernel, int number, char *name, size_t size) {
-    int length = snprintf(name, size, "k%d", number);
-    for (int i = 0; i < kernel->node_count && length < (int)size; i++) {
-        const Node *node = ir_node(kernel->graph, kernel->node[i]);
-        if (node->op == OP_slice && i) continue;
-        length += snprintf(name + length, size - (size_t)length, ".%s", ir_op_info[node->op].name);
-    }
-}
-
-static Value kernel_function(Emit *e, const Kernel *kernel, int number) {
-    char name[160];
-    kernel_name(kernel, number, name, sizeof name);
+static Value kernel_function(Emit *e, const Kernel *kernel, const char *name) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
     VType types[FIRST_SLOT_ARGUMENT + MAX_SLOTS];
     for (int i = 0; i < FIRST_SLOT_ARGUMENT; i++) types[i] = e->i64;
     for (int i = 0; i < kernel->slot_count; i++) types[FIRST_SLOT_ARGUMENT + i] = e->pointer;
     Value function = emit_function_begin(e, name, e->none, types,
-                                         FIRST_SLOT_ARGUMENT + kernel->slot_count, false);
+                                         FIRST_SLOT_ARGUMENT + kernel->slot_count, root->loc);
     KernelEmit k = {.e = e,
                     .kernel = kernel,
                     .thread = emit_argument(e, 0, "thread"),
@@ -58,7 +47,7 @@ static Value kernel_function(Emit *e, const Kernel *kernel, int number) {
                     .rows = emit_argument(e, 2, "rows"),
                     .tokens = emit_argument(e, 3, "tokens"),
                     .position = emit_argument(e, 4, "position")};
-    switch (ir_node(kernel->graph, kernel->root)->op) {
+    switch (root->op) {
     case OP_project:
     case OP_read: emit_projection(&k); break;
     case OP_attend: emit_attention(&k); break;
@@ -70,17 +59,22 @@ static Value kernel_function(Emit *e, const Kernel *kernel, int number) {
 
 /* ---- entries ---- */
 
+enum { PHASES = 2 };
+
 typedef struct {
-    const Kernel *kernel;
+    const char *stem; /* of its name: others may have it, too */
+    const char *name; /* among those for its processor */
     const Target *target;
     Value function;
-} Shape;
+} Made;
 
 typedef struct {
     Emit *e;
-    const Target *target; /* of the part that is emitted */
-    Shape *shape;         /* functions so far */
-    int shape_count;
+    Arena *arena;
+    const Target *target;     /* of the part that is emitted */
+    Made *made;               /* functions so far, */
+    ModuleFunction *function; /* and what is known of them */
+    int count;
     Value barrier;
     Value mark; /* null: the code is not timed */
 } Program;
@@ -91,15 +85,37 @@ typedef struct {
     Value trace; /* of timed code */
 } Frame;
 
-static Value shape_function(Program *program, const Kernel *kernel) {
-    for (int i = 0; i < program->shape_count; i++)
-        if (program->shape[i].target == program->target &&
-            kernel_is_same(program->shape[i].kernel, kernel))
-            return program->shape[i].function;
+/* Room for a function of that stem, whose name is its own: the second of them ends in ".2". */
+static int add_function(Program *program, const char *stem, const Kernel *kernel) {
+    int number = 1;
+    for (int i = 0; i < program->count; i++)
+        number +=
+            program->made[i].target == program->target && strcmp(program->made[i].stem, stem) == 0;
+    const char *name = number > 1 ? arena_printf(program->arena, "%s.%d", stem, number) : stem;
+    program->made[program->count] = (Made){.stem = stem, .name = name, .target = program->target};
+    const char *cpu = program->e->cpu;
+    const char *qualified = cpu ? arena_printf(program->arena, "%s.%s", name, cpu) : name;
+    program->function[program->count] = (ModuleFunction){.name = qualified, .kernel = kernel};
+    return program->count++;
+}
+
+static Value shape_function(Program *program, const Kernel *kernel, const char *phase) {
+    for (int i = 0; i < program->count; i++) {
+        ModuleFunction *function = &program->function[i];
+        if (!function->kernel || program->made[i].target != program->target ||
+            !kernel_is_same(function->kernel, kernel))
+            continue;
+        function->calls++;
+        return program->made[i].function;
+    }
+    const char *stem =
+        arena_printf(program->arena, "%s.%s", phase, kernel_name(kernel, program->arena));
+    const int number = add_function(program, stem, kernel);
     EmitPlace place = emit_leave(program->e);
-    Value function = kernel_function(program->e, kernel, program->shape_count);
+    Value function = kernel_function(program->e, kernel, program->made[number].name);
     emit_return_to(program->e, place);
-    program->shape[program->shape_count++] = (Shape){kernel, program->target, function};
+    program->made[number].function = function;
+    program->function[number].calls = 1;
     return function;
 }
 
@@ -191,21 +207,25 @@ static void emit_meeting(Program *program, const Frame *frame, const Kernel *bef
 static Value emit_entry(Program *program, const char *name, const PhasePlan *phase) {
     Emit *e = program->e;
     VType types[] = {e->pointer, e->i64, e->i64};
-    Value entry = emit_function_begin(e, name, e->none, types, 3, false);
+    const char *unique = program->made[add_function(program, name, NULL)].name;
+    const Loc start = phase->graph->loc;
+    Value entry = emit_function_begin(e, unique, e->none, types, 3, start);
     const Frame frame = load_frame(e, program->mark != NULL);
     for (int i = 0; i < phase->count; i++) {
         const Kernel *kernel = phase->kernel[i];
+        emit_line(e, ir_node(kernel->graph, kernel->root)->loc);
         Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {frame.thread, frame.threads,
                                                             row_count(e, &frame, kernel),
                                                             frame.tokens, frame.position};
         for (int s = 0; s < kernel->slot_count; s++)
             arguments[FIRST_SLOT_ARGUMENT + s] = slot_pointer(e, &frame, &kernel->slot[s]);
-        Value function = shape_function(program, kernel);
+        Value function = shape_function(program, kernel, name);
         if (i) emit_meeting(program, &frame, phase->kernel[i - 1], kernel);
         emit_mark(program, &frame, 2 * i);
         emit_call(e, function, arguments, FIRST_SLOT_ARGUMENT + kernel->slot_count);
         emit_mark(program, &frame, 2 * i + 1);
     }
+    emit_line(e, start);
     emit_function_end(e);
     return entry;
 }
@@ -251,17 +271,18 @@ static void choose_part(Program *program, const ModulePart *part, bool is_one_of
 }
 
 int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
-                  Value *programs) {
+                  Value *programs, const ModuleFunction **functions) {
     VType types[] = {e->pointer, e->i64, e->i64};
     Arena *arena = part[0].plan->layout->arena;
-    Program program = {.e = e};
-    size_t kernels = 0;
+    Program program = {.e = e, .arena = arena};
+    size_t most = 0;
     bool is_several = false;
     for (int i = 0; i < count; i++) {
-        kernels += (size_t)(part[i].plan->prefill.count + part[i].plan->decode.count);
+        most += (size_t)(part[i].plan->prefill.count + part[i].plan->decode.count + PHASES);
         is_several |= part[i].target != part[0].target;
     }
-    program.shape = ARENA_ARRAY(arena, Shape, kernels + 1);
+    program.made = ARENA_ARRAY(arena, Made, most);
+    program.function = ARENA_ARRAY(arena, ModuleFunction, most);
     program.barrier = declare(e, "tw_team_barrier", types, 2);
     if (options->is_timed) program.mark = declare(e, "tw_trace_mark", types, 3);
     for (int i = 0; i < count; i++) {
@@ -273,5 +294,6 @@ int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOption
         programs[i] = emit_descriptor(e, &part[i], symbol, prefill, decode);
     }
     e->cpu = NULL;
-    return program.shape_count;
+    *functions = program.function;
+    return program.count;
 }

@@ -84,12 +84,12 @@ static Value tile_function(Emit *e, TileShape shape) {
     snprintf(name, sizeof name, "tile.%dx%d.stride%lld.prefetch%d%s%s", (int)shape.rows,
              (int)shape.panels, shape.rows > 1 ? (long long)shape.stride : 0, (int)shape.prefetch,
              shape.is_pairs ? ".pairs" : "", shape.accumulates ? ".add" : "");
-    Value function = emit_find_function(e, name);
+    Value function = emit_function_find(e, name);
     if (function) return function;
 
     EmitPlace place = emit_leave(e);
     VType types[] = {e->pointer, e->pointer, e->i64, e->i64, e->pointer, e->i64, e->pointer};
-    function = emit_function_begin(e, name, e->none, types, 7, false);
+    function = emit_function_begin(e, name, e->none, types, 7, (Loc){0});
     Tile tile = {.a = emit_argument(e, 0, "a"),
                  .b = emit_argument(e, 1, "b"),
                  .panel_stride = emit_argument(e, 2, "panel_stride"),

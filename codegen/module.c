@@ -1,6 +1,8 @@
 #include "codegen/emit_kernel.h"
+#include "codegen/kernel_name.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/BitWriter.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@ struct Module {
     LLVMContextRef context;
     LLVMModuleRef llvm;
     const Target *target;
+    const ModuleFunction *function;
     int function_count;
 };
 
@@ -39,20 +42,22 @@ static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Letters and digits stay. What cannot begin a name of C's, or begins those of the runtime, gets
- * another beginning. */
+/* What cannot begin a name of C's, or begins those of the runtime, gets another beginning. */
 const char *module_prefix(const char *name, Arena *arena) {
     const bool is_plain = is_letter(*name) && strncmp(name, "tw", 2) != 0;
-    char *prefix = arena_printf(arena, "%s%s", is_plain ? "" : "model_", name);
-    for (char *c = prefix; *c; c++)
-        if (!is_letter(*c) && !(*c >= '0' && *c <= '9')) *c = '_';
-    return prefix;
+    return arena_printf(arena, "%s%s", is_plain ? "" : "model_", kernel_plain_name(name, arena));
 }
 
 const char *module_symbol(const char *name, int number, Arena *arena) {
     const char *prefix = module_prefix(name, arena);
     if (!number) return arena_printf(arena, "%s_program", prefix);
     return arena_printf(arena, "%s_program.%d", prefix, number);
+}
+
+/* What the names of all functions begin with. */
+static const char *function_prefix(const char *name, Arena *arena) {
+    enum { MOST = 200 }; /* emitters have room for that; models have shorter ones */
+    return arena_printf(arena, "%.*s", MOST, module_prefix(name, arena));
 }
 
 /* ---- making ---- */
@@ -81,8 +86,12 @@ static void emit(Module *module, const ModulePart *part, int count, const Module
     Emit e = emit_begin(module->context, module->llvm, &part[0].target->machine);
     Arena *arena = part[0].plan->layout->arena;
     Value *programs = ARENA_ARRAY(arena, Value, (size_t)count);
-    module->function_count = emit_programs(&e, part, count, options, programs);
+    const Source *source = part[0].plan->prefill.graph->loc.source;
+    e.prefix = function_prefix(part[0].plan->name, arena);
+    if (source) e.debug = debug_info_begin(module->llvm, source, arena);
+    module->function_count = emit_programs(&e, part, count, options, programs, &module->function);
     if (options->is_object) emit_object(&e, part, count, options, programs);
+    if (e.debug) debug_info_end(e.debug);
     LLVMDisposeBuilder(e.builder);
 }
 
@@ -112,8 +121,9 @@ void module_destroy(Module *module) {
     free(module);
 }
 
-int module_function_count(const Module *module) {
-    return module->function_count;
+const ModuleFunction *module_functions(const Module *module, int *count) {
+    *count = module->function_count;
+    return module->function;
 }
 
 /* ---- writing ---- */
@@ -126,6 +136,7 @@ LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag) {
         LLVMDisposeMessage(text);
         return buffer;
     }
+    if (form == MODULE_BITCODE) return LLVMWriteBitcodeToMemoryBuffer(module->llvm);
     LLVMMemoryBufferRef buffer = NULL;
     char *message = NULL;
     LLVMCodeGenFileType type = form == MODULE_OBJECT ? LLVMObjectFile : LLVMAssemblyFile;

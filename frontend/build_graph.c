@@ -250,6 +250,7 @@ static void choose_formats(Graph *graph, const WeightsSpec *weights) {
 Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag) {
     Build build = {.model = model, .graph = ir_graph_create(arena, diag, model->name)};
     Graph *graph = build.graph;
+    graph->loc = model->name_loc;
     graph->context = model->context;
     graph->chunk = choose_chunk(model);
 

@@ -25,9 +25,10 @@ static const struct {
     const char *ending;
     bool has_weights, has_header;
 } forms[] = {
-    [THALWEG_LLVM] = {"", ".ll", false, false},    [THALWEG_ASSEMBLY] = {"", ".s", false, false},
-    [THALWEG_OBJECT] = {"", ".o", true, true},     [THALWEG_ARCHIVE] = {"lib", ".a", true, true},
-    [THALWEG_SHARED] = {"lib", ".so", true, true}, [THALWEG_PROGRAM] = {"", "", true, false}};
+    [THALWEG_LLVM] = {"", ".ll", false, false},    [THALWEG_BITCODE] = {"", ".bc", false, false},
+    [THALWEG_ASSEMBLY] = {"", ".s", false, false}, [THALWEG_OBJECT] = {"", ".o", true, true},
+    [THALWEG_ARCHIVE] = {"lib", ".a", true, true}, [THALWEG_SHARED] = {"lib", ".so", true, true},
+    [THALWEG_PROGRAM] = {"", "", true, false}};
 
 static bool is_folder(const char *path) {
     struct stat info;
@@ -114,16 +115,18 @@ static bool write_to_output(Compile *compile) {
 static bool write_all(Compile *compile) {
     if (!thalweg_read_file(compile->thalweg, compile->arguments->operands[0])) return false;
     command_say_tuning(compile->thalweg, compile->progress, false);
+    if (compile->arguments->size) return thalweg_size(compile->thalweg, stdout);
     if (strcmp(compile->arguments->output, "-") == 0) return write_to_output(compile);
     return choose_stem(compile) && write_files(compile);
 }
 
 int command_compile(const Arguments *arguments) {
     Progress progress;
-    if (forms[arguments->emit].has_weights && strcmp(arguments->output, "-") == 0)
+    if (forms[arguments->emit].has_weights && !arguments->size &&
+        strcmp(arguments->output, "-") == 0)
         return command_misused(COMMAND_compile,
-                               "--output=- is for --emit=llvm and --emit=asm; what is linked comes "
-                               "with other files");
+                               "--output=- is for llvm, bitcode and asm: what is linked comes with "
+                               "other files");
     if (!*arguments->output) /* as of a variable that is not set: the files would be hidden ones */
         return command_misused(COMMAND_compile,
                                "--output is empty; expected a folder, or a file's name");

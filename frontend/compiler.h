@@ -122,6 +122,9 @@ bool compiler_choose_targets(Thalweg *thalweg);
 
 /* ---- compiler_object.c ---- */
 
+/* Of a model that has a plan: what object files are made of. Null: reported. */
+Module *compiler_object_module(Thalweg *thalweg, bool is_program);
+
 /* Text, assembly or an object; of a program, with what its main() looks for. */
 bool compiler_write_module(Thalweg *thalweg, ThalwegEmit form, const char *path, bool is_program);
 
@@ -142,6 +145,10 @@ double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t positi
 /* ---- compiler_explain.c ---- */
 
 void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out);
+
+/* ---- compiler_size.c ---- */
+
+bool compiler_print_size(Thalweg *thalweg, FILE *out);
 
 /* ---- compiler_kernel_text.c: what a kernel is, in words that are the same in equal layers ---- */
 

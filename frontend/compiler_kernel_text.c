@@ -1,4 +1,5 @@
 /* compiler_kernel_text.c - a kernel in words: "read attention.q,k,v + bias + rope + append". */
+#include "codegen/kernel_name.h"
 #include "frontend/compiler.h"
 
 #include <inttypes.h>
@@ -14,28 +15,9 @@ typedef struct {
     size_t stem;        /* its letters up to the last dot, that one included */
 } Words;
 
-/* The number in "blocks.3.attention.q.weight"; null: it is of no layer. */
-static const char *layer_number(const char *name) {
-    static const char blocks[] = "blocks.";
-    if (strncmp(name, blocks, sizeof blocks - 1) != 0) return NULL;
-    const char *number = name + sizeof blocks - 1;
-    const size_t digits = strspn(number, "0123456789");
-    return digits && number[digits] == '.' ? number : NULL;
-}
-
-static const char *skip_layer(const char *name) {
-    const char *number = layer_number(name);
-    return number ? strchr(number, '.') + 1 : name;
-}
-
 /* "attention.q", then "attention.k": the second is said as ",k". */
 static void say_param(Words *words, const char *param) {
-    static const char suffix[] = ".weight";
-    const char *name = arena_printf(words->arena, "%s", skip_layer(param));
-    size_t length = strlen(name);
-    if (length >= sizeof suffix && strcmp(name + length - (sizeof suffix - 1), suffix) == 0)
-        length -= sizeof suffix - 1;
-    name = arena_printf(words->arena, "%.*s", (int)length, name);
+    const char *name = kernel_param_words(param, words->arena);
     const bool is_near =
         words->before && words->stem && strncmp(words->before, name, words->stem) == 0;
     words->text = arena_printf(words->arena, is_near ? "%s,%s" : "%s %s", words->text,
@@ -45,16 +27,10 @@ static void say_param(Words *words, const char *param) {
     words->stem = dot ? (size_t)(dot + 1 - name) : 0;
 }
 
-/* The params that a matrix is made of; what the passes do to them goes without saying. */
 static void say_weight(Words *words, const Graph *graph, Ref ref) {
-    const Node *node = ir_node(graph, ref);
-    if (node->op == OP_param) {
-        say_param(words, node->name);
-        return;
-    }
-    const int parts = node->op == OP_stack ? IR_MAX_INPUTS : 1;
-    for (int i = 0; i < parts && !ir_ref_is_none(node->in[i]); i++)
-        say_weight(words, graph, node->in[i]);
+    const char *param[KERNEL_MOST_PARAMS];
+    const int count = kernel_params(graph, ref, param);
+    for (int i = 0; i < count; i++) say_param(words, param[i]);
 }
 
 /* ---- what is computed ---- */
@@ -143,7 +119,7 @@ int64_t compiler_kernel_layer(const Kernel *kernel) {
     for (int i = 0; i < kernel->slot_count; i++) {
         const Node *node = ir_node(kernel->graph, kernel->slot[i].ref);
         const char *name = node->op == OP_append ? node->attr.cache : node->name;
-        const char *number = name ? layer_number(name) : NULL;
+        const char *number = name ? kernel_param_layer(name) : NULL;
         if (number) return strtoll(number, NULL, 10);
     }
     return -1;

@@ -30,8 +30,7 @@ static bool make_parts(Thalweg *thalweg, ModulePart *part) {
     return true;
 }
 
-/* Null: reported. */
-static Module *make_module(Thalweg *thalweg, bool is_program) {
+Module *compiler_object_module(Thalweg *thalweg, bool is_program) {
     ModuleOptions options = {.is_object = true,
                              .is_program = is_program,
                              .has_weights = thalweg->options.embed_weights,
@@ -44,6 +43,7 @@ static Module *make_module(Thalweg *thalweg, bool is_program) {
 
 static bool write_module(Thalweg *thalweg, Module *module, ThalwegEmit form, const char *path) {
     static const ModuleForm forms[] = {[THALWEG_LLVM] = MODULE_LLVM,
+                                       [THALWEG_BITCODE] = MODULE_BITCODE,
                                        [THALWEG_ASSEMBLY] = MODULE_ASSEMBLY,
                                        [THALWEG_OBJECT] = MODULE_OBJECT};
     OutputFile file;
@@ -62,7 +62,7 @@ bool compiler_write_module(Thalweg *thalweg, ThalwegEmit form, const char *path,
         return diag_error(&thalweg->diag, (Loc){0},
                           "weights can be inside of an object, and of what is made of it alone");
     if (thalweg->options.embed_weights && !compiler_weights(thalweg)) return false;
-    Module *module = make_module(thalweg, is_program);
+    Module *module = compiler_object_module(thalweg, is_program);
     if (!module) return false;
     const bool is_written = write_module(thalweg, module, form, path);
     module_destroy(module);

@@ -146,6 +146,10 @@ bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out) {
     return check_stream(thalweg, out);
 }
 
+bool thalweg_size(Thalweg *thalweg, FILE *out) {
+    return compiler_print_size(thalweg, out) && check_stream(thalweg, out);
+}
+
 bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
                            FILE *out) {
     if (length > GRAPH_MAX_BYTES)

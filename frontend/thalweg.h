@@ -89,6 +89,7 @@ TW_API bool thalweg_write_weights(Thalweg *thalweg, const char *path);
 
 typedef enum ThalwegEmit {
     THALWEG_LLVM,
+    THALWEG_BITCODE, /* for LLVM's tools of the same version */
     THALWEG_ASSEMBLY,
     THALWEG_OBJECT,
     THALWEG_ARCHIVE, /* object and runtime library */
@@ -109,6 +110,9 @@ TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t c
 /* What became of the model: kernels of each phase, arena, bytes and floating-point operations of a
  * token; with `graphs` also the graphs themselves. */
 TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
+
+/* What the object file's bytes are, function by function, and the memory that a session takes. */
+TW_API bool thalweg_size(Thalweg *thalweg, FILE *out);
 
 /* Where the schedules of kernels come from: "9 tuned, 2 shipped, 1 by rule". Owned by the Thalweg;
  * null: the model cannot be compiled. */

@@ -126,9 +126,9 @@ typedef struct {
     Arena *arena;
     Diag *diag;
     const char *name;
-    Loc loc;                            /* of its first line in graph text */
-    int64_t context;                    /* most positions a sequence may have */
-    int64_t chunk;                      /* most tokens a call may bring: the bound of T */
+    Loc loc;         /* of its first line in graph text, or of its name in the YAML */
+    int64_t context; /* most positions a sequence may have */
+    int64_t chunk;   /* most tokens a call may bring: the bound of T */
     int64_t arena_floats, cache_floats; /* filled by place-buffers; 0 before */
     Node *node;
     uint32_t count, capacity; /* node[1 .. count-1] are used */

@@ -186,6 +186,39 @@ says out '.text'
 expect 1 compile "$example" -o no/such/folder/x
 expect 1 compile "$example" -o kept --cpu no-such-cpu
 says err 'no-such-cpu'
+expect 0 compile "$example" -o kept --emit=bitcode
+[ "$(head -c 4 kept/shakespeare.bc | od -An -tx1 | tr -d ' ')" = 4243c0de ] || fail 'no bitcode'
+expect 0 compile "$example" -o - --emit=bitcode
+same out kept/shakespeare.bc
+
+# sizes FILE.o OPTION...: the report adds up to what is written.
+sizes() {
+    object=$1
+    shift
+    expect 0 compile "$example" -o kept "$@"
+    expect 0 compile "$example" --size "$@"
+    silent err
+    sums=$(awk '/^object file/ { sums = 1; next }
+                /^memory/ { sums = 0 }
+                /^  shakespeare\./ { functions += $2 }
+                sums && $1 == "text" { text = $2 }
+                sums && $1 == "debug" { debug = $2 }
+                sums && $1 != "all" { parts += $2 }
+                sums && $1 == "all" { print (functions == text), (debug > 0), parts, $2 }' out)
+    size=$(($(wc -c <"$object")))
+    [ "$sums" = "1 1 $size $size" ] || fail "sizes do not add up: $sums, not 1 1 $size $size"
+}
+sizes kept/shakespeare.o
+says out '^  shakespeare.decode.read_qkv.128x256.f32 .* 5  read attention.q,k,v + rope + append$'
+says out '^  shakespeare.prefill  .* entry'
+says out '^  weights '
+sizes kept/shakespeare.o --cpu neoverse-n1 --weights-type q4
+says out '^  shakespeare.decode.read_gate_up.128x688.q4 .* 5 '
+mkdir empty
+cd empty || exit 2
+expect 0 compile "$example" --size
+rm out err
+cd .. && rmdir empty || fail 'compile --size writes files'
 no_leftovers ''
 
 # ---- opt and explain ----
