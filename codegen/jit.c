@@ -1,10 +1,14 @@
 /* jit.c - loads compiled code into this process. The object goes in as it would be written to a
- * file, so that what runs here is what `compile` writes. */
+ * file, so that what runs here is what `compile` writes.
+ *
+ * JITLink writes into pages that cannot be executed, and makes those of code executable when it has
+ * done, never both. Debuggers learn of the object by GDB's interface, which costs a copy of it. */
 #include "codegen/codegen.h"
 
 #include <llvm-c/Core.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
+#include <llvm-c/LLJITUtils.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,25 +46,25 @@ static LLVMErrorRef define_functions(LLVMOrcLLJITRef jit) {
                                  LLVMOrcAbsoluteSymbols(symbols, COUNT));
 }
 
-static bool load(Jit *jit, LLVMMemoryBufferRef object, Diag *diag) {
-    if (failed(LLVMOrcCreateLLJIT(&jit->llvm, NULL), diag)) {
-        LLVMDisposeMemoryBuffer(object);
-        return false;
-    }
-    LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(jit->llvm);
-    if (failed(define_functions(jit->llvm), diag)) {
-        LLVMDisposeMemoryBuffer(object);
-        return false;
-    }
-    return !failed(LLVMOrcLLJITAddObjectFile(jit->llvm, library, object), diag);
+/* Code that no debugger can be told of runs all the same. */
+static void tell_debuggers(LLVMOrcLLJITRef jit) {
+    LLVMErrorRef error = LLVMOrcLLJITEnableDebugSupport(jit);
+    if (error) LLVMConsumeError(error);
 }
 
-Jit *jit_create(Module *module, Diag *diag) {
-    LLVMMemoryBufferRef object = module_write(module, MODULE_OBJECT, diag);
-    if (!object) return NULL;
+static bool load(Jit *jit, Bytes object, Diag *diag) {
+    if (failed(LLVMOrcCreateLLJIT(&jit->llvm, NULL), diag)) return false;
+    tell_debuggers(jit->llvm);
+    if (failed(define_functions(jit->llvm), diag)) return false;
+    LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(jit->llvm);
+    LLVMMemoryBufferRef copy =
+        LLVMCreateMemoryBufferWithMemoryRangeCopy(object.data, object.count, "thalweg");
+    return !failed(LLVMOrcLLJITAddObjectFile(jit->llvm, library, copy), diag);
+}
+
+Jit *jit_create(Bytes object, Diag *diag) {
     Jit *jit = calloc(1, sizeof *jit);
     if (!jit) {
-        LLVMDisposeMemoryBuffer(object);
         diag_error(diag, (Loc){0}, "out of memory");
         return NULL;
     }

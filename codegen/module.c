@@ -106,7 +106,8 @@ int module_function_count(const Module *module) {
 
 /* ---- writing ---- */
 
-LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag) {
+/* Null: reported. */
+static LLVMMemoryBufferRef write_module(Module *module, ModuleForm form, Diag *diag) {
     if (form == MODULE_LLVM) {
         char *text = LLVMPrintModuleToString(module->llvm);
         LLVMMemoryBufferRef buffer =
@@ -125,8 +126,19 @@ LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag) {
     return NULL;
 }
 
+bool module_object(Module *module, Arena *arena, Bytes *out, Diag *diag) {
+    LLVMMemoryBufferRef buffer = write_module(module, MODULE_OBJECT, diag);
+    if (!buffer) return false;
+    const size_t count = LLVMGetBufferSize(buffer);
+    char *copy = ARENA_ARRAY(arena, char, count + 1);
+    memcpy(copy, LLVMGetBufferStart(buffer), count);
+    LLVMDisposeMemoryBuffer(buffer);
+    *out = (Bytes){copy, count};
+    return true;
+}
+
 bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag) {
-    LLVMMemoryBufferRef buffer = module_write(module, form, diag);
+    LLVMMemoryBufferRef buffer = write_module(module, form, diag);
     if (!buffer) return false;
     fwrite(LLVMGetBufferStart(buffer), 1, LLVMGetBufferSize(buffer), out);
     LLVMDisposeMemoryBuffer(buffer);

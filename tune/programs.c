@@ -61,8 +61,10 @@ static bool make(const Making *m, Programs *programs, bool is_timed) {
         if (!(plan[i] = make_plan(m, programs, i))) return false;
     Diag *diag = m->model->diag;
     programs->module = module_create(plan, programs->count, m->model->target, is_timed, diag);
-    if (!programs->module) return false;
-    programs->jit = jit_create(programs->module, diag);
+    Bytes object;
+    if (!programs->module || !module_object(programs->module, m->arena, &object, diag))
+        return false;
+    programs->jit = jit_create(object, diag);
     if (!programs->jit) return false;
     for (int i = 0; i < programs->count; i++) {
         const char *symbol = module_symbol(plan[i]->name, i, m->arena);
