@@ -10,20 +10,23 @@ static void add_attribute(Emit *e, Value function, const char *name, const char 
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
 }
 
-static void add_flag(Emit *e, Value function, const char *name) {
+static void add_flag(Emit *e, Value function, const char *name, uint64_t value) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                            LLVMCreateEnumAttribute(e->context, kind, 0));
+                            LLVMCreateEnumAttribute(e->context, kind, value));
 }
 
 Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,
                           bool is_public) {
+    enum { ASYNCHRONOUS = 2 };
     e->function =
         LLVMAddFunction(e->module, name, LLVMFunctionType(result, types, (unsigned)count, 0));
     if (!is_public) LLVMSetLinkage(e->function, LLVMInternalLinkage);
     add_attribute(e, e->function, "prefer-vector-width", "512");
-    add_flag(e, e->function, "nounwind");
-    if (!is_public) add_flag(e, e->function, "noinline");
+    add_flag(e, e->function, "nounwind", 0);
+    /* Nothing unwinds at run time, but debuggers do, from any instruction. */
+    add_flag(e, e->function, "uwtable", ASYNCHRONOUS);
+    if (!is_public) add_flag(e, e->function, "noinline", 0);
     LLVMPositionBuilderAtEnd(e->builder,
                              LLVMAppendBasicBlockInContext(e->context, e->function, "entry"));
     return e->function;
