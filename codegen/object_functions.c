@@ -28,6 +28,11 @@ static bool read_at(const Object *object, uint64_t offset, void *out, size_t siz
     return true;
 }
 
+static bool is_inside(const Object *object, const Elf64_Shdr *section) {
+    return section->sh_offset <= object->bytes.count &&
+           section->sh_size <= object->bytes.count - section->sh_offset;
+}
+
 static bool read_section(const Object *object, uint32_t number, Elf64_Shdr *out) {
     return number < object->header.e_shnum &&
            read_at(object, object->header.e_shoff + number * sizeof *out, out, sizeof *out);
@@ -41,10 +46,7 @@ static bool read_symbol(const Object *object, uint64_t number, Elf64_Sym *out) {
 /* Null: it does not end within the table. */
 static const char *symbol_name(const Object *object, const Elf64_Sym *symbol) {
     const Elf64_Shdr *names = &object->names;
-    if (names->sh_offset > object->bytes.count ||
-        names->sh_size > object->bytes.count - names->sh_offset ||
-        symbol->st_name >= names->sh_size)
-        return NULL;
+    if (symbol->st_name >= names->sh_size) return NULL;
     const char *name = object->bytes.data + names->sh_offset + symbol->st_name;
     return memchr(name, 0, names->sh_size - symbol->st_name) ? name : NULL;
 }
@@ -58,7 +60,9 @@ static bool open_object(Object *object, Bytes bytes) {
         return false;
     for (uint32_t i = 0; read_section(object, i, &object->symbols); i++)
         if (object->symbols.sh_type == SHT_SYMTAB)
-            return read_section(object, object->symbols.sh_link, &object->names);
+            return is_inside(object, &object->symbols) &&
+                   read_section(object, object->symbols.sh_link, &object->names) &&
+                   is_inside(object, &object->names);
     return false;
 }
 
@@ -91,7 +95,7 @@ static bool find_pointee(const Object *object, uint32_t section, uint64_t offset
 
 /* Where the section of code begins in memory; both entries have to agree. */
 static bool find_code(const Object *object, const char *symbol, const TwProgram *program,
-                      uint32_t *section, const char **start) {
+                      uint32_t *section, uintptr_t *start) {
     Elf64_Sym descriptor;
     CodePlace prefill, decode;
     if (!find_symbol(object, symbol, &descriptor) ||
@@ -100,30 +104,38 @@ static bool find_code(const Object *object, const char *symbol, const TwProgram 
         !find_pointee(object, descriptor.st_shndx,
                       descriptor.st_value + offsetof(TwProgram, decode), &decode))
         return false;
-    const uintptr_t address = (uintptr_t)program->prefill - prefill.offset;
     *section = prefill.section;
-    *start = (const char *)address;
+    *start = (uintptr_t)program->prefill - prefill.offset;
     return decode.section == prefill.section &&
-           (uintptr_t)program->decode - decode.offset == address;
+           (uintptr_t)program->decode - decode.offset == *start;
+}
+
+/* A function of the section of code. */
+static bool is_function(const Elf64_Sym *symbol, uint32_t section, uint64_t section_bytes) {
+    return ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_shndx == section &&
+           symbol->st_value <= section_bytes && symbol->st_size <= section_bytes - symbol->st_value;
 }
 
 bool object_functions(Bytes bytes, const char *symbol, const TwProgram *program, Arena *arena,
                       LoadedFunctions *out) {
     Object object;
+    Elf64_Shdr code;
+    Elf64_Sym entry;
     uint32_t section;
-    const char *start;
-    if (!open_object(&object, bytes) || !find_code(&object, symbol, program, &section, &start))
+    uintptr_t start;
+    if (!open_object(&object, bytes) || !find_code(&object, symbol, program, &section, &start) ||
+        !read_section(&object, section, &code))
         return false;
-    const size_t most = object.symbols.sh_size / sizeof(Elf64_Sym);
+    const size_t most = object.symbols.sh_size / sizeof entry;
     *out = (LoadedFunctions){.machine = object.header.e_machine,
                              .function = ARENA_ARRAY(arena, LoadedFunction, most + 1)};
-    Elf64_Sym entry;
     for (uint64_t i = 0; read_symbol(&object, i, &entry); i++) {
         const char *name = symbol_name(&object, &entry);
-        if (!name || ELF64_ST_TYPE(entry.st_info) != STT_FUNC || entry.st_shndx != section)
-            continue;
-        out->function[out->count++] = (LoadedFunction){arena_printf(arena, "%s", name),
-                                                       start + entry.st_value, entry.st_size};
+        if (!name || !is_function(&entry, section, code.sh_size)) continue;
+        out->function[out->count++] =
+            (LoadedFunction){.name = arena_printf(arena, "%s", name),
+                             .code = (const char *)(start + entry.st_value),
+                             .bytes = entry.st_size};
     }
     return out->count > 0;
 }
