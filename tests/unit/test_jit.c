@@ -100,6 +100,42 @@ START_TEST(objects_that_are_damaged_tell_nothing_wrong) {
 }
 END_TEST
 
+/* ---- debuggers ---- */
+
+/* GDB's interface, as its manual has it ("JIT Compilation Interface"); LLVM defines the list. */
+typedef struct DebuggedObject {
+    struct DebuggedObject *next, *before;
+    const char *object;
+    uint64_t bytes;
+} DebuggedObject;
+
+extern struct {
+    uint32_t version, action;
+    DebuggedObject *changed, *first;
+} __jit_debug_descriptor;
+
+static int count_debugged(void) {
+    int count = 0;
+    for (const DebuggedObject *o = __jit_debug_descriptor.first; o; o = o->next) {
+        ck_assert_uint_gt(o->bytes, sizeof(Elf64_Ehdr));
+        ck_assert_mem_eq(o->object, ELFMAG, SELFMAG);
+        count++;
+    }
+    return count;
+}
+
+START_TEST(debuggers_know_what_is_loaded_and_nothing_else) {
+    Thalweg *first = load((ThalwegOptions){0});
+    ck_assert_int_eq(count_debugged(), 1);
+    Thalweg *second = load((ThalwegOptions){0});
+    ck_assert_int_eq(count_debugged(), 2);
+    thalweg_destroy(first);
+    ck_assert_int_eq(count_debugged(), 1);
+    thalweg_destroy(second);
+    ck_assert_int_eq(count_debugged(), 0);
+}
+END_TEST
+
 /* ---- perf ---- */
 
 static void perf_path(char path[64], const char *format) {
@@ -192,6 +228,7 @@ int main(void) {
     tcase_add_test(tests, no_page_can_be_written_and_executed);
     tcase_add_test(tests, functions_are_found_where_they_were_loaded);
     tcase_add_test(tests, objects_that_are_damaged_tell_nothing_wrong);
+    tcase_add_test(tests, debuggers_know_what_is_loaded_and_nothing_else);
     tcase_add_test(tests, perf_is_told_all_functions);
     tcase_add_test(tests, perf_files_that_cannot_be_written_are_an_error);
     SRunner *runner = srunner_create(suite);
