@@ -41,6 +41,7 @@ static bool override_format(Thalweg *thalweg, Model *model) {
 bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory) {
     Diag *diag = &thalweg->diag;
     if (!source) return false;
+    thalweg->source = source;
     thalweg->directory = directory;
     Model *model = model_read(thalweg->arena, diag, source);
     if (!model || !model_check_lowered(model, diag)) return false;

@@ -27,6 +27,7 @@ struct Thalweg {
     StepState step[STEP_COUNT];
 
     bool has_input;        /* a description was handed in, good or not */
+    const Source *source;  /* its text */
     const char *directory; /* of its weights */
     Model *model;          /* null: none, or none that can be compiled */
     Graph *described;      /* in the model's own order of operations; never rewritten */

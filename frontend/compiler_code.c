@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the key ---- */
 
@@ -21,6 +22,22 @@ static void print_target(const Target *target, FILE *out) {
     fprintf(out, "machine %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %d %d %d\n",
             machine->vector_floats, machine->vector_registers, machine->l1_bytes, machine->l2_bytes,
             machine->has_halves, machine->has_byte_dot, machine->has_pair_dot);
+}
+
+/* What debuggers show of the code: the description, as its name is understood here, and where in it
+ * each node comes from. */
+static void print_origin(const Thalweg *thalweg, FILE *out) {
+    const Source *source = thalweg->source;
+    const Graph *const graphs[] = {thalweg->prefill, thalweg->decode};
+    char *here = *source->name == '/' ? NULL : getcwd(NULL, 0);
+    fprintf(out, "described in %s\nfrom %s\n%zu bytes\n", source->name, here ? here : "",
+            source->length);
+    free(here);
+    fwrite(source->text, 1, source->length, out);
+    for (int p = 0; p < 2; p++)
+        for (uint32_t i = 1; i < graphs[p]->count; i++)
+            fprintf(out, i % 16 ? " %" PRIu32 : "\n%" PRIu32, graphs[p]->node[i].loc.offset);
+    fputc('\n', out);
 }
 
 /* Places and schedules stand in the graphs. */
@@ -36,6 +53,7 @@ static bool make_key(Thalweg *thalweg, bool is_timed, Bytes *key) {
             is_timed ? "timed" : "plain");
     print_target(thalweg->target, out);
     fprintf(out, "layout %016" PRIx64 ", %" PRId64 " floats\n", layout_id(layout), layout->floats);
+    print_origin(thalweg, out);
     ir_print(thalweg->prefill, out);
     ir_print(thalweg->decode, out);
     const bool is_whole = fclose(out) == 0;

@@ -323,6 +323,23 @@ START_TEST(other_code_is_another_file) {
 }
 END_TEST
 
+/* Debuggers show lines of the description. */
+START_TEST(code_is_of_the_text_and_the_name_of_its_description) {
+    static const char moved[] = "# A line more.\n" MODEL "weights: {synthetic: 7}\n";
+    const char *const texts[] = {model, moved, model}, *const names[] = {"a", "a", "b"};
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < 3; i++) {
+            Thalweg *thalweg = thalweg_create(&(ThalwegOptions){.cache_directory = folder});
+            assert_works(thalweg,
+                         thalweg_read_text(thalweg, names[i], texts[i], strlen(texts[i]), NULL));
+            assert_works(thalweg, thalweg_program(thalweg));
+            ck_assert_int_eq(thalweg->module != NULL, round == 0);
+            thalweg_destroy(thalweg);
+        }
+    ck_assert_int_eq(count_code(), 3);
+}
+END_TEST
+
 START_TEST(code_that_is_damaged_is_made_again) {
     char path[512];
     struct stat info;
@@ -420,6 +437,7 @@ static Suite *code_cache_suite(void) {
     tcase_add_test(models, code_that_was_kept_can_still_be_written);
     tcase_add_test(models, the_cache_can_be_left_out);
     tcase_add_test(models, other_code_is_another_file);
+    tcase_add_test(models, code_is_of_the_text_and_the_name_of_its_description);
     tcase_add_test(models, code_that_is_damaged_is_made_again);
     tcase_add_test(models, what_is_not_safe_is_said_and_replaced);
     tcase_add_test(models, where_nothing_can_be_kept_it_runs_all_the_same);
