@@ -56,10 +56,13 @@ int module_function_count(const Module *module); /* kernels of different shape *
 
 typedef enum { MODULE_LLVM, MODULE_ASSEMBLY, MODULE_OBJECT } ModuleForm;
 
-/* The module's object file. False: reported. */
+/* The module's text or bytes, to be freed by LLVMDisposeMemoryBuffer; null: reported to diag. */
+LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag);
+
+/* Its object file, kept in the arena. False: reported. */
 bool module_object(Module *module, Arena *arena, Bytes *out, Diag *diag);
 
-/* The module's text or bytes into a stream, whose own errors the caller looks for. */
+/* The same as module_write() into a stream, whose own errors the caller looks for. */
 bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag);
 
 /* The symbol of the TwProgram of a module's plan of that number, made of the model's name. Owned by

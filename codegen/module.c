@@ -106,8 +106,7 @@ int module_function_count(const Module *module) {
 
 /* ---- writing ---- */
 
-/* Null: reported. */
-static LLVMMemoryBufferRef write_module(Module *module, ModuleForm form, Diag *diag) {
+LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag) {
     if (form == MODULE_LLVM) {
         char *text = LLVMPrintModuleToString(module->llvm);
         LLVMMemoryBufferRef buffer =
@@ -127,7 +126,7 @@ static LLVMMemoryBufferRef write_module(Module *module, ModuleForm form, Diag *d
 }
 
 bool module_object(Module *module, Arena *arena, Bytes *out, Diag *diag) {
-    LLVMMemoryBufferRef buffer = write_module(module, MODULE_OBJECT, diag);
+    LLVMMemoryBufferRef buffer = module_write(module, MODULE_OBJECT, diag);
     if (!buffer) return false;
     const size_t count = LLVMGetBufferSize(buffer);
     char *copy = ARENA_ARRAY(arena, char, count + 1);
@@ -138,7 +137,7 @@ bool module_object(Module *module, Arena *arena, Bytes *out, Diag *diag) {
 }
 
 bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag) {
-    LLVMMemoryBufferRef buffer = write_module(module, form, diag);
+    LLVMMemoryBufferRef buffer = module_write(module, form, diag);
     if (!buffer) return false;
     fwrite(LLVMGetBufferStart(buffer), 1, LLVMGetBufferSize(buffer), out);
     LLVMDisposeMemoryBuffer(buffer);
