@@ -9,6 +9,7 @@
 
 #include "codegen/kernel.h"
 #include "codegen/target.h"
+#include "ir/bytes.h"
 #include "ir/weights.h"
 #include "runtime/abi.h"
 
@@ -80,7 +81,10 @@ typedef enum { MODULE_LLVM, MODULE_BITCODE, MODULE_ASSEMBLY, MODULE_OBJECT } Mod
 /* The module's text or bytes, to be freed by LLVMDisposeMemoryBuffer; null: reported to diag. */
 LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag);
 
-/* The same into a stream, whose own errors the caller looks for. */
+/* Its object file, kept in the arena. False: reported. */
+bool module_object(Module *module, Arena *arena, Bytes *out, Diag *diag);
+
+/* The same as module_write() into a stream, whose own errors the caller looks for. */
 bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag);
 
 /* What all names that an object exports begin with, made of the model's name: "gpt2_124m". Owned by
@@ -92,11 +96,31 @@ const char *module_symbol(const char *name, int number, Arena *arena);
 
 typedef struct Jit Jit;
 
-/* Loads the module's code. The target must be the host. Null: reported. */
-Jit *jit_create(Module *module, Diag *diag);
+/* Loads an object file that was compiled for this machine, and tells debuggers of it. The bytes are
+ * not needed any more after that. Null: reported. */
+Jit *jit_create(Bytes object, Diag *diag);
 /* Valid as long as the Jit. Null: reported. */
 const TwProgram *jit_program(const Jit *jit, const char *symbol, Diag *diag);
 void jit_destroy(Jit *jit);
+
+/* ---- object_functions.c ---- */
+
+typedef struct {
+    const char *name; /* its symbol */
+    const char *code;
+    size_t bytes;
+} LoadedFunction;
+
+typedef struct {
+    int machine; /* as ELF numbers processors */
+    int count;
+    LoadedFunction *function;
+} LoadedFunctions;
+
+/* Where the functions of a loaded object lie; program: what `symbol` stands for. False: the object
+ * does not tell. */
+bool object_functions(Bytes object, const char *symbol, const TwProgram *program, Arena *arena,
+                      LoadedFunctions *out);
 
 /* ---- pack.c ---- */
 

@@ -14,10 +14,10 @@ static void add_attribute(Emit *e, Value function, const char *name, const char 
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
 }
 
-static void add_flag(Emit *e, Value function, const char *name) {
+static void add_flag(Emit *e, Value function, const char *name, uint64_t value) {
     unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                            LLVMCreateEnumAttribute(e->context, kind, 0));
+                            LLVMCreateEnumAttribute(e->context, kind, value));
 }
 
 /* "tile" becomes "gpt2_124m.tile": programs may have code of several models, and an object that of
@@ -30,9 +30,12 @@ static void full_name(const Emit *e, const char *name, char full[MOST_NAME]) {
 }
 
 static Value begin_function(Emit *e, const char *name, VType result, VType *types, int count) {
+    enum { ASYNCHRONOUS = 2 };
     e->function =
         LLVMAddFunction(e->module, name, LLVMFunctionType(result, types, (unsigned)count, 0));
-    add_flag(e, e->function, "nounwind");
+    add_flag(e, e->function, "nounwind", 0);
+    /* Nothing unwinds at run time, but debuggers do, from any instruction. */
+    add_flag(e, e->function, "uwtable", ASYNCHRONOUS);
     LLVMPositionBuilderAtEnd(e->builder,
                              LLVMAppendBasicBlockInContext(e->context, e->function, "entry"));
     return e->function;
@@ -47,7 +50,7 @@ Value emit_function_begin(Emit *e, const char *name, VType result, VType *types,
     add_attribute(e, e->function, "prefer-vector-width", "512");
     if (e->cpu) add_attribute(e, e->function, "target-cpu", e->cpu);
     if (e->cpu) add_attribute(e, e->function, "target-features", e->features);
-    add_flag(e, e->function, "noinline");
+    add_flag(e, e->function, "noinline", 0);
     if (e->debug) debug_info_function(e->debug, e->function, loc);
     emit_line(e, loc);
     return e->function;

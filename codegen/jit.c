@@ -1,15 +1,21 @@
 /* jit.c - loads compiled code into this process. The object goes in as it would be written to a
- * file, so that what runs here is what `compile` writes. */
+ * file, so that what runs here is what `compile` writes.
+ *
+ * Debuggers learn of it by GDB's interface when it comes, and when it goes. LLVM's newer loader,
+ * JITLink, tells them of the first alone, and leaves them with an object that is not there. */
 #include "codegen/codegen.h"
+#include "codegen/jit_memory.h"
 
 #include <llvm-c/Core.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
+#include <llvm-c/OrcEE.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct Jit {
     LLVMOrcLLJITRef llvm;
+    JitMemory memory; /* of the one object */
 };
 
 static bool failed(LLVMErrorRef error, Diag *diag) {
@@ -42,25 +48,46 @@ static LLVMErrorRef define_functions(LLVMOrcLLJITRef jit) {
                                  LLVMOrcAbsoluteSymbols(symbols, COUNT));
 }
 
-static bool load(Jit *jit, LLVMMemoryBufferRef object, Diag *diag) {
-    if (failed(LLVMOrcCreateLLJIT(&jit->llvm, NULL), diag)) {
-        LLVMDisposeMemoryBuffer(object);
-        return false;
-    }
-    LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(jit->llvm);
-    if (failed(define_functions(jit->llvm), diag)) {
-        LLVMDisposeMemoryBuffer(object);
-        return false;
-    }
-    return !failed(LLVMOrcLLJITAddObjectFile(jit->llvm, library, object), diag);
+/* ---- the loader ---- */
+
+static void *use_memory(void *memory) {
+    return memory;
 }
 
-Jit *jit_create(Module *module, Diag *diag) {
-    LLVMMemoryBufferRef object = module_write(module, MODULE_OBJECT, diag);
-    if (!object) return NULL;
+/* The Jit closes it, after its loader. */
+static void leave_memory(void *memory) {
+    (void)memory;
+}
+
+static LLVMOrcObjectLayerRef create_loader(void *memory, LLVMOrcExecutionSessionRef session,
+                                           const char *triple) {
+    (void)triple;
+    LLVMOrcObjectLayerRef loader =
+        LLVMOrcCreateRTDyldObjectLinkingLayerWithMCJITMemoryManagerLikeCallbacks(
+            session, memory, use_memory, leave_memory, jit_memory_code, jit_memory_data,
+            jit_memory_finish, leave_memory);
+    LLVMOrcRTDyldObjectLinkingLayerRegisterJITEventListener(loader,
+                                                            LLVMCreateGDBRegistrationListener());
+    return loader;
+}
+
+static bool load(Jit *jit, Bytes object, Diag *diag) {
+    if (!jit_memory_open(&jit->memory, object.count))
+        return diag_error(diag, (Loc){0}, "out of memory");
+    LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
+    LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, create_loader, &jit->memory);
+    if (failed(LLVMOrcCreateLLJIT(&jit->llvm, builder), diag) ||
+        failed(define_functions(jit->llvm), diag))
+        return false;
+    LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(jit->llvm);
+    LLVMMemoryBufferRef copy =
+        LLVMCreateMemoryBufferWithMemoryRangeCopy(object.data, object.count, "thalweg");
+    return !failed(LLVMOrcLLJITAddObjectFile(jit->llvm, library, copy), diag);
+}
+
+Jit *jit_create(Bytes object, Diag *diag) {
     Jit *jit = calloc(1, sizeof *jit);
     if (!jit) {
-        LLVMDisposeMemoryBuffer(object);
         diag_error(diag, (Loc){0}, "out of memory");
         return NULL;
     }
@@ -81,5 +108,6 @@ void jit_destroy(Jit *jit) {
         LLVMErrorRef error = LLVMOrcDisposeLLJIT(jit->llvm);
         if (error) LLVMConsumeError(error);
     }
+    jit_memory_close(&jit->memory);
     free(jit);
 }

@@ -148,6 +148,17 @@ LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag) {
     return NULL;
 }
 
+bool module_object(Module *module, Arena *arena, Bytes *out, Diag *diag) {
+    LLVMMemoryBufferRef buffer = module_write(module, MODULE_OBJECT, diag);
+    if (!buffer) return false;
+    const size_t count = LLVMGetBufferSize(buffer);
+    char *copy = ARENA_ARRAY(arena, char, count + 1);
+    memcpy(copy, LLVMGetBufferStart(buffer), count);
+    LLVMDisposeMemoryBuffer(buffer);
+    *out = (Bytes){copy, count};
+    return true;
+}
+
 bool module_print(Module *module, ModuleForm form, FILE *out, Diag *diag) {
     LLVMMemoryBufferRef buffer = module_write(module, form, diag);
     if (!buffer) return false;

@@ -369,9 +369,13 @@ static bool measure_packing(Bench *bench) {
     return is_packed;
 }
 
-/* A second Thalweg goes the whole way once more, the weights being in the cache by then. */
+/* A second Thalweg goes the whole way once more, the weights being in the cache by then, and the
+ * code of no use. */
 static bool measure_compiling(Bench *bench) {
-    Thalweg *second = command_thalweg(bench->arguments, bench->progress);
+    Arguments arguments = *bench->arguments;
+    arguments.no_code_cache = true;
+    arguments.perf = false; /* its files tell of the code that is measured */
+    Thalweg *second = command_thalweg(&arguments, bench->progress);
     if (!second) return false;
     const double begin = clock_seconds();
     const bool is_done = thalweg_read_file(second, model_path(bench)) && thalweg_program(second) &&

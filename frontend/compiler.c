@@ -1,6 +1,7 @@
 /* compiler.c - the steps from a description to running code, each taken once and on demand.
  *
- *   description -> graph -> (target, passes) two phases -> plan -> module -> code in memory
+ *   description -> graph -> (target, passes) two phases -> plan -> module -> object -> code in
+ *   memory; the object may be kept from before
  */
 #include "frontend/compiler.h"
 
@@ -40,8 +41,8 @@ static bool override_format(Thalweg *thalweg, Model *model) {
 bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory) {
     Diag *diag = &thalweg->diag;
     if (!source) return false;
-    thalweg->directory = directory;
     thalweg->source = source;
+    thalweg->directory = directory;
     Model *model = model_read(thalweg->arena, diag, source);
     if (!model || !model_check_lowered(model, diag)) return false;
     if (!override_format(thalweg, model)) return false;
@@ -189,10 +190,7 @@ bool compiler_module(Thalweg *thalweg) {
 }
 
 static bool make_jit(Thalweg *thalweg) {
-    const char *symbol = module_symbol(thalweg->plan->name, 0, thalweg->arena);
-    thalweg->jit = jit_create(thalweg->module, &thalweg->diag);
-    if (thalweg->jit) thalweg->program = jit_program(thalweg->jit, symbol, &thalweg->diag);
-    return thalweg->program != NULL;
+    return compiler_load(thalweg, thalweg->code, &thalweg->jit, &thalweg->program);
 }
 
 bool compiler_runs_here(Thalweg *thalweg) {
@@ -205,7 +203,9 @@ bool compiler_runs_here(Thalweg *thalweg) {
 
 bool compiler_program(Thalweg *thalweg) {
     if (thalweg->program) return true;
-    return compiler_described(thalweg) && compiler_runs_here(thalweg) && compiler_module(thalweg) &&
-           compiler_progress(thalweg, "compiling", 0.5) && take(thalweg, STEP_jit, make_jit) &&
-           compiler_progress(thalweg, "compiling", 1);
+    if (!compiler_described(thalweg) || !compiler_runs_here(thalweg) || !compiler_plan(thalweg) ||
+        !compiler_progress(thalweg, "compiling", 0))
+        return false;
+    if (!thalweg->code.data && !compiler_code(thalweg, false, &thalweg->code)) return false;
+    return take(thalweg, STEP_jit, make_jit) && compiler_progress(thalweg, "compiling", 1);
 }

@@ -18,6 +18,8 @@
 typedef enum { STEP_target, STEP_passes, STEP_plan, STEP_module, STEP_jit, STEP_COUNT } Step;
 typedef enum { NOT_TAKEN, SUCCEEDED, FAILED } StepState;
 
+typedef struct PerfFiles PerfFiles;
+
 struct Thalweg {
     ThalwegOptions options;
     Arena *arena; /* texts, description, graphs, plan, diagnostics */
@@ -25,6 +27,7 @@ struct Thalweg {
     StepState step[STEP_COUNT];
 
     bool has_input;        /* a description was handed in, good or not */
+    const Source *source;  /* its text */
     const char *directory; /* of its weights */
     Model *model;          /* null: none, or none that can be compiled */
     Graph *described;      /* in the model's own order of operations; never rewritten */
@@ -32,15 +35,17 @@ struct Thalweg {
     Thalweg *
         *other; /* [others] the same model for the other targets of an object, from best to least */
     int others;
-    const Source *source; /* of the description, for them */
     Tuning tuning;        /* what is known of this target */
     Graph *optimised;     /* after the passes that see both phases */
     Graph *prefill, *decode;
     const char *statistics; /* a line for each pass that ran */
     Plan *plan;
     Module *module;
+    Bytes code; /* the module's object, made or kept from before */
+    bool is_code_warned;
     Jit *jit;
     const TwProgram *program; /* owned by the jit */
+    PerfFiles *perf;          /* null: nothing was told */
 
     Checkpoint *checkpoint;
     TwWeights *weights;
@@ -103,6 +108,22 @@ const char *compiler_tuning_text(const Thalweg *thalweg);
 
 /* Where the schedule of a kernel comes from; null: from the rule. */
 const char *compiler_tuning_source(const Thalweg *thalweg, const Kernel *kernel, Arena *arena);
+
+/* ---- compiler_code.c ---- */
+
+/* The object file of a model that has a plan, from the cache or made and put there; timed code or
+ * that which the model runs with. False: reported. */
+bool compiler_code(Thalweg *thalweg, bool is_timed, Bytes *object);
+
+/* Loads it. What has been made is the caller's to destroy, with false, too. */
+bool compiler_load(Thalweg *thalweg, Bytes object, Jit **jit, const TwProgram **program);
+
+/* ---- compiler_perf.c ---- */
+
+/* Tells perf the functions of an object that was loaded. False: reported. */
+bool compiler_tell_perf(Thalweg *thalweg, Bytes object, const char *symbol,
+                        const TwProgram *program);
+void compiler_end_perf(Thalweg *thalweg);
 
 /* ---- compiler_weights.c ---- */
 

@@ -6,6 +6,7 @@
  * names, and the last one that renames wins.
  */
 #include "frontend/compiler.h"
+#include "frontend/file_stamp.h"
 #include "frontend/output_file.h"
 
 #include <errno.h>
@@ -134,10 +135,15 @@ static TwStatus open_packed(Thalweg *thalweg, const char *path, bool verify) {
     return TW_WRONG_LAYOUT;
 }
 
-/* A file is read once before it is used: a kernel would not notice that a value is damaged, and the
- * first token reads all of it anyway. */
+/* A file is read as a whole before it is used for the first time: a kernel would not notice that a
+ * value is damaged. Later it is enough that nobody has written to it since. */
 static bool open_cached(Thalweg *thalweg, const char *path) {
-    return open_packed(thalweg, path, true) == TW_OK;
+    FileStamp stamp;
+    if (!file_stamp_take(path, &stamp)) return false;
+    const bool is_checked = file_stamp_is_kept(path, &stamp, thalweg->arena);
+    if (open_packed(thalweg, path, !is_checked) != TW_OK) return false;
+    if (!is_checked) file_stamp_keep(path, &stamp, thalweg->arena);
+    return true;
 }
 
 static bool make_cached(Thalweg *thalweg, const char *directory, const char *path) {

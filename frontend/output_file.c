@@ -16,11 +16,11 @@ static bool report(const char *path, int error, Diag *diag) {
 
 /* Creates a file that nobody else has. Names tell processes apart, O_EXCL those that share a
  * number: two threads, or one that left a file behind. */
-static int create_temporary(OutputFile *file, Arena *arena) {
+static int create_temporary(OutputFile *file, mode_t mode, Arena *arena) {
     enum { MOST_TRIES = 1000 };
     for (int i = 0; i < MOST_TRIES; i++) {
         file->temporary = arena_printf(arena, "%s.%ld-%d.part", file->target, (long)getpid(), i);
-        const int opened = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        const int opened = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (opened >= 0 || errno != EEXIST) return opened;
     }
     return -1;
@@ -43,7 +43,7 @@ static int open_descriptor(OutputFile *file, Arena *arena) {
     }
     if (is_there && !S_ISREG(info.st_mode)) return open(file->path, O_WRONLY | O_CLOEXEC);
     file->target = find_target(file->path, arena);
-    return create_temporary(file, arena);
+    return create_temporary(file, 0666, arena);
 }
 
 /* A stream forgets why it could not write; this one tells. */
@@ -60,15 +60,26 @@ static ssize_t write_all(void *cookie, const char *bytes, size_t count) {
     return file->error ? 0 : (ssize_t)count;
 }
 
-bool output_file_open(OutputFile *file, const char *path, Diag *diag) {
-    *file = (OutputFile){.path = arena_printf(diag->arena, "%s", path)};
-    file->descriptor = open_descriptor(file, diag->arena);
+static bool open_stream(OutputFile *file, const char *path, Diag *diag) {
     if (file->descriptor < 0) return report(path, errno, diag);
     file->stream = fopencookie(file, "w", (cookie_io_functions_t){.write = write_all});
     if (file->stream) return true;
     close(file->descriptor);
     if (file->temporary) unlink(file->temporary);
     return report(path, ENOMEM, diag);
+}
+
+bool output_file_open(OutputFile *file, const char *path, Diag *diag) {
+    *file = (OutputFile){.path = arena_printf(diag->arena, "%s", path)};
+    file->descriptor = open_descriptor(file, diag->arena);
+    return open_stream(file, path, diag);
+}
+
+bool output_file_open_private(OutputFile *file, const char *path, Diag *diag) {
+    *file = (OutputFile){.path = arena_printf(diag->arena, "%s", path)};
+    file->target = file->path;
+    file->descriptor = create_temporary(file, 0600, diag->arena);
+    return open_stream(file, path, diag);
 }
 
 bool output_file_close(OutputFile *file, bool is_complete, Diag *diag) {

@@ -21,6 +21,10 @@ typedef struct {
  * the path is copied into the diag's arena. */
 bool output_file_open(OutputFile *file, const char *path, Diag *diag);
 
+/* The same for a file that its owner alone may read and write, from its first byte on. It replaces
+ * whatever has the name, a link too. */
+bool output_file_open_private(OutputFile *file, const char *path, Diag *diag);
+
 /* Ends the file: with `is_complete` it gets its name, otherwise it is removed, as it is when
  * anything could not be written (a full disk), which is reported. True: it is there. */
 bool output_file_close(OutputFile *file, bool is_complete, Diag *diag);

@@ -23,6 +23,7 @@ void thalweg_destroy(Thalweg *thalweg) {
     interp_destroy(thalweg->interp);
     tw_weights_close(thalweg->weights);
     checkpoint_close(thalweg->checkpoint);
+    compiler_end_perf(thalweg);
     jit_destroy(thalweg->jit);
     module_destroy(thalweg->module);
     for (int i = 0; i < thalweg->others; i++) thalweg_destroy(thalweg->other[i]);

@@ -37,11 +37,14 @@ typedef struct ThalwegOptions {
     int threads;                 /* that will compute, for what is tuned; 0: all processors */
     const char *tuning;          /* a file of `thalweg tune`; null: tuning.yaml in the cache */
     bool no_tuning;              /* schedules by rule */
-    const char *cache_directory; /* for packed weights and tuning.yaml; null:
+    const char *cache_directory; /* for packed weights, compiled code and tuning.yaml; null:
                                     $XDG_CACHE_HOME/thalweg, else $HOME/.cache/thalweg */
     bool embed_weights;          /* of what is written: the weights are inside */
     const char *runtime; /* folder of the runtime library to link; null: where it is installed */
     const char *cc;      /* C compiler that links; null: $CC, or cc, or the target's */
+    bool no_code_cache;  /* compile in any case, and keep nothing of it */
+    bool perf;           /* tell perf the functions of loaded code, by /tmp/perf-PID.map and
+                            /tmp/jit-PID.dump; for one Thalweg of a process */
     /* Called now and then during long work, with 0 <= done <= 1; false stops the work, which then
      * fails and leaves no file. Null: not wanted. */
     bool (*progress)(void *context, const char *what, double done);
@@ -89,9 +92,9 @@ TW_API bool thalweg_write_weights(Thalweg *thalweg, const char *path);
 
 typedef enum ThalwegEmit {
     THALWEG_LLVM,
-    THALWEG_BITCODE, /* for LLVM's tools of the same version */
     THALWEG_ASSEMBLY,
     THALWEG_OBJECT,
+    THALWEG_BITCODE, /* for LLVM's tools of the same version, or a newer one */
     THALWEG_ARCHIVE, /* object and runtime library */
     THALWEG_SHARED,  /* a shared library of both */
     THALWEG_PROGRAM  /* that continues prompts */

@@ -13,7 +13,6 @@ typedef struct {
 
 struct Timed {
     Arena *arena;
-    Module *module;
     Jit *jit;
     const TwProgram *program;
     TwSession *session;
@@ -42,15 +41,9 @@ static TimedPhase describe(const char *name, const PhasePlan *plan, Arena *arena
 }
 
 static bool make_code(Timed *timed, Thalweg *thalweg) {
-    const Plan *plan = thalweg->plan;
-    const ModulePart part = {plan, thalweg->target};
-    const ModuleOptions options = {.is_timed = true};
-    timed->module = module_create(&part, 1, &options, &thalweg->diag);
-    if (!timed->module) return false;
-    const char *symbol = module_symbol(plan->name, 0, timed->arena);
-    timed->jit = jit_create(timed->module, &thalweg->diag);
-    if (timed->jit) timed->program = jit_program(timed->jit, symbol, &thalweg->diag);
-    return timed->program != NULL;
+    Bytes object;
+    return compiler_code(thalweg, true, &object) &&
+           compiler_load(thalweg, object, &timed->jit, &timed->program);
 }
 
 static bool make_session(Timed *timed, const TwWeights *weights, int threads, TwStatus *status) {
@@ -88,7 +81,6 @@ void timed_destroy(Timed *timed) {
     tw_session_destroy(timed->session);
     trace_destroy(timed->trace);
     jit_destroy(timed->jit);
-    module_destroy(timed->module);
     arena_destroy(timed->arena);
     free(timed);
 }

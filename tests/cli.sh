@@ -172,6 +172,44 @@ no_leftovers ''
 [ $? -eq 1 ] || fail 'a full disk is not noticed'
 says err 'standard output could not be written'
 
+# ---- code that is kept ----
+
+kept_code() {
+    find cache -name '*.code*' | wc -l
+}
+
+# Together at first, then one after the other, and without.
+rm -f cache/thalweg/*.code
+for i in 1 2 3; do "$program" run --seed 7 -n 40 >kept.text.$i 2>kept.err.$i & done
+wait
+expect 0 run --seed 7 -n 40
+silent err
+for i in 1 2 3; do
+    same kept.text.$i out
+    [ ! -s kept.err.$i ] || fail 'starts at the same time disturb each other'
+done
+[ "$(kept_code)" -eq 1 ] || fail 'the code should be kept once'
+expect 0 run --seed 7 -n 40 --no-code-cache
+same kept.text.1 out
+
+# Where there is no room, the model runs all the same; XFSZ is what a limit of sizes sends.
+rm -f cache/thalweg/*.code
+(
+    trap '' XFSZ
+    ulimit -f 8
+    exec "$program" run --seed 7 -n 40
+) >out 2>err || fail 'a model does not run where its code cannot be kept'
+same kept.text.1 out
+says err 'warning: the compiled code is not kept'
+[ "$(kept_code)" -eq 0 ] || fail 'a part of the code is left behind'
+
+chmod go+w cache/thalweg
+expect 0 run --seed 7 -n 40
+same kept.text.1 out
+says err 'warning: compiled code is not kept in'
+[ "$(kept_code)" -eq 0 ] || fail 'code is kept where others can write'
+chmod go-w cache/thalweg
+
 # ---- compile ----
 
 mkdir kept
@@ -200,7 +238,7 @@ sizes() {
     silent err
     sums=$(awk '/^object file/ { sums = 1; next }
                 /^memory/ { sums = 0 }
-                /^  shakespeare\./ { functions += $2 }
+                /^  shakespeare[._]/ { functions += $2 }
                 sums && $1 == "text" { text = $2 }
                 sums && $1 == "debug" { debug = $2 }
                 sums && $1 != "all" { parts += $2 }

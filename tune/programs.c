@@ -64,8 +64,10 @@ static bool make(const Making *m, Programs *programs, bool is_timed) {
     Diag *diag = m->model->diag;
     const ModuleOptions options = {.is_timed = is_timed};
     programs->module = module_create(part, programs->count, &options, diag);
-    if (!programs->module) return false;
-    programs->jit = jit_create(programs->module, diag);
+    Bytes object;
+    if (!programs->module || !module_object(programs->module, m->arena, &object, diag))
+        return false;
+    programs->jit = jit_create(object, diag);
     if (!programs->jit) return false;
     for (int i = 0; i < programs->count; i++) {
         const char *symbol = module_symbol(part[i].plan->name, i, m->arena);

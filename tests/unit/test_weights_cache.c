@@ -1,10 +1,13 @@
 /* test_weights_cache.c - packed weights: made once, made again when they are not right, in their
  * place, and never by halves. */
+#include "frontend/file_stamp.h"
 #include "frontend/thalweg.h"
 #include "runtime/weights_file.h"
 #include "tests/unit/library_fixture.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static const char other_seed[] = MODEL "weights: {synthetic: 8}\n";
 
@@ -59,6 +62,72 @@ START_TEST(damaged_weights_are_packed_again) {
     ck_assert_int_eq(truncate(path, 5000), 0);
     pack_and_check();
     only_file(path, sizeof path);
+}
+END_TEST
+
+/* Waits, without a limit, until it is old enough. */
+static FileStamp settled_stamp(const char *path) {
+    FileStamp stamp;
+    do {
+        ck_assert(file_stamp_take(path, &stamp));
+        usleep(10000);
+    } while (!stamp.is_settled);
+    return stamp;
+}
+
+START_TEST(checked_weights_are_not_checked_again_until_they_change) {
+    char path[512];
+    Arena *arena = arena_create();
+    pack_and_check();
+    only_file(path, sizeof path);
+    const ino_t first = inode_of(path);
+    change_byte(path, TW_WEIGHTS_DATA);
+    FileStamp stamp = settled_stamp(path);
+    ck_assert(!file_stamp_is_kept(path, &stamp, arena));
+    file_stamp_keep(path, &stamp, arena);
+    ck_assert(file_stamp_is_kept(path, &stamp, arena));
+    Thalweg *thalweg = create(model);
+    assert_works(thalweg, thalweg_weights(thalweg));
+    thalweg_destroy(thalweg);
+    ck_assert_uint_eq(inode_of(path), first);
+
+    change_byte(path, TW_WEIGHTS_DATA + 1);
+    ck_assert(file_stamp_take(path, &stamp) && !file_stamp_is_kept(path, &stamp, arena));
+    pack_and_check();
+    ck_assert_uint_ne(inode_of(path), first);
+
+    settled_stamp(path);
+    pack_and_check();
+    stamp = settled_stamp(path);
+    ck_assert(file_stamp_is_kept(path, &stamp, arena));
+    arena_destroy(arena);
+}
+END_TEST
+
+START_TEST(files_that_change_are_not_remembered) {
+    char path[256];
+    Arena *arena = arena_create();
+    struct timespec later;
+    FileStamp stamp;
+    strcpy(path, in_folder("file"));
+    ck_assert(!file_stamp_take(path, &stamp));
+    write_file(path, "a", 1);
+    clock_gettime(CLOCK_REALTIME, &later);
+    later.tv_sec += 1000;
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, (struct timespec[]){later, later}, 0), 0);
+    ck_assert(file_stamp_take(path, &stamp));
+    ck_assert(!stamp.is_settled);
+    file_stamp_keep(path, &stamp, arena);
+    ck_assert(!file_stamp_is_kept(path, &stamp, arena));
+
+    /* As of a file that was written to while it was checked. */
+    stamp.is_settled = true;
+    write_file(path, "ab", 2);
+    file_stamp_keep(path, &stamp, arena);
+    ck_assert(!file_stamp_is_kept(path, &stamp, arena));
+    ck_assert(file_stamp_take(path, &stamp));
+    ck_assert(!file_stamp_is_kept(path, &stamp, arena));
+    arena_destroy(arena);
 }
 END_TEST
 
@@ -180,6 +249,8 @@ static Suite *weights_cache_suite(void) {
     TCase *cache = in_a_folder(suite, "cache");
     tcase_add_test(cache, weights_are_packed_once);
     tcase_add_test(cache, damaged_weights_are_packed_again);
+    tcase_add_test(cache, checked_weights_are_not_checked_again_until_they_change);
+    tcase_add_test(cache, files_that_change_are_not_remembered);
     tcase_add_test(cache, weights_of_another_source_are_packed_again);
     tcase_add_test(cache, the_directory_of_the_cache_is_made);
     tcase_add_test(cache, the_environment_says_where_the_cache_is);
