@@ -86,9 +86,9 @@ TW_API bool thalweg_write_weights(Thalweg *thalweg, const char *path);
 
 typedef enum ThalwegEmit {
     THALWEG_LLVM,
-    THALWEG_BITCODE, /* for LLVM's tools of the same version */
     THALWEG_ASSEMBLY,
-    THALWEG_OBJECT
+    THALWEG_OBJECT,
+    THALWEG_BITCODE /* for LLVM's tools of the same version, or a newer one */
 } ThalwegEmit;
 
 /* Writes the compiled module to a file, which appears whole or not at all. The object exports
