@@ -71,6 +71,23 @@ static bool optimise(Module *module, Diag *diag) {
     return false;
 }
 
+/* How an architecture passes floats is a part of what an object says of itself, and objects that
+ * differ do not link. */
+static void set_abi(Module *module, const char *abi) {
+    static const char key[] = "target-abi";
+    LLVMMetadataRef text = LLVMMDStringInContext2(module->context, abi, strlen(abi));
+    LLVMAddModuleFlag(module->llvm, LLVMModuleFlagBehaviorError, key, sizeof key - 1, text);
+}
+
+static void set_target(Module *module) {
+    const Target *target = module->target;
+    LLVMSetTarget(module->llvm, target->names.triple);
+    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(target->llvm);
+    LLVMSetModuleDataLayout(module->llvm, data);
+    LLVMDisposeTargetData(data);
+    if (target->abi) set_abi(module, target->abi);
+}
+
 Module *module_create(const Plan *const *plan, int count, const Target *target, bool is_timed,
                       Diag *diag) {
     Module *module = calloc(1, sizeof *module);
@@ -81,10 +98,7 @@ Module *module_create(const Plan *const *plan, int count, const Target *target, 
     module->target = target;
     module->context = LLVMContextCreate();
     module->llvm = LLVMModuleCreateWithNameInContext(plan[0]->name, module->context);
-    LLVMSetTarget(module->llvm, target->triple);
-    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(target->llvm);
-    LLVMSetModuleDataLayout(module->llvm, data);
-    LLVMDisposeTargetData(data);
+    set_target(module);
     Emit e = emit_begin(module->context, module->llvm, &target->machine);
     module->function_count = emit_programs(&e, plan, count, is_timed);
     LLVMDisposeBuilder(e.builder);

@@ -22,7 +22,9 @@ static bool show_progress(void *context, const char *what, double done) {
 Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
     progress_begin(progress, stderr);
     Thalweg *thalweg = thalweg_create(&(ThalwegOptions){
+        .target = arguments->target,
         .cpu = arguments->cpu,
+        .features = arguments->features,
         .weights_type = arguments->weights_type,
         .passes = arguments->passes,
         .skip_passes = arguments->skip_passes,
@@ -39,6 +41,13 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
     });
     if (!thalweg) command_fail(progress, "out of memory");
     return thalweg;
+}
+
+int command_print_target(const Arguments *arguments) {
+    Progress progress;
+    Thalweg *thalweg = command_thalweg(arguments, &progress);
+    if (!thalweg) return EXIT_FAILED;
+    return command_end(thalweg, &progress, thalweg_print_target(thalweg, stdout));
 }
 
 void command_say_tuning(Thalweg *thalweg, Progress *progress, bool is_wanted) {

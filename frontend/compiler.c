@@ -64,7 +64,9 @@ bool compiler_described(Thalweg *thalweg) {
 /* ---- passes ---- */
 
 static bool make_target(Thalweg *thalweg) {
-    thalweg->target = target_create(thalweg->options.cpu, thalweg->arena, &thalweg->diag);
+    const ThalwegOptions *options = &thalweg->options;
+    const TargetChoice choice = {options->target, options->cpu, options->features};
+    thalweg->target = target_create(&choice, thalweg->arena, &thalweg->diag);
     return thalweg->target != NULL;
 }
 

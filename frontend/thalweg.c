@@ -150,6 +150,12 @@ bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out) {
     return check_stream(thalweg, out);
 }
 
+bool thalweg_print_target(Thalweg *thalweg, FILE *out) {
+    if (!compiler_target(thalweg)) return false;
+    target_print(thalweg->target, out);
+    return check_stream(thalweg, out);
+}
+
 bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
                            FILE *out) {
     if (length > GRAPH_MAX_BYTES)
