@@ -267,7 +267,7 @@ static void choose_part(Program *program, const ModulePart *part, bool is_one_of
     program->target = part->target;
     e->machine = &part->target->machine;
     e->cpu = is_one_of_several ? part->target->cpu : NULL;
-    e->features = part->target->features;
+    e->features = part->target->names.features;
 }
 
 int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,

@@ -82,6 +82,23 @@ static bool optimise(Module *module, Diag *diag) {
     return false;
 }
 
+/* How an architecture passes floats is a part of what an object says of itself, and objects that
+ * differ do not link. */
+static void set_abi(Module *module, const char *abi) {
+    static const char key[] = "target-abi";
+    LLVMMetadataRef text = LLVMMDStringInContext2(module->context, abi, strlen(abi));
+    LLVMAddModuleFlag(module->llvm, LLVMModuleFlagBehaviorError, key, sizeof key - 1, text);
+}
+
+static void set_target(Module *module) {
+    const Target *target = module->target;
+    LLVMSetTarget(module->llvm, target->names.triple);
+    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(target->llvm);
+    LLVMSetModuleDataLayout(module->llvm, data);
+    LLVMDisposeTargetData(data);
+    if (target->abi) set_abi(module, target->abi);
+}
+
 static void emit(Module *module, const ModulePart *part, int count, const ModuleOptions *options) {
     Emit e = emit_begin(module->context, module->llvm, &part[0].target->machine);
     Arena *arena = part[0].plan->layout->arena;
@@ -104,10 +121,7 @@ Module *module_create(const ModulePart *part, int count, const ModuleOptions *op
     module->target = part[count - 1].target; /* what runs before one is chosen is for the least */
     module->context = LLVMContextCreate();
     module->llvm = LLVMModuleCreateWithNameInContext(part[0].plan->name, module->context);
-    LLVMSetTarget(module->llvm, module->target->triple);
-    LLVMTargetDataRef data = LLVMCreateTargetDataLayout(module->target->llvm);
-    LLVMSetModuleDataLayout(module->llvm, data);
-    LLVMDisposeTargetData(data);
+    set_target(module);
     emit(module, part, count, options);
     if (verify(module, diag) && optimise(module, diag)) return module;
     module_destroy(module);

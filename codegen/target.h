@@ -2,26 +2,25 @@
 #ifndef CODEGEN_TARGET_H
 #define CODEGEN_TARGET_H
 
-#include "ir/diag.h"
+#include "codegen/target_names.h"
 #include "ir/machine.h"
 
 #include <llvm-c/TargetMachine.h>
 
 typedef struct {
-    const char *cpu;      /* as LLVM names it */
-    const char *features; /* beyond those of the cpu */
-    const char *known;    /* some of those it has, in the same form */
-    const char *triple;
-    bool is_host; /* this machine can run the code */
+    TargetNames names;
+    const char *cpu; /* as LLVM names it */
+    bool is_host;    /* this machine can run the code */
+    bool is_host_architecture;
+    bool is_native;  /* it is made for this machine, with all it has */
+    const char *abi; /* for LLVM; null: the architecture has one alone */
     Machine machine;
     LLVMTargetMachineRef llvm;
 } Target;
 
-/* cpu: a name target_print_cpus() lists, or null for this machine. Null: reported. */
-Target *target_create(const char *cpu, Arena *arena, Diag *diag);
+/* Null: reported. */
+Target *target_create(const TargetChoice *choice, Arena *arena, Diag *diag);
 void target_destroy(Target *target);
-
-void target_print_cpus(FILE *out);
 
 /* ---- target_group.c ---- */
 
@@ -33,10 +32,12 @@ void target_group(Target **target, int count);
 /* What the processor must have, as TwProgram.needs says it. */
 uint64_t target_needs(const Target *target);
 
-/* Whether its code is for this machine's architecture, though maybe for more than it has. */
-bool target_is_native(const Target *target);
-
 /* "22.1.0": of the LLVM in use. */
 const char *target_llvm_version(Arena *arena);
+
+/* ---- target_text.c ---- */
+
+/* What code is made for: names, features, vectors, and the instructions of the products. */
+void target_print(const Target *target, FILE *out);
 
 #endif

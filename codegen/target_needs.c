@@ -1,8 +1,12 @@
 /* target_needs.c - what a program checks of its processor before it runs compiled code. */
 #include "codegen/target.h"
 
-#include <llvm-c/Core.h>
 #include <string.h>
+
+static const char *const feature_text[] = {
+#define FEATURE(architecture, name, text, ...) text,
+#include "codegen/targets.def"
+};
 
 /* Whether a list as "+avx2,-fma,+bmi2" has the name with a plus. */
 static bool is_listed(const char *list, const char *name) {
@@ -14,35 +18,30 @@ static bool is_listed(const char *list, const char *name) {
 }
 
 static uint64_t row(const Target *target, const char *name, uint64_t bit) {
-    return is_listed(target->features, name) || is_listed(target->known, name) ? bit : 0;
+    for (int i = 0; i < FEATURE_COUNT; i++)
+        if (strcmp(feature_text[i], name) == 0 && target_has(target->names.has, i)) return bit;
+    return is_listed(target->names.features, name) ? bit : 0;
 }
 
 uint64_t target_needs(const Target *target) {
     uint64_t needs = 0, bit = 1;
-    if (strncmp(target->triple, "x86_64", 6) == 0) {
-#define X86(name, ...)                                                                             \
+#define ROW(name)                                                                                  \
     needs |= row(target, name, bit);                                                               \
     bit <<= 1;
+    switch (target->names.architecture) {
+    case ARCHITECTURE_x86_64:
+#define X86(name, ...) ROW(name)
 #include "runtime/cpu_features.def"
-    } else if (strncmp(target->triple, "aarch64", 7) == 0) {
-#define ARM(name, ...)                                                                             \
-    needs |= row(target, name, bit);                                                               \
-    bit <<= 1;
+        break;
+    case ARCHITECTURE_aarch64:
+#define ARM(name, ...) ROW(name)
 #include "runtime/cpu_features.def"
-    } else if (strncmp(target->triple, "riscv64", 7) == 0) {
-#define RISCV(name, ...)                                                                           \
-    needs |= row(target, name, bit);                                                               \
-    bit <<= 1;
+        break;
+    case ARCHITECTURE_riscv64:
+#define RISCV(name, ...) ROW(name)
 #include "runtime/cpu_features.def"
+        break;
+    case ARCHITECTURE_COUNT: break;
     }
     return needs;
-}
-
-bool target_is_native(const Target *target) {
-    char *host = LLVMGetDefaultTargetTriple();
-    const size_t length = strcspn(host, "-");
-    const bool is_same =
-        strncmp(host, target->triple, length) == 0 && target->triple[length] == '-';
-    LLVMDisposeMessage(host);
-    return is_same;
 }

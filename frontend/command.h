@@ -24,6 +24,9 @@ int command_misused(Command command, const char *text);
  * `progress` lives. Null: said. */
 Thalweg *command_thalweg(const Arguments *arguments, Progress *progress);
 
+/* Writes what the options compile for, in place of the command. Returns the exit code. */
+int command_print_target(const Arguments *arguments);
+
 /* A line on standard error about where schedules come from, if any is tuned or shipped, and if that
  * is a terminal or the line is wanted. */
 void command_say_tuning(Thalweg *thalweg, Progress *progress, bool is_wanted);

@@ -22,7 +22,9 @@ static bool show_progress(void *context, const char *what, double done) {
 Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
     progress_begin(progress, stderr);
     Thalweg *thalweg = thalweg_create(&(ThalwegOptions){
+        .target = arguments->target,
         .cpu = arguments->cpu,
+        .features = arguments->features,
         .weights_type = arguments->weights_type,
         .embed_weights = arguments->embed_weights,
         .runtime = arguments->runtime,
@@ -44,6 +46,13 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
     });
     if (!thalweg) command_fail(progress, "out of memory");
     return thalweg;
+}
+
+int command_print_target(const Arguments *arguments) {
+    Progress progress;
+    Thalweg *thalweg = command_thalweg(arguments, &progress);
+    if (!thalweg) return EXIT_FAILED;
+    return command_end(thalweg, &progress, thalweg_print_target(thalweg, stdout));
 }
 
 void command_say_tuning(Thalweg *thalweg, Progress *progress, bool is_wanted) {

@@ -74,16 +74,16 @@ static bool run(Link *link, const char *const *words) {
     return diag_error(link->diag, (Loc){0}, "'%s' failed to make '%s'", words[0], link->result);
 }
 
-/* "x86_64-unknown-linux-gnu" is "x86_64-linux-gnu" in the names of Debian's compilers. */
+/* As Debian names it. */
 static const char *cross_compiler(Link *link) {
-    const char *triple = link->thalweg->target->triple;
-    return arena_printf(link->arena, "%.*s-linux-gnu-gcc", (int)strcspn(triple, "-"), triple);
+    return arena_printf(link->arena, "%s-linux-gnu-gcc",
+                        target_architecture_name(link->thalweg->target->names.architecture));
 }
 
 static const char *compiler_command(Link *link) {
     const char *given = link->thalweg->options.cc, *set = getenv("CC");
     if (given) return given;
-    if (!target_is_native(link->thalweg->target)) return cross_compiler(link);
+    if (!link->thalweg->target->is_host_architecture) return cross_compiler(link);
     return set && *set ? set : "cc";
 }
 

@@ -9,13 +9,25 @@
 
 enum { MOST_TARGETS = 8 };
 
-static bool read_other(Thalweg *thalweg, const char *cpu, Thalweg **out) {
+/* The choice with `name` in place of a list. */
+static TargetChoice choice_of(const Thalweg *thalweg, const char *name) {
+    const ThalwegOptions *options = &thalweg->options;
+    const bool is_cpu = options->cpu && strchr(options->cpu, ',');
+    return (TargetChoice){.target = is_cpu || !name ? options->target : name,
+                          .cpu = is_cpu && name ? name : options->cpu,
+                          .features = options->features};
+}
+
+static bool read_other(Thalweg *thalweg, const char *name, Thalweg **out) {
+    const TargetChoice choice = choice_of(thalweg, name);
     ThalwegOptions options = thalweg->options;
-    options.cpu = cpu;
+    options.target = choice.target;
+    options.cpu = choice.cpu;
     Thalweg *other = thalweg_create(&options);
     *out = other;
     if (!other) return diag_error(&thalweg->diag, (Loc){0}, "out of memory");
-    other->target = target_create(cpu, thalweg->arena, &thalweg->diag); /* they change places */
+    /* They change places. */
+    other->target = target_create(&choice, thalweg->arena, &thalweg->diag);
     if (!other->target) return false;
     other->step[STEP_target] = SUCCEEDED;
     other->has_input = true;
@@ -29,7 +41,7 @@ static bool group(Thalweg *thalweg) {
     target[0] = thalweg->target;
     for (int i = 1; i < count; i++) target[i] = thalweg->other[i - 1]->target;
     for (int i = 1; i < count; i++)
-        if (strcmp(target[i]->triple, target[0]->triple) != 0) {
+        if (target[i]->names.architecture != target[0]->names.architecture) {
             diag_error(&thalweg->diag, (Loc){0}, "'%s' and '%s' are of different architectures",
                        target[0]->cpu, target[i]->cpu);
             return diag_hint(&thalweg->diag, "one object is of one: compile one for each");
@@ -44,23 +56,34 @@ static bool choose_several(Thalweg *thalweg, const char *list) {
     thalweg->other = ARENA_ARRAY(thalweg->arena, Thalweg *, MOST_TARGETS);
     for (const char *at = list, *end; *at; at = end + (*end == ',')) {
         end = at + strcspn(at, ",");
-        const char *cpu = arena_printf(thalweg->arena, "%.*s", (int)(end - at), at);
+        const char *name = arena_printf(thalweg->arena, "%.*s", (int)(end - at), at);
         if (!thalweg->target) {
-            thalweg->target = target_create(cpu, thalweg->arena, &thalweg->diag);
+            const TargetChoice choice = choice_of(thalweg, name);
+            thalweg->target = target_create(&choice, thalweg->arena, &thalweg->diag);
             if (!thalweg->target) return false;
             continue;
         }
         if (thalweg->others + 1 == MOST_TARGETS)
             return diag_error(&thalweg->diag, (Loc){0}, "an object is for %d processors at most",
                               MOST_TARGETS);
-        if (!read_other(thalweg, cpu, &thalweg->other[thalweg->others++])) return false;
+        if (!read_other(thalweg, name, &thalweg->other[thalweg->others++])) return false;
     }
     return group(thalweg);
 }
 
 bool compiler_choose_targets(Thalweg *thalweg) {
-    const char *cpu = thalweg->options.cpu;
-    if (cpu && strchr(cpu, ',')) return choose_several(thalweg, cpu);
-    thalweg->target = target_create(cpu, thalweg->arena, &thalweg->diag);
+    const ThalwegOptions *options = &thalweg->options;
+    const bool has_targets = options->target && strchr(options->target, ',');
+    const bool has_cpus = options->cpu && strchr(options->cpu, ',');
+    if (has_targets && options->cpu) {
+        diag_error(&thalweg->diag, (Loc){0}, "'%.80s' are several targets, beside a processor",
+                   options->target);
+        return diag_hint(&thalweg->diag, "several are named as x86-64-v3,x86-64-v4, by --target or "
+                                         "by --cpu");
+    }
+    if (has_targets || has_cpus)
+        return choose_several(thalweg, has_cpus ? options->cpu : options->target);
+    const TargetChoice choice = choice_of(thalweg, NULL);
+    thalweg->target = target_create(&choice, thalweg->arena, &thalweg->diag);
     return thalweg->target != NULL;
 }

@@ -33,6 +33,10 @@ static int print_help(Command command) {
     return end(EXIT_DONE);
 }
 
+static bool asks_for_help(const char *value) {
+    return value && strcmp(value, "help") == 0;
+}
+
 static int run(Command command, int count, const char **words) {
     const char *name = options_command_name(command);
     Arguments arguments;
@@ -40,7 +44,8 @@ static int run(Command command, int count, const char **words) {
     if (!options_parse(command, count, words, &arguments, &complaint))
         return refuse(name, &complaint);
     if (arguments.help) return print_help(command);
-    if (arguments.cpu && strcmp(arguments.cpu, "help") == 0) {
+    if (asks_for_help(arguments.cpu) || asks_for_help(arguments.target) ||
+        asks_for_help(arguments.features)) {
         thalweg_print_cpus(stdout);
         return end(EXIT_DONE);
     }
@@ -48,6 +53,7 @@ static int run(Command command, int count, const char **words) {
         thalweg_print_operations(stdout);
         return end(EXIT_DONE);
     }
+    if (arguments.print_target) return end(command_print_target(&arguments));
     if (!options_check_operands(command, &arguments, &complaint)) return refuse(name, &complaint);
     interrupt_begin();
     return end(function[command](&arguments));

@@ -151,6 +151,16 @@ bool thalweg_size(Thalweg *thalweg, FILE *out) {
     return compiler_print_size(thalweg, out) && check_stream(thalweg, out);
 }
 
+bool thalweg_print_target(Thalweg *thalweg, FILE *out) {
+    if (!compiler_target(thalweg)) return false;
+    target_print(thalweg->target, out);
+    for (int i = 0; i < thalweg->others; i++) {
+        fputc('\n', out);
+        target_print(thalweg->other[i]->target, out);
+    }
+    return check_stream(thalweg, out);
+}
+
 bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
                            FILE *out) {
     if (length > GRAPH_MAX_BYTES)

@@ -26,7 +26,10 @@ typedef struct Thalweg Thalweg;
 
 /* All zero: everything by default. Texts and files outlive the Thalweg. */
 typedef struct ThalwegOptions {
-    const char *cpu;             /* a name thalweg_print_cpus() lists; null: this machine */
+    const char *target;          /* as riscv64-linux-gnu, or x86-64-v3; null: this machine */
+    const char *cpu;             /* a name thalweg_print_cpus() lists; null: this machine, or any of
+                                    the target */
+    const char *features;        /* as +dotprod,-i8mm, beside the processor's; null: none */
     const char *weights_type;    /* f32, bf16, q8 or q4, in place of the model's own; null: that */
     const char *passes;          /* names "a,b" to run; null: all */
     const char *skip_passes;     /* names to leave out; null: none */
@@ -116,6 +119,8 @@ TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
 
 /* What the object file's bytes are, function by function, and the memory that a session takes. */
 TW_API bool thalweg_size(Thalweg *thalweg, FILE *out);
+/* What code is made for: processor, features, vectors, and the instructions of the products. */
+TW_API bool thalweg_print_target(Thalweg *thalweg, FILE *out);
 
 /* Where the schedules of kernels come from: "9 tuned, 2 shipped, 1 by rule". Owned by the Thalweg;
  * null: the model cannot be compiled. */

@@ -104,7 +104,21 @@ same out "$here/ir/OPERATIONS.md" # the page that is read without a build
 expect 0 opt --help
 says out 'fuse-write'
 expect 0 run --cpu help
-says out .
+says out 'x86-64-v3'
+says out '+dotprod'
+expect 0 run --features help
+says out '+dotprod'
+expect 0 compile --print-target
+says out 'this machine'
+silent err
+expect 0 explain --print-target --target riscv64-linux-gnu
+says out 'runs here   no'
+for wrong in --target=x86-64-v9 --target=mips --cpu=znver9 --features=+nonsense --features=avx; do
+    expect 1 compile --print-target "$wrong"
+    says err '^error: '
+    says err '^  hint: '
+    silent out
+done
 
 # ---- check ----
 
@@ -257,6 +271,8 @@ cd empty || exit 2
 expect 0 compile "$example" --size
 rm out err
 cd .. && rmdir empty || fail 'compile --size writes files'
+expect 1 compile "$example" -o kept --target riscv64-linux-gnu --cpu znver4
+says err 'znver4'
 no_leftovers ''
 
 # ---- opt and explain ----

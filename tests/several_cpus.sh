@@ -10,7 +10,7 @@ cd "$work"
 example=$source/examples/shakespeare/model.yaml
 
 build() { # TARGETS TYPE
-    "$program" compile "$example" --cpu "$1" --weights-type "$2" --emit=exe --cc "$compiler" -o .
+    "$program" compile "$example" --target "$1" --weights-type "$2" --emit=exe --cc "$compiler" -o .
 }
 
 run_on() { # CPU
