@@ -99,7 +99,7 @@ static LLVMTargetMachineRef create_machine(const TargetNames *names) {
         return NULL;
     }
     return LLVMCreateTargetMachine(llvm, names->triple, names->cpu, names->features,
-                                   LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+                                   LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
 static bool find_host(TargetNames *host, Arena *arena, Diag *diag) {

@@ -57,6 +57,6 @@ void target_print(const Target *target, FILE *out) {
     print_product("bf16", products.pairs, out);
     fprintf(out, "halves      %s\n",
             machine->has_halves ? "widened by an instruction" : "widened by arithmetic");
-    fprintf(out, "code        LLVM's code generation at O2, of loops that come tiled\n");
+    fprintf(out, "code        LLVM's code generation at O3, of loops that come tiled\n");
     arena_destroy(scratch);
 }

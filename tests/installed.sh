@@ -138,6 +138,18 @@ for way in prefill step; do
     cmp out logits || fail "logits by $way are others than those of run"
 done
 
+# ---- the runtime library ----
+
+runtime=$(find "$work/tree" -name libthalweg_rt.a)
+text=$(size "$runtime" | awk '{ sum += $1 } END { print sum }')
+[ "$text" -lt 65536 ] || fail "the runtime library has $text bytes of text"
+"$compiler" -shared -o runtime.so -Wl,--whole-archive "$runtime" -Wl,--no-whole-archive \
+    -Wl,--as-needed -lm
+needed=$(readelf -d runtime.so | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | grep -vE '^(libc|libm)\.so' || :)
+[ -z "$needed" ] || fail "the runtime library needs $needed"
+nm -D --undefined-only runtime.so | grep ' U ' | grep -vE '@GLIBC' >strange || :
+[ ! -s strange ] || fail "the runtime library calls $(cat strange)"
+
 # ---- files of strangers ----
 
 weights=header/shakespeare.weights

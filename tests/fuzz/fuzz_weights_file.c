@@ -1,10 +1,10 @@
 /* fuzz_weights_file.c - whatever opens as packed weights can be read to its last byte.
  *
- * Each input is tried as it is, and with its header sealed, so that the checksum does not hide what
- * comes after it.
+ * Each input is tried as a file and as memory, as it is and with its header sealed, so that the
+ * checksum does not hide what comes after it.
  */
 #include "runtime/runtime.h"
-#include "runtime/weights_file.h"
+#include "runtime/weights.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -35,6 +35,15 @@ static void try_open(const char *path, size_t file_bytes) {
     }
 }
 
+/* In a block of just that size, so that a sanitizer sees its end. */
+static void try_memory(const uint8_t *data, size_t size) {
+    TwWeights weights;
+    char *copy = aligned_alloc(TW_WEIGHTS_ALIGNMENT, size + -size % TW_WEIGHTS_ALIGNMENT);
+    if (size) memcpy(copy, data, size);
+    if (copy && weights_open_bytes(&weights, copy, size, 0) == TW_OK) read_all(&weights, size);
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char path[64];
     int file = memfd_create("fuzz", MFD_CLOEXEC);
@@ -42,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     if (pwrite(file, data, size, 0) != (ssize_t)size) abort();
     try_open(path, size);
+    try_memory(data, size);
 
     WeightsHeader header;
     if (size >= sizeof header) {
