@@ -108,8 +108,8 @@ static const char beginning[] =
 static void print_top(const Header *h, const Thalweg *thalweg) {
     const char *name = thalweg->plan->name;
     const bool is_inside = thalweg->options.embed_weights;
-    fprintf(h->out, "/* %s.h - the model %s, compiled by Thalweg %s for %s.\n", h->file, name,
-            THALWEG_VERSION, thalweg->target->cpu);
+    fprintf(h->out, "/* %s.h - the model %s, compiled by Thalweg %s for %s, at O3.\n", h->file,
+            name, THALWEG_VERSION, thalweg->target->cpu);
     print(h, arena_printf(thalweg->arena, beginning, is_inside ? "NULL" : "\"~.weights\""));
 }
 
@@ -146,6 +146,7 @@ static void print_sizes(const Header *h, const Thalweg *thalweg) {
     const Graph *graph = plan->prefill.graph;
     const bool has_bytes = thalweg->model->tokenizer == TOKENIZER_bytes;
     print(h, "\n/* ---- sizes ---- */\n\n");
+    print_size(h, "ABI_VERSION", "int", TW_ABI_VERSION, "of the interface to the runtime library");
     print_size(h, "VOCAB", "int64_t", (uint64_t)plan->vocab,
                has_bytes ? "tokens, which are bytes of text" : "tokens");
     print_size(h, "CONTEXT", "int64_t", (uint64_t)graph->context, "tokens, most in a sequence");

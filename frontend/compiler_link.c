@@ -27,6 +27,8 @@ typedef struct {
 
 extern char **environ;
 
+enum { MOST_WORDS = 48 };
+
 /* ---- the runtime library ---- */
 
 static const char symbol_script[] = "symbols";
@@ -45,33 +47,61 @@ static const char *find_runtime(Link *link) {
     program[length > 0 ? length : 0] = 0;
     char *name = strrchr(program, '/');
     if (name) *name = 0;
+    const bool is_looked_for = !given && link->thalweg->target->is_host_architecture;
     if (given && is_there(link, given, runtime_library)) return given;
-    for (size_t i = 0; !given && i < sizeof places / sizeof *places; i++) {
+    for (size_t i = 0; is_looked_for && i < sizeof places / sizeof *places; i++) {
         const char *folder = arena_printf(link->arena, "%s%s", program, places[i]);
         if (is_there(link, folder, runtime_library)) return folder;
     }
-    diag_error(link->diag, (Loc){0}, "the runtime library '%s' is not in '%s'", runtime_library,
+    const char *architecture = target_architecture_name(link->thalweg->target->names.architecture);
+    diag_error(link->diag, (Loc){0}, "the runtime library '%s' for %s is not in '%s'",
+               runtime_library, architecture,
                given ? given : "the folders where Thalweg is built or installed");
-    diag_hint(link->diag, "name its folder by --runtime; that of another target is built with its "
-                          "compiler: see \"Another processor\" in the README");
+    diag_hint(link->diag,
+              "name its folder by --runtime; runtime/CMakeLists.txt of the sources says "
+              "how it is built for another processor");
     return NULL;
 }
 
 /* ---- commands ---- */
 
-/* Runs a command, whose words end with null. What it says goes to standard error. */
-static bool run(Link *link, const char *const *words) {
+/* The words of a command, which end with null. */
+typedef struct {
+    const char *word[MOST_WORDS + 1];
+    int count;
+} Words;
+
+static void add(Words *words, const char *word) {
+    if (words->count < MOST_WORDS) words->word[words->count++] = word;
+}
+
+static void add_all(Words *words, const char *const *word) {
+    for (; *word; word++) add(words, *word);
+}
+
+/* What may be several words, as "ccache gcc". */
+static void add_command(Link *link, Words *words, const char *command) {
+    for (const char *at = command; *(at += strspn(at, " "));) {
+        const size_t length = strcspn(at, " ");
+        add(words, arena_printf(link->arena, "%.*s", (int)length, at));
+        at += length;
+    }
+}
+
+/* What a command says goes to standard error. */
+static bool run(Link *link, const Words *words) {
     pid_t child;
     int status = 0;
-    const int error = posix_spawnp(&child, words[0], NULL, NULL, (char *const *)words, environ);
+    const char *name = words->count ? words->word[0] : "";
+    const int error = posix_spawnp(&child, name, NULL, NULL, (char *const *)words->word, environ);
     if (error) {
-        diag_error(link->diag, (Loc){0}, "'%s' cannot be run: %s", words[0], strerror(error));
-        return diag_hint(link->diag, "install it, or name the C compiler of the target by --cc");
+        diag_error(link->diag, (Loc){0}, "'%s' cannot be run: %s", name, strerror(error));
+        return diag_hint(link->diag, "install it; another C compiler is named by --cc");
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
-    return diag_error(link->diag, (Loc){0}, "'%s' failed to make '%s'", words[0], link->result);
+    return diag_error(link->diag, (Loc){0}, "'%s' failed to make '%s'", name, link->result);
 }
 
 /* As Debian names it. */
@@ -121,50 +151,56 @@ static const char *in_folder(Link *link, const char *name) {
 /* The runtime's members stay what they are, so that two such archives meet in one program. */
 static bool make_archive(Link *link, const char *runtime) {
     const char *library = arena_printf(link->arena, "%s/%s", runtime, runtime_library);
-    const char *const add[] = {"ar", "rcs", link->result, link->object, NULL};
+    const Words words = {{"ar", "rcs", link->result, link->object}, 4};
     FILE *archive = fopen(link->result, "wb");
     if (!archive) return cannot(link, link->result);
     const bool is_copied = copy_file(link, library, archive);
-    return (fclose(archive) == 0 || cannot(link, link->result)) && is_copied && run(link, add);
+    return (fclose(archive) == 0 || cannot(link, link->result)) && is_copied && run(link, &words);
+}
+
+/* Commas are a part of names here, as they are not after -Wl. */
+static void add_for_linker(Words *words, const char *option, const char *value) {
+    const char *const word[] = {"-Xlinker", option, "-Xlinker", value, NULL};
+    add_all(words, word);
+}
+
+/* The object, and what it stands on: with threads, which linkers keep though all references to them
+ * are weak. */
+static void add_inputs(Link *link, Words *words, const char *runtime) {
+    static const char *const options[] = {"-Wl,-z,noexecstack,-z,relro,-z,now",
+                                          "-Wl,--no-as-needed", "-fopenmp", "-lm", NULL};
+    add(words, arena_printf(link->arena, "%s/%s", runtime, runtime_library));
+    add_all(words, options);
 }
 
 static bool make_shared(Link *link, const char *runtime) {
     const char *script = in_folder(link, symbol_script);
-    const char *name = strrchr(link->result, '/');
     const char *text = arena_printf(link->arena, "{ global: %s_*; local: *; };\n", link->prefix);
+    const char *const first[] = {"-shared", "-Wl,-z,text", "-o", link->result, link->object, NULL};
+    Words words = {0};
     if (!write_text(link, script, text)) return false;
-    const char *const words[] = {compiler_command(link),
-                                 "-shared",
-                                 "-o",
-                                 link->result,
-                                 link->object,
-                                 arena_printf(link->arena, "%s/%s", runtime, runtime_library),
-                                 arena_printf(link->arena, "-Wl,-soname,%s", name + 1),
-                                 arena_printf(link->arena, "-Wl,--version-script=%s", script),
-                                 "-Wl,-z,text,-z,noexecstack,-z,relro,-z,now",
-                                 "-Wl,--no-as-needed",
-                                 "-fopenmp",
-                                 "-lm",
-                                 NULL};
-    return run(link, words);
+    add_command(link, &words, compiler_command(link));
+    add_all(&words, first);
+    add_for_linker(&words, "-soname", strrchr(link->result, '/') + 1);
+    add_for_linker(&words, "--version-script", script);
+    add_inputs(link, &words, runtime);
+    return run(link, &words);
 }
 
 static bool make_program(Link *link, const char *runtime) {
     if (!is_there(link, runtime, main_library))
         return diag_error(link->diag, (Loc){0}, "'%s' is not in '%s'", main_library, runtime);
-    const char *const words[] = {compiler_command(link),
-                                 "-pie",
+    const char *const first[] = {"-pie",
                                  "-o",
                                  link->result,
                                  link->object,
                                  arena_printf(link->arena, "%s/%s", runtime, main_library),
-                                 arena_printf(link->arena, "%s/%s", runtime, runtime_library),
-                                 "-Wl,-z,noexecstack,-z,relro,-z,now",
-                                 "-Wl,--no-as-needed",
-                                 "-fopenmp",
-                                 "-lm",
                                  NULL};
-    return run(link, words);
+    Words words = {0};
+    add_command(link, &words, compiler_command(link));
+    add_all(&words, first);
+    add_inputs(link, &words, runtime);
+    return run(link, &words);
 }
 
 /* ---- the whole ---- */

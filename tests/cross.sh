@@ -8,14 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME="$work/cache"
 
-# The cross compiler has a folder of headers of its own, where this one, for all machines, is not.
-cp /usr/include/xxhash.h /usr/include/xxh3.h "$work"
-mkdir "$work/runtime"
-for file in "$source"/runtime/*.c; do
-    case $file in *team_openmp.c) continue ;; esac
-    "$architecture-linux-gnu-gcc" -c -O2 -std=c17 -D_GNU_SOURCE -I"$source" -I"$work" "$file" \
-        -o "$work/runtime/$(basename "$file").o"
-done
+cmake -S "$source/runtime" -B "$work/runtime" -DCMAKE_C_COMPILER="$architecture-linux-gnu-gcc" >"$work/log"
+cmake --build "$work/runtime" >>"$work/log"
 
 # check MODEL TYPE TOKENS BOUND EMULATOR_OPTIONS OPTION...: so many tokens of text after the prompt.
 check() {
@@ -28,11 +22,11 @@ check() {
     "$program" run "$folder/model.yaml" --engine interpreter --weights-type "$type" "$@" \
         --tokens "$tokens" -n "$count" --temperature 0 --logits "$work/logits.npy" >"$work/expected"
     "$program" compile "$folder/model.yaml" --weights-type "$type" "$@" -o "$work/model"
-    "$architecture-linux-gnu-gcc" -O2 -std=c17 -static -DMODULE="$symbol" -I"$source" \
-        "$source/tests/cross_logits.c" "$work/model.o" "$work"/runtime/*.o -pthread -lm \
-        -o "$work/cross_logits"
+    "$architecture-linux-gnu-gcc" -O2 -std=c17 -DMODULE="$symbol" -I"$source" \
+        "$source/tests/cross_logits.c" "$work/model.o" "$work/runtime/libthalweg_rt.a" -lm \
+        -Wl,--no-as-needed -fopenmp -o "$work/cross_logits"
     # shellcheck disable=SC2086 # a list of options
-    "qemu-$architecture" $emulator "$work/cross_logits" "$work/model.weights" "$work/logits.npy" \
+    "qemu-$architecture" $emulator -L "/usr/$architecture-linux-gnu" "$work/cross_logits" "$work/model.weights" "$work/logits.npy" \
         "$bound" "$tokens" >"$work/out"
     cmp -n "$count" "$work/out" "$work/expected"
     # What torch wrote, which the weights of the file make as they are.
@@ -67,3 +61,19 @@ riscv64)
     exit 2
     ;;
 esac
+
+# ---- linked by the compiler of the other architecture ----
+
+example=$source/examples/shakespeare
+if "$program" compile "$example/model.yaml" --target "$architecture-linux-gnu" --emit=exe -o "$work" \
+    2>"$work/err"; then
+    echo 'the runtime library of this machine is linked'
+    exit 1
+fi
+grep -q "for $architecture is not in" "$work/err"
+"$program" compile "$example/model.yaml" --target "$architecture-linux-gnu" --emit=exe --embed-weights \
+    --runtime "$work/runtime" -o "$work/standalone"
+# shellcheck disable=SC2086 # a list of options
+"qemu-$architecture" ${vectors-} -L "/usr/$architecture-linux-gnu" "$work/standalone" \
+    -p "$(cat "$example/prompt.txt")" -n 30 -t 0 >"$work/out"
+cmp -n 30 "$work/out" "$example/greedy.txt"
