@@ -114,7 +114,7 @@ Target *target_create(const TargetChoice *choice, Arena *arena, Diag *diag) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     Target *target = ARENA_NEW(arena, Target);
     TargetNames host;
-    *target = (Target){0};
+    *target = (Target){.joined = 1};
     pthread_once(&once, initialise_llvm);
     if (!find_host(&host, arena, diag) ||
         !target_names_choose(&target->names, choice, &host, arena, diag))

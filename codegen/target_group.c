@@ -28,18 +28,20 @@ void target_group(Target **target, int count) {
     int64_t floats = 0;
     bool has_byte_dot = true, has_pair_dot = true;
     sort(target, count);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
+        if (target[i]->machine.vector_floats > floats) floats = target[i]->machine.vector_floats;
+    for (int i = 0; i < count; i++) { /* products in registers of one width alone */
         const Machine *machine = &target[i]->machine;
-        if (machine->vector_floats > floats) floats = machine->vector_floats;
         has_byte_dot &= machine->has_byte_dot && machine->vector_floats == floats;
-        has_pair_dot &= machine->has_pair_dot;
+        has_pair_dot &= machine->has_pair_dot && machine->vector_floats == floats;
     }
     for (int i = 0; i < count; i++) {
         Machine *machine = &target[i]->machine;
-        machine->vector_registers = machine->vector_registers * machine->vector_floats / floats;
+        const int64_t joined = floats / machine->vector_floats;
+        target[i]->joined = (int)joined;
+        machine->vector_registers /= joined;
         machine->vector_floats = floats;
         machine->has_byte_dot = has_byte_dot;
         machine->has_pair_dot = has_pair_dot;
-        target[i]->is_host = false; /* nothing of several runs here but by its own choice */
     }
 }

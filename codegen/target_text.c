@@ -11,11 +11,12 @@ typedef struct {
 
 static Products products_x86(const Target *target) {
     const Machine *machine = &target->machine;
+    const int64_t floats = machine->vector_floats / target->joined;
     const bool has_fma = target_has(target->names.has, FEATURE_fma);
     Products products = {has_fma ? "vfmadd231ps xmm" : "mulps and addps xmm", NULL, NULL};
-    if (machine->vector_floats == 16)
+    if (floats == 16)
         products = (Products){"vfmadd231ps zmm", "vpdpbusd zmm", "vdpbf16ps zmm"};
-    else if (machine->vector_floats == 8)
+    else if (floats == 8)
         products =
             (Products){has_fma ? "vfmadd231ps ymm" : "vmulps and vaddps ymm", "vpdpbusd ymm", NULL};
     if (!machine->has_byte_dot) products.bytes = NULL;
@@ -49,8 +50,11 @@ void target_print(const Target *target, FILE *out) {
     fprintf(out, "processor   %s\n", target->cpu);
     fprintf(out, "features    %s\n", target_features_text(target->names.has, scratch));
     fprintf(out, "runs here   %s\n", target->is_host ? "yes" : "no");
-    fprintf(out, "vectors     %" PRId64 " floats, %" PRId64 " registers\n", machine->vector_floats,
-            machine->vector_registers);
+    fprintf(out, "vectors     %" PRId64 " floats, %" PRId64 " registers",
+            machine->vector_floats / target->joined, machine->vector_registers * target->joined);
+    if (target->joined > 1)
+        fprintf(out, "; %d taken as one, for all to read the same weights", target->joined);
+    fputc('\n', out);
     fprintf(out, "panels      %" PRId64 " outputs\n", machine_panel(machine));
     print_product("f32", products.floats, out);
     print_product("bytes", products.bytes, out);

@@ -195,6 +195,10 @@ static bool make_jit(Thalweg *thalweg) {
 
 bool compiler_runs_here(Thalweg *thalweg) {
     if (!compiler_target(thalweg)) return false;
+    if (thalweg->others)
+        return diag_error(&thalweg->diag, (Loc){0},
+                          "code for several processors is for objects, which `thalweg compile` "
+                          "writes: name one to run it here");
     if (thalweg->target->is_host) return true;
     diag_error(&thalweg->diag, (Loc){0}, "this machine cannot run code made for '%s'",
                thalweg->target->cpu);
