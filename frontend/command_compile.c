@@ -83,6 +83,7 @@ static bool write_files(Compile *compile) {
     Thalweg *thalweg = compile->thalweg;
     const ThalwegEmit form = (ThalwegEmit)compile->arguments->emit;
     const bool has_weights = forms[form].has_weights && !compile->arguments->embed_weights;
+    if (!thalweg_target(thalweg) || !thalweg_make_directory(thalweg, compile->code)) return false;
     if (has_weights && !thalweg_write_weights(thalweg, file_name(compile, ".weights")))
         return false;
     if (forms[form].has_header && !thalweg_write_header(thalweg, file_name(compile, ".h")))
@@ -112,12 +113,29 @@ static bool write_to_output(Compile *compile) {
     return is_done;
 }
 
+/* A line on a terminal: what was made, and for what. */
+static void say_files(Compile *compile) {
+    const Arguments *a = compile->arguments;
+    const ThalwegEmit form = (ThalwegEmit)a->emit;
+    if (!compile->progress->is_terminal) return;
+    progress_end(compile->progress);
+    fputs(compile->code, stderr);
+    if (forms[form].has_header) fprintf(stderr, ", %s", file_name(compile, ".h"));
+    if (forms[form].has_weights && !a->embed_weights)
+        fprintf(stderr, ", %s", file_name(compile, ".weights"));
+    const bool is_chosen = a->target || a->cpu || a->features;
+    fprintf(stderr, ": for %s%s, at O3\n", thalweg_target(compile->thalweg),
+            is_chosen ? "" : " (this machine)");
+}
+
 static bool write_all(Compile *compile) {
     if (!thalweg_read_file(compile->thalweg, compile->arguments->operands[0])) return false;
     command_say_tuning(compile->thalweg, compile->progress, false);
     if (compile->arguments->size) return thalweg_size(compile->thalweg, stdout);
     if (strcmp(compile->arguments->output, "-") == 0) return write_to_output(compile);
-    return choose_stem(compile) && write_files(compile);
+    if (!choose_stem(compile) || !write_files(compile)) return false;
+    say_files(compile);
+    return true;
 }
 
 int command_compile(const Arguments *arguments) {

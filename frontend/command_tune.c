@@ -93,7 +93,7 @@ static bool open_file(Tune *tune) {
     tune->path = compiler_tuning_path(thalweg);
     if (!tune->path) return false;
     if (!tune->arguments->tuning &&
-        !compiler_make_directory(compiler_directory(thalweg, tune->path), &thalweg->diag))
+        !compiler_make_cache(compiler_directory(thalweg, tune->path), &thalweg->diag))
         return false;
     tune->lock_path = arena_printf(thalweg->arena, "%s.lock", tune->path);
     tune->file = (TuningFile){.arena = thalweg->arena};

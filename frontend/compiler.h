@@ -35,8 +35,8 @@ struct Thalweg {
     Thalweg *
         *other; /* [others] the same model for the other targets of an object, from best to least */
     int others;
-    Tuning tuning;        /* what is known of this target */
-    Graph *optimised;     /* after the passes that see both phases */
+    Tuning tuning;    /* what is known of this target */
+    Graph *optimised; /* after the passes that see both phases */
     Graph *prefill, *decode;
     const char *statistics; /* a line for each pass that ran */
     Plan *plan;
@@ -130,7 +130,7 @@ void compiler_end_perf(Thalweg *thalweg);
 /* Where packed weights and tuning.yaml are kept. Null: reported. */
 const char *compiler_cache_directory(Thalweg *thalweg);
 bool compiler_has_cache_directory(Thalweg *thalweg);
-bool compiler_make_directory(const char *path, Diag *diag);
+bool compiler_make_cache(const char *path, Diag *diag);
 
 bool compiler_checkpoint(Thalweg *thalweg);
 bool compiler_weights(Thalweg *thalweg);
@@ -140,6 +140,12 @@ bool compiler_write_weights(Thalweg *thalweg, const char *path);
 
 /* Fills target and others as the options say. */
 bool compiler_choose_targets(Thalweg *thalweg);
+
+/* The processors that are compiled for, the best first: "x86-64-v4, x86-64-v3". */
+const char *compiler_target_names(const Thalweg *thalweg);
+
+/* compiler_plan() for each of them. */
+bool compiler_plan_all(Thalweg *thalweg);
 
 /* ---- compiler_object.c ---- */
 

@@ -120,7 +120,7 @@ static bool find(Thalweg *thalweg, Place *place, Bytes *object) {
 static void keep(Thalweg *thalweg, const Place *place, Bytes object) {
     Diag diag = {.arena = thalweg->arena};
     if (!place->folder) return;
-    if (compiler_make_directory(place->folder, &diag) &&
+    if (compiler_make_cache(place->folder, &diag) &&
         code_file_write(place->folder, place->name, place->key, object, &diag))
         code_files_trim(place->folder, CODE_FILES_MOST_BYTES);
     else

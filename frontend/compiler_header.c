@@ -109,7 +109,7 @@ static void print_top(const Header *h, const Thalweg *thalweg) {
     const char *name = thalweg->plan->name;
     const bool is_inside = thalweg->options.embed_weights;
     fprintf(h->out, "/* %s.h - the model %s, compiled by Thalweg %s for %s, at O3.\n", h->file,
-            name, THALWEG_VERSION, thalweg->target->cpu);
+            name, THALWEG_VERSION, compiler_target_names(thalweg));
     print(h, arena_printf(thalweg->arena, beginning, is_inside ? "NULL" : "\"~.weights\""));
 }
 
@@ -119,9 +119,7 @@ static void no_entry(const TwFrame *frame, int64_t thread, int64_t threads) {
     (void)frame, (void)thread, (void)threads;
 }
 
-/* Of a session of one thread, with room for what a later runtime may add to its own structures. */
 static uint64_t session_bytes(const Plan *plan) {
-    enum { ROOM = 4096 };
     const TwProgram program = {.abi_version = TW_ABI_VERSION,
                                .struct_bytes = sizeof program,
                                .vocab = plan->vocab,
@@ -132,7 +130,19 @@ static uint64_t session_bytes(const Plan *plan) {
                                .cache_floats = plan->cache_floats,
                                .prefill = no_entry,
                                .decode = no_entry};
-    return tw_session_bytes(&program, &(TwSessionOptions){.threads = 1}) + ROOM;
+    return tw_session_bytes(&program, &(TwSessionOptions){.threads = 1});
+}
+
+/* Of a session of one thread on any of the processors, with room for what a later runtime may add
+ * to its own structures. */
+static uint64_t most_session_bytes(const Thalweg *thalweg) {
+    enum { ROOM = 4096 };
+    uint64_t most = session_bytes(thalweg->plan);
+    for (int i = 0; i < thalweg->others; i++) {
+        const uint64_t bytes = session_bytes(thalweg->other[i]->plan);
+        if (bytes > most) most = bytes;
+    }
+    return most + ROOM;
 }
 
 static void print_size(const Header *h, const char *name, const char *type, uint64_t value,
@@ -155,7 +165,7 @@ static void print_sizes(const Header *h, const Thalweg *thalweg) {
                TW_WEIGHTS_DATA + (uint64_t)plan->layout->floats * sizeof(float),
                "of the file of packed weights");
     print_size(h, "MODEL_BYTES", "size_t", TW_MODEL_BYTES, "of memory for a model");
-    print_size(h, "SESSION_BYTES", "size_t", session_bytes(plan),
+    print_size(h, "SESSION_BYTES", "size_t", most_session_bytes(thalweg),
                "enough for a session of one thread, one row of logits");
     fprintf(h->out,
             "#define %s_LAYOUT_ID     UINT64_C(0x%016" PRIx64
@@ -225,7 +235,7 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
 
 bool compiler_write_header(Thalweg *thalweg, const char *path) {
     OutputFile file;
-    if (!compiler_plan(thalweg) || !output_file_open(&file, path, &thalweg->diag)) return false;
+    if (!compiler_plan_all(thalweg) || !output_file_open(&file, path, &thalweg->diag)) return false;
     const char *prefix = module_prefix(thalweg->plan->name, thalweg->arena);
     char *capitals = arena_printf(thalweg->arena, "%s", prefix);
     for (char *c = capitals; *c; c++)

@@ -3,23 +3,12 @@
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
 
-/* What went wrong for one of several processors. */
-static void take_diagnostics(Thalweg *thalweg, const Thalweg *other) {
-    Diag *diag = &thalweg->diag;
-    *(diag->last ? &diag->last->next : &diag->first) = other->diag.first;
-    if (other->diag.last) diag->last = other->diag.last;
-}
-
 /* The model for each processor. False: reported. */
 static bool make_parts(Thalweg *thalweg, ModulePart *part) {
     part[0] = (ModulePart){thalweg->plan, thalweg->target};
     const uint64_t id = layout_id(thalweg->plan->layout);
     for (int i = 0; i < thalweg->others; i++) {
-        Thalweg *other = thalweg->other[i];
-        if (!compiler_plan(other)) {
-            take_diagnostics(thalweg, other);
-            return false;
-        }
+        const Thalweg *other = thalweg->other[i];
         if (layout_id(other->plan->layout) != id)
             return diag_error(&thalweg->diag, (Loc){0},
                               "code for '%s' and '%s' would not read the same weights, which is a "
@@ -37,7 +26,7 @@ Module *compiler_object_module(Thalweg *thalweg, bool is_program) {
                              .has_byte_tokens = thalweg->model->tokenizer == TOKENIZER_bytes};
     const int count = thalweg->others + 1;
     ModulePart *part = ARENA_ARRAY(thalweg->arena, ModulePart, (size_t)count);
-    if (!make_parts(thalweg, part)) return NULL;
+    if (!compiler_plan_all(thalweg) || !make_parts(thalweg, part)) return NULL;
     return module_create(part, count, &options, &thalweg->diag);
 }
 

@@ -77,7 +77,8 @@ bool compiler_print_size(Thalweg *thalweg, FILE *out) {
     const bool is_known = module && object_size(module, thalweg->arena, &thalweg->diag, &size) &&
                           compiler_progress(thalweg, "compiling", 1);
     if (is_known) {
-        fprintf(out, "%s, compiled for %s: bytes\n", thalweg->plan->name, thalweg->target->cpu);
+        fprintf(out, "%s, compiled for %s: bytes\n", thalweg->plan->name,
+                compiler_target_names(thalweg));
         print_functions(thalweg, module, &size, out);
         print_object(&size, out);
         print_memory(thalweg->plan, out);

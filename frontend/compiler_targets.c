@@ -71,6 +71,13 @@ static bool choose_several(Thalweg *thalweg, const char *list) {
     return group(thalweg);
 }
 
+const char *compiler_target_names(const Thalweg *thalweg) {
+    const char *text = thalweg->target->cpu;
+    for (int i = 0; i < thalweg->others; i++)
+        text = arena_printf(thalweg->arena, "%s, %s", text, thalweg->other[i]->target->cpu);
+    return text;
+}
+
 bool compiler_choose_targets(Thalweg *thalweg) {
     const ThalwegOptions *options = &thalweg->options;
     const bool has_targets = options->target && strchr(options->target, ',');
@@ -86,4 +93,21 @@ bool compiler_choose_targets(Thalweg *thalweg) {
     const TargetChoice choice = choice_of(thalweg, NULL);
     thalweg->target = target_create(&choice, thalweg->arena, &thalweg->diag);
     return thalweg->target != NULL;
+}
+
+/* What went wrong for one of several processors. */
+static void take_diagnostics(Thalweg *thalweg, const Thalweg *other) {
+    Diag *diag = &thalweg->diag;
+    *(diag->last ? &diag->last->next : &diag->first) = other->diag.first;
+    if (other->diag.last) diag->last = other->diag.last;
+}
+
+bool compiler_plan_all(Thalweg *thalweg) {
+    if (!compiler_plan(thalweg)) return false;
+    for (int i = 0; i < thalweg->others; i++) {
+        if (compiler_plan(thalweg->other[i])) continue;
+        take_diagnostics(thalweg, thalweg->other[i]);
+        return false;
+    }
+    return true;
 }

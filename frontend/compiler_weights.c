@@ -9,11 +9,9 @@
 #include "frontend/file_stamp.h"
 #include "frontend/output_file.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- where values come from ---- */
 
@@ -94,22 +92,9 @@ const char *compiler_cache_directory(Thalweg *thalweg) {
     return NULL;
 }
 
-/* Parents first. One that is there already is fine, whoever made it. */
-bool compiler_make_directory(const char *path, Diag *diag) {
-    char *part = arena_printf(diag->arena, "%s", path);
-    for (char *end = part; *end;) {
-        end += strspn(end, "/");
-        end += strcspn(end, "/");
-        const char rest = *end;
-        *end = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-            diag_error(diag, (Loc){0}, "the directory '%s' of the cache cannot be made: %s", part,
-                       strerror(errno));
-            return diag_hint(diag, "set XDG_CACHE_HOME to a directory that can be written");
-        }
-        *end = rest;
-    }
-    return true;
+bool compiler_make_cache(const char *path, Diag *diag) {
+    return output_directory_make(path, 0700, diag) ||
+           diag_hint(diag, "set XDG_CACHE_HOME to a directory that can be written");
 }
 
 static const char *cached_path(Thalweg *thalweg, const char *directory) {
@@ -147,7 +132,7 @@ static bool open_cached(Thalweg *thalweg, const char *path) {
 }
 
 static bool make_cached(Thalweg *thalweg, const char *directory, const char *path) {
-    if (!compiler_make_directory(directory, &thalweg->diag) || !pack(thalweg, path)) return false;
+    if (!compiler_make_cache(directory, &thalweg->diag) || !pack(thalweg, path)) return false;
     const TwStatus status = open_packed(thalweg, path, false);
     return status == TW_OK ||
            diag_error(&thalweg->diag, (Loc){0}, "'%s', packed a moment ago, cannot be used: %s",

@@ -93,3 +93,19 @@ bool output_file_close(OutputFile *file, bool is_complete, Diag *diag) {
     if (is_complete && file->error) return report(file->path, file->error, diag);
     return is_there;
 }
+
+/* One that is there already is fine, whoever made it. */
+bool output_directory_make(const char *path, mode_t mode, Diag *diag) {
+    char *part = arena_printf(diag->arena, "%s", path);
+    for (char *end = part; *end;) {
+        end += strspn(end, "/");
+        end += strcspn(end, "/");
+        const char rest = *end;
+        *end = '\0';
+        if (mkdir(part, mode) != 0 && errno != EEXIST)
+            return diag_error(diag, (Loc){0}, "the directory '%s' cannot be made: %s", part,
+                              strerror(errno));
+        *end = rest;
+    }
+    return true;
+}

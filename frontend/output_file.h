@@ -8,6 +8,8 @@
 
 #include "ir/diag.h"
 
+#include <sys/types.h>
+
 typedef struct {
     FILE *stream;          /* to be written, */
     int descriptor;        /* unless this is; open for reading, too, where `temporary` is set */
@@ -28,5 +30,8 @@ bool output_file_open_private(OutputFile *file, const char *path, Diag *diag);
 /* Ends the file: with `is_complete` it gets its name, otherwise it is removed, as it is when
  * anything could not be written (a full disk), which is reported. True: it is there. */
 bool output_file_close(OutputFile *file, bool is_complete, Diag *diag);
+
+/* Makes a directory, its parents first, as far as they are missing. False: reported. */
+bool output_directory_make(const char *path, mode_t mode, Diag *diag);
 
 #endif

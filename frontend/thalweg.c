@@ -112,6 +112,14 @@ TwSessionOptions thalweg_session_options(Thalweg *thalweg) {
     return options;
 }
 
+const char *thalweg_target(Thalweg *thalweg) {
+    return compiler_plan_all(thalweg) ? compiler_target_names(thalweg) : NULL;
+}
+
+bool thalweg_make_directory(Thalweg *thalweg, const char *path) {
+    return output_directory_make(compiler_directory(thalweg, path), 0777, &thalweg->diag);
+}
+
 bool thalweg_write_weights(Thalweg *thalweg, const char *path) {
     return compiler_write_weights(thalweg, path);
 }

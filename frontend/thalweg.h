@@ -103,6 +103,14 @@ typedef enum ThalwegEmit {
     THALWEG_PROGRAM  /* that continues prompts */
 } ThalwegEmit;
 
+/* The processor that code is made for, or the several, the best first: "x86-64-v4, x86-64-v3".
+ * Owned by the Thalweg; null: the model cannot be compiled for them. */
+TW_API const char *thalweg_target(Thalweg *thalweg);
+
+/* Makes the directory that a file of this path goes into, and its parents, where they are missing.
+ */
+TW_API bool thalweg_make_directory(Thalweg *thalweg, const char *path);
+
 /* Writes the compiled module to a file, which appears whole or not at all. What the object exports
  * is declared by the file of thalweg_write_header(). The last two are linked by the C compiler. */
 TW_API bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *path);

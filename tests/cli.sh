@@ -235,7 +235,14 @@ expect 0 compile "$example" -o kept/other.ll --emit=llvm
 says kept/other.ll 'define'
 expect 0 compile "$example" -o - --emit asm
 says out '.text'
-expect 1 compile "$example" -o no/such/folder/x
+expect 0 compile "$example" -o kept/new/folder/x # missing folders are made
+[ -s kept/new/folder/x.o ] || fail 'no object in a new folder'
+expect 0 compile "$example" --emit=llvm -o kept/newer/
+[ -s kept/newer/shakespeare.ll ] || fail 'no file in a new folder'
+expect 1 compile "$example" -o kept/shakespeare.o/x
+says err 'Not a directory'
+expect 0 compile "$example" --target x86-64-v2,x86-64-v3 -o kept/several
+says kept/several.h 'for x86-64-v3, x86-64-v2, at O3'
 expect 1 compile "$example" -o kept --cpu no-such-cpu
 says err 'no-such-cpu'
 expect 0 compile "$example" -o kept --emit=bitcode
