@@ -103,6 +103,9 @@ START_TEST(weights_in_memory_are_checked_before_they_are_read) {
     special.layout_id = LAYOUT + 1;
     special.needs = 0;
     ck_assert_int_eq(open_memory(image, IMAGE), TW_WRONG_LAYOUT);
+    special.layout_id = LAYOUT;
+    special.weight_bytes = FLOATS * sizeof(float) + 1;
+    ck_assert_int_eq(open_memory(image, IMAGE), TW_BAD_SIZE);
     module.weights = NULL;
     ck_assert_int_eq(open_memory(NULL, 0), TW_NO_WEIGHTS);
 }
