@@ -297,7 +297,8 @@ static void write_header(Pack *pack) {
 }
 
 static bool report(const Pack *pack, const char *name, Diag *diag) {
-    switch (pack->failure) {
+    const Failure failure = pack->failure; /* clang 14 does not switch over an atomic one */
+    switch (failure) {
     case PACK_OK: return true;
     case PACK_NO_MEMORY: return diag_error(diag, (Loc){0}, "out of memory while packing weights");
     case PACK_NO_INPUT:
