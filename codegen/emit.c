@@ -4,6 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+Emit emit_parts(const Emit *e) {
+    Emit parts = *e;
+    parts.width = e->width / e->machine->vector_parts;
+    parts.vector = LLVMVectorType(e->f32, (unsigned)parts.width);
+    parts.ivector = LLVMVectorType(e->i32, (unsigned)parts.width);
+    return parts;
+}
+
 /* ---- functions ---- */
 
 enum { MOST_NAME = 512 }; /* a model's name and what is made of numbers and words of ours */

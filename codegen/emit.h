@@ -31,6 +31,9 @@ typedef struct {
     VType none, f32, i1, i32, i64, pointer, vector, ivector;
 } Emit;
 
+/* The same with vectors as the processor has them, whose panels have more than two. */
+Emit emit_parts(const Emit *e);
+
 /* ---- functions ---- */
 /* Only this module sees it. Without a place it is shared by kernels. */
 Value emit_function_begin(Emit *e, const char *name, VType result, VType *types, int count,

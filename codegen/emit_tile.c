@@ -6,7 +6,8 @@
  * rows * vectors accumulators, the vectors of b and one broadcast live in registers at a time. The
  * stride of a is a constant, so that one register addresses all rows. Products leave loads to
  * spare: with them a tile brings its part of the next panel near, some lines for each step of the
- * depth.
+ * depth. Where a vector is of several registers, many rows go over the depth once for each of these
+ * parts; one row takes all of them at a time, and so reads the weights in order.
  */
 #include "codegen/emit_kernel.h"
 
@@ -15,11 +16,17 @@
 typedef struct {
     Value acc[SCHEDULE_MOST_ROWS][2 * SCHEDULE_MOST_PANELS];
     Value a, b, panel_stride, depth, c, c_stride, next;
+    int64_t part;
 } Tile;
+
+/* Of a panel. */
+static int64_t column(const Emit *e, const Tile *tile, int64_t vector) {
+    return (2 * tile->part + vector % 2) * e->width;
+}
 
 static Value c_index(Emit *e, const Tile *tile, int64_t row, int64_t vector) {
     Value start = emit_mul(e, tile->c_stride, emit_int(e, row));
-    return emit_add(e, start, emit_int(e, vector * e->width));
+    return emit_add(e, start, emit_int(e, vector / 2 * e->panel + column(e, tile, vector)));
 }
 
 static void begin_sums(Emit *e, Tile *tile, TileShape shape) {
@@ -36,7 +43,7 @@ static void add_products(Emit *e, Tile *tile, TileShape shape, Value i) {
     Value at = emit_mul(e, i, emit_int(e, e->panel));
     for (int64_t v = 0; v < 2 * shape.panels; v++) {
         Value panel = emit_mul(e, tile->panel_stride, emit_int(e, v / 2));
-        Value start = emit_add(e, at, emit_int(e, v % 2 * e->width));
+        Value start = emit_add(e, at, emit_int(e, column(e, tile, v)));
         w[v] = emit_load(e, emit_at(e, tile->b, panel), start);
     }
     for (int64_t r = 0; r < shape.rows; r++) {
@@ -57,7 +64,7 @@ static void add_range(Emit *e, Tile *tile, TileShape shape, Value from, Value to
 }
 
 static void add_all_products(Emit *e, Tile *tile, TileShape shape) {
-    if (shape.prefetch == 0) {
+    if (shape.prefetch == 0 || tile->part) {
         add_range(e, tile, shape, emit_int(e, 0), tile->depth);
         return;
     }
@@ -79,6 +86,16 @@ static void store_sums(Emit *e, Tile *tile, TileShape shape) {
             emit_store(e, emit_get(e, e->vector, tile->acc[r][v]), tile->c, c_index(e, tile, r, v));
 }
 
+static void add_parts(Emit *e, Tile *tile, TileShape shape) {
+    const int64_t parts = shape.rows == 1 ? 1 : e->machine->vector_parts;
+    Emit of_part = parts == 1 ? *e : emit_parts(e);
+    for (tile->part = 0; tile->part < parts; tile->part++) {
+        begin_sums(&of_part, tile, shape);
+        add_all_products(&of_part, tile, shape);
+        store_sums(&of_part, tile, shape);
+    }
+}
+
 static Value tile_function(Emit *e, TileShape shape) {
     char name[64];
     snprintf(name, sizeof name, "tile.%dx%d.stride%lld.prefetch%d%s%s", (int)shape.rows,
@@ -97,9 +114,7 @@ static Value tile_function(Emit *e, TileShape shape) {
                  .c = emit_argument(e, 4, "c"),
                  .c_stride = emit_argument(e, 5, "c_stride"),
                  .next = emit_argument(e, 6, "next")};
-    begin_sums(e, &tile, shape);
-    add_all_products(e, &tile, shape);
-    store_sums(e, &tile, shape);
+    add_parts(e, &tile, shape);
     emit_function_end(e);
     emit_return_to(e, place);
     return function;

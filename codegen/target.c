@@ -65,6 +65,7 @@ static Machine describe_machine(const Target *target) {
     case ARCHITECTURE_riscv64: machine = describe_riscv(target); break;
     case ARCHITECTURE_COUNT: break;
     }
+    machine.vector_parts = 1;
     machine.l1_bytes = 32 << 10;
     machine.l2_bytes = 512 << 10;
     if (!target->is_host) return machine;
@@ -114,7 +115,7 @@ Target *target_create(const TargetChoice *choice, Arena *arena, Diag *diag) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     Target *target = ARENA_NEW(arena, Target);
     TargetNames host;
-    *target = (Target){.joined = 1};
+    *target = (Target){0};
     pthread_once(&once, initialise_llvm);
     if (!find_host(&host, arena, diag) ||
         !target_names_choose(&target->names, choice, &host, arena, diag))

@@ -14,7 +14,6 @@ typedef struct {
     bool is_host_architecture;
     bool is_native;  /* it is made for this machine, with all it has */
     const char *abi; /* for LLVM; null: the architecture has one alone */
-    int joined; /* vectors of the processor in one of the machine's: 1, but of several targets */
     Machine machine;
     LLVMTargetMachineRef llvm;
 } Target;

@@ -2,7 +2,7 @@
  *
  * Their code reads the same packed weights, whose layout follows the vectors. So all take the
  * longest of them, and LLVM makes each of these of several shorter ones where a processor has no
- * others: such a machine has as many times fewer registers.
+ * others. Tiles of many rows take these parts one after the other (emit_tile.c).
  */
 #include "codegen/target.h"
 
@@ -37,9 +37,7 @@ void target_group(Target **target, int count) {
     }
     for (int i = 0; i < count; i++) {
         Machine *machine = &target[i]->machine;
-        const int64_t joined = floats / machine->vector_floats;
-        target[i]->joined = (int)joined;
-        machine->vector_registers /= joined;
+        machine->vector_parts = floats / machine->vector_floats;
         machine->vector_floats = floats;
         machine->has_byte_dot = has_byte_dot;
         machine->has_pair_dot = has_pair_dot;

@@ -11,7 +11,7 @@ typedef struct {
 
 static Products products_x86(const Target *target) {
     const Machine *machine = &target->machine;
-    const int64_t floats = machine->vector_floats / target->joined;
+    const int64_t floats = machine->vector_floats / machine->vector_parts;
     const bool has_fma = target_has(target->names.has, FEATURE_fma);
     Products products = {has_fma ? "vfmadd231ps xmm" : "mulps and addps xmm", NULL, NULL};
     if (floats == 16)
@@ -51,9 +51,10 @@ void target_print(const Target *target, FILE *out) {
     fprintf(out, "features    %s\n", target_features_text(target->names.has, scratch));
     fprintf(out, "runs here   %s\n", target->is_host ? "yes" : "no");
     fprintf(out, "vectors     %" PRId64 " floats, %" PRId64 " registers",
-            machine->vector_floats / target->joined, machine->vector_registers * target->joined);
-    if (target->joined > 1)
-        fprintf(out, "; %d taken as one, for all to read the same weights", target->joined);
+            machine->vector_floats / machine->vector_parts, machine->vector_registers);
+    if (machine->vector_parts > 1)
+        fprintf(out, "; %" PRId64 " taken as one, for all to read the same weights",
+                machine->vector_parts);
     fputc('\n', out);
     fprintf(out, "panels      %" PRId64 " outputs\n", machine_panel(machine));
     print_product("f32", products.floats, out);

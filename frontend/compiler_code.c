@@ -21,9 +21,10 @@ static void print_target(const Target *target, FILE *out) {
     fprintf(out, "target %s\ncpu %s\nfeatures %s\n", target->names.triple, target->cpu,
             target->names.features);
     fprintf(out, "has %" PRIx64 ", abi %s\n", target->names.has, target->abi ? target->abi : "");
-    fprintf(out, "machine %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %d %d %d\n",
-            machine->vector_floats, machine->vector_registers, machine->l1_bytes, machine->l2_bytes,
-            machine->has_halves, machine->has_byte_dot, machine->has_pair_dot);
+    fprintf(out, "machine %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %d %d %d\n",
+            machine->vector_floats, machine->vector_registers, machine->vector_parts,
+            machine->l1_bytes, machine->l2_bytes, machine->has_halves, machine->has_byte_dot,
+            machine->has_pair_dot);
 }
 
 /* What debuggers show of the code: the description, as its name is understood here, and where in it

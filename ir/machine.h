@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 typedef struct {
-    int64_t vector_floats;      /* floats in a vector: 16 AVX-512, 8 AVX2, 4 NEON, SSE, RVV */
-    int64_t vector_registers;   /* 32, 16, or 8 of four scalars each */
+    int64_t vector_floats;    /* floats in a vector: 16 AVX-512, 8 AVX2, 4 NEON, SSE, RVV */
+    int64_t vector_registers; /* 32, 16, or 8 of four scalars each */
+    int64_t vector_parts;     /* registers that a vector takes: 1, more in one of several targets */
     int64_t l1_bytes, l2_bytes; /* data caches of one core */
     bool has_halves;            /* widens binary16 by an instruction */
     bool has_byte_dot;          /* adds products of four bytes each to i32 lanes */

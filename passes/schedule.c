@@ -3,13 +3,14 @@
  *   %7 = read %4, @up : f32[T, 3072] => %7 = read %4, @up : f32[T, 3072] with {rows = 14, ...}
  *
  * A tile of R rows and V vectors of outputs keeps R V sums, V weights and an element of x in
- * registers: R V + V + 1 of them at most, but for one that is left free. Where there are 32, many
- * rows take two panels (V = 4) at a time: the same products need a quarter fewer instructions than
- * with one, which shows where a core is shared by two threads. One row takes several panels, so
- * that sums do not wait for one another. Rows that pass over a panel together are as many as fill
- * half of the second cache: panels come and go in the other half. Logits are mostly wanted of one
- * row, and a tile computes all of its rows: that of the head has few. What tuning found goes before
- * the rule. Keeps: everything else. The value of the graph does not depend on it.
+ * registers: R V + V + 1 of them at most, but for one that is left free; of vectors that are
+ * several registers many rows take a part at a time. Where there are 32, many rows take two panels
+ * (V = 4) at a time: the same products need a quarter fewer instructions than with one, which shows
+ * where a core is shared by two threads. One row takes several panels, so that sums do not wait for
+ * one another. Rows that pass over a panel together are as many as fill half of the second cache:
+ * panels come and go in the other half. Logits are mostly wanted of one row, and a tile computes
+ * all of its rows: that of the head has few. What tuning found goes before the rule. Keeps:
+ * everything else. The value of the graph does not depend on it.
  */
 #include "ir/formats.h"
 #include "passes/match.h"
@@ -27,18 +28,22 @@ static int64_t tile_rows(const Machine *machine, int64_t panels) {
     return rows < 2 ? 2 : rows < MOST_ROWS ? rows : MOST_ROWS; /* one row is a form of its own */
 }
 
-/* Slices of equal depth, of whole cache lines or blocks. */
-static int64_t slice_depth(int64_t depth, WeightFormat format) {
+/* Slices of equal depth, of whole cache lines or blocks. The rows of a tile are read once for each
+ * part of a vector, and are to stay in the first cache. */
+static int64_t slice_depth(int64_t depth, WeightFormat format, const Machine *machine) {
     const int64_t unit = format == FORMAT_f32 ? LINE_FLOATS : FORMAT_BLOCK;
-    const int64_t slices = (depth + MOST_DEPTH - 1) / MOST_DEPTH;
+    const int64_t most = MOST_DEPTH / machine->vector_parts;
+    const int64_t slices = (depth + most - 1) / most;
     return ((depth + slices - 1) / slices + unit - 1) / unit * unit;
 }
 
 /* One row leaves registers for several panels; weights in blocks need some for their scales. */
 static int64_t panels_of_row(const Machine *machine, WeightFormat format) {
-    if (machine->vector_registers >= 32) return 4;
-    if (machine->vector_registers < 16) return 1;
-    return format == FORMAT_f32 ? 3 : 2;
+    const int64_t few = format == FORMAT_f32 ? 3 : 2;
+    const int64_t panels = machine->vector_registers < 16   ? 1
+                           : machine->vector_registers < 32 ? few
+                                                            : 4;
+    return (panels + machine->vector_parts - 1) / machine->vector_parts;
 }
 
 /* Products of bytes: each sum has a lane for the block under way, and one for all before it. */
@@ -78,7 +83,7 @@ static Schedule schedule_projection(const Graph *graph, const Node *node, const 
     const bool is_last = node->type.dim[0] == IR_LOGIT_ROWS;
     const int64_t panels = has_many_registers || is_last ? 2 : 1;
     const int64_t rows = is_last ? LAST_ROWS : tile_rows(machine, panels);
-    depth = slice_depth(depth, format);
+    depth = slice_depth(depth, format, machine);
     int64_t block = machine->l2_bytes / 2 / (depth * (int64_t)sizeof(float));
     if (block > MOST_BLOCK) block = MOST_BLOCK;
     return (Schedule){.rows = rows,

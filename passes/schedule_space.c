@@ -33,11 +33,14 @@ static Product product_of(const Graph *graph, const Node *node) {
 
 /* ---- what is legal ---- */
 
-/* Sums, weights and an element of x; a sum of bytes has a lane for the block under way, too. */
-static int64_t tile_registers(const Product *p, int64_t rows, int64_t panels) {
-    const int64_t vectors = panels * VECTORS_OF_PANEL;
+/* Sums, weights and an element of x; a sum of bytes has a lane for the block under way, too. Many
+ * rows take the parts of a vector one after the other. One row takes all at a time, and weights
+ * that need no unpacking as they are loaded. */
+static int64_t tile_registers(const Product *p, const Machine *machine, int64_t rows,
+                              int64_t panels) {
+    const int64_t vectors = panels * VECTORS_OF_PANEL * (rows == 1 ? machine->vector_parts : 1);
     if (p->is_bytes) return 2 * rows * vectors + vectors + 4;
-    return rows * vectors + vectors + 1;
+    return rows * vectors + (rows == 1 && p->is_direct ? 1 : vectors) + 1;
 }
 
 static int64_t stack_bytes(const Product *p, const Machine *machine, Schedule s) {
@@ -50,7 +53,7 @@ static bool is_legal_product(const Product *p, const Machine *machine, Schedule 
     if (s.keys || s.threads || s.rows < 1 || s.rows > SCHEDULE_MOST_ROWS || s.panels < 1 ||
         s.panels > SCHEDULE_MOST_PANELS)
         return false;
-    if (tile_registers(p, s.rows, s.panels) > machine->vector_registers) return false;
+    if (tile_registers(p, machine, s.rows, s.panels) > machine->vector_registers) return false;
     if (p->is_row) return s.rows == 1 && s.block == 1 && !s.band && !s.depth;
     if (s.rows < 2 || s.block < s.rows || s.block > MOST_BLOCK || s.block % s.rows) return false;
     if (s.band && (s.band < s.panels || s.band > MOST_BAND)) return false;
@@ -64,7 +67,7 @@ static bool is_legal_attention(const Node *node, const Machine *machine, Schedul
     const Schedule only = {.rows = s.rows, .keys = SCHEDULE_KEYS};
     if (!ir_schedule_equal(s, only) || s.rows < 1 || s.rows > SCHEDULE_MOST_ROWS) return false;
     const Product product = {.is_direct = true};
-    if (tile_registers(&product, s.rows, 1) > machine->vector_registers) return false;
+    if (tile_registers(&product, machine, s.rows, 1) > machine->vector_registers) return false;
     return node->type.dim[0] != 1 || group % s.rows == 0;
 }
 
@@ -190,7 +193,8 @@ static void add_variants(List *list, const Product *p, const Machine *machine, i
 static void add_tiles(List *list, const Product *p, const Machine *machine) {
     for (int64_t panels = 1; panels <= 3; panels++) {
         int64_t most = SCHEDULE_MOST_ROWS;
-        while (most >= 2 && tile_registers(p, most, panels) > machine->vector_registers) most--;
+        while (most >= 2 && tile_registers(p, machine, most, panels) > machine->vector_registers)
+            most--;
         for (int64_t rows = most; rows >= 2 && rows > most - 3; rows--)
             add_variants(list, p, machine, rows, panels);
     }

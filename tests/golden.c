@@ -15,7 +15,7 @@
 
 enum { TOKENS = 3, MOST_ELEMENTS = 1 << 20 };
 
-static const Machine machine = {16, 32, 48 << 10, 2 << 20, true, true, false};
+static const Machine machine = {16, 32, 1, 48 << 10, 2 << 20, true, true, false};
 
 /* ---- values: the same before and after ---- */
 

@@ -14,7 +14,7 @@
 
 enum { TOKENS = 9, FIRST_CALL = 5, SHRINK_TRIES = 500 };
 
-static const Machine machine = {16, 32, 48 << 10, 2 << 20, true, true, false};
+static const Machine machine = {16, 32, 1, 48 << 10, 2 << 20, true, true, false};
 
 typedef struct {
     char what[256];

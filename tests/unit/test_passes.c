@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const Machine machine = {16, 32, 48 << 10, 2 << 20, true, true, false};
+static const Machine machine = {16, 32, 1, 48 << 10, 2 << 20, true, true, false};
 
 static Arena *arena;
 static Diag diag;
