@@ -25,7 +25,9 @@ typedef struct {
     const char *prefix; /* of the names of functions: the model's */
     DebugInfo *debug;   /* null: none */
     const Machine *machine;
-    const char *cpu, *features; /* of the functions to come; null: those of the module's target */
+    const char *variant;        /* of code for several processors: which; null: there is one */
+    const char *cpu, *features; /* that functions to come are tuned for, and what they may use */
+    const char *base;           /* what those may use that run before a processor is looked at */
     int64_t width;              /* floats in a vector */
     int64_t panel;              /* floats in a panel: two vectors */
     VType none, f32, i1, i32, i64, pointer, vector, ivector;

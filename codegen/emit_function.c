@@ -22,8 +22,8 @@ static void add_flag(Emit *e, Value function, const char *name, uint64_t value) 
 /* "tile" becomes "gpt2_124m.tile": programs may have code of several models, and an object that of
  * several processors. */
 static void full_name(const Emit *e, const char *name, char full[MOST_NAME]) {
-    const int length = snprintf(full, MOST_NAME, "%s.%s%s%s", e->prefix, name, e->cpu ? "." : "",
-                                e->cpu ? e->cpu : "");
+    const int length = snprintf(full, MOST_NAME, "%s.%s%s%s", e->prefix, name,
+                                e->variant ? "." : "", e->variant ? e->variant : "");
     assert(length < MOST_NAME);
     (void)length;
 }
@@ -47,8 +47,8 @@ Value emit_function_begin(Emit *e, const char *name, VType result, VType *types,
     begin_function(e, full, result, types, count);
     LLVMSetLinkage(e->function, LLVMInternalLinkage);
     add_attribute(e, e->function, "prefer-vector-width", "512");
-    if (e->cpu) add_attribute(e, e->function, "target-cpu", e->cpu);
-    if (e->cpu) add_attribute(e, e->function, "target-features", e->features);
+    add_attribute(e, e->function, "tune-cpu", e->cpu);
+    add_attribute(e, e->function, "target-features", e->features);
     add_flag(e, e->function, "noinline", 0);
     if (e->debug) debug_info_function(e->debug, e->function, loc);
     emit_line(e, loc);
@@ -57,6 +57,7 @@ Value emit_function_begin(Emit *e, const char *name, VType result, VType *types,
 
 Value emit_public_function_begin(Emit *e, const char *name, VType result, VType *types, int count) {
     begin_function(e, name, result, types, count);
+    add_attribute(e, e->function, "target-features", e->base);
     if (e->debug) debug_info_function(e->debug, e->function, (Loc){0});
     emit_line(e, (Loc){0});
     return e->function;

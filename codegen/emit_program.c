@@ -93,8 +93,8 @@ static int add_function(Program *program, const char *stem, const Kernel *kernel
             program->made[i].target == program->target && strcmp(program->made[i].stem, stem) == 0;
     const char *name = number > 1 ? arena_printf(program->arena, "%s.%d", stem, number) : stem;
     program->made[program->count] = (Made){.stem = stem, .name = name, .target = program->target};
-    const char *cpu = program->e->cpu;
-    const char *qualified = cpu ? arena_printf(program->arena, "%s.%s", name, cpu) : name;
+    const char *variant = program->e->variant;
+    const char *qualified = variant ? arena_printf(program->arena, "%s.%s", name, variant) : name;
     program->function[program->count] = (ModuleFunction){.name = qualified, .kernel = kernel};
     return program->count++;
 }
@@ -235,11 +235,12 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
 static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol, Value prefill,
                              Value decode) {
     const Plan *plan = part->plan;
+    const TargetNames *names = &part->target->names;
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
                       LLVMConstInt(e->i32, sizeof(TwProgram), 0),
                       emit_text(e, plan->name),
                       emit_text(e, part->target->cpu),
-                      emit_int(e, (int64_t)target_needs(part->target)),
+                      emit_int(e, (int64_t)target_needs(names->architecture, names->has)),
                       emit_int(e, plan->vocab),
                       emit_int(e, plan->prefill.graph->context),
                       emit_int(e, plan->prefill.graph->chunk),
@@ -261,13 +262,25 @@ static Value declare(Emit *e, const char *name, VType *types, unsigned count) {
     return LLVMAddFunction(e->module, name, LLVMFunctionType(e->none, types, count, 0));
 }
 
-/* Functions for one of several processors say which. */
-static void choose_part(Program *program, const ModulePart *part, bool is_one_of_several) {
+/* Functions for one of several processors say which. The machine at hand may have less than others
+ * of its name. */
+static const char *variant_name(const ModulePart *part, int number, Arena *arena) {
+    const Target *target = part[number].target;
+    for (int i = 0; i < number; i++)
+        if (part[i].target != target && strcmp(part[i].target->cpu, target->cpu) == 0)
+            return arena_printf(arena, "%s-%d", target->cpu, number + 1);
+    return target->cpu;
+}
+
+static void choose_part(Program *program, const ModulePart *part, int number, bool is_several) {
     Emit *e = program->e;
-    program->target = part->target;
-    e->machine = &part->target->machine;
-    e->cpu = is_one_of_several ? part->target->cpu : NULL;
-    e->features = part->target->names.features;
+    const Target *target = part[number].target;
+    program->target = target;
+    e->machine = &target->machine;
+    e->variant = is_several ? variant_name(part, number, program->arena) : NULL;
+    e->cpu = target->cpu;
+    e->features = target->names.features;
+    e->base = target->names.base;
 }
 
 int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
@@ -287,13 +300,12 @@ int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOption
     if (options->is_timed) program.mark = declare(e, "tw_trace_mark", types, 3);
     for (int i = 0; i < count; i++) {
         const Plan *plan = part[i].plan;
-        choose_part(&program, &part[i], is_several);
+        choose_part(&program, part, i, is_several);
         Value prefill = emit_entry(&program, "prefill", &plan->prefill);
         Value decode = emit_entry(&program, "decode", &plan->decode);
         const char *symbol = module_symbol(plan->name, i, arena);
         programs[i] = emit_descriptor(e, &part[i], symbol, prefill, decode);
     }
-    e->cpu = NULL;
     *functions = program.function;
     return program.count;
 }

@@ -99,7 +99,7 @@ static LLVMTargetMachineRef create_machine(const TargetNames *names) {
         LLVMDisposeMessage(message);
         return NULL;
     }
-    return LLVMCreateTargetMachine(llvm, names->triple, names->cpu, names->features,
+    return LLVMCreateTargetMachine(llvm, names->triple, names->base_cpu, names->features,
                                    LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
@@ -107,7 +107,7 @@ static bool find_host(TargetNames *host, Arena *arena, Diag *diag) {
     const char *triple = keep(arena, LLVMGetDefaultTargetTriple());
     const char *cpu = keep(arena, LLVMGetHostCPUName());
     const char *features = keep(arena, LLVMGetHostCPUFeatures());
-    return target_names_host(host, triple, cpu, features) ||
+    return target_names_host(host, triple, cpu, features, arena) ||
            diag_error(diag, (Loc){0}, "Thalweg does not compile for this machine, '%s'", triple);
 }
 
@@ -124,8 +124,8 @@ Target *target_create(const TargetChoice *choice, Arena *arena, Diag *diag) {
     target->cpu = names->cpu;
     target->is_host_architecture = names->architecture == host.architecture;
     target->is_host = target->is_host_architecture && !(names->has & ~host.has);
-    target->is_native = target->is_host && strcmp(names->cpu, host.cpu) == 0 &&
-                        strcmp(names->features, host.features) == 0;
+    target->is_native =
+        target->is_host && strcmp(names->cpu, host.cpu) == 0 && names->has == host.has;
     target->abi = names->architecture == ARCHITECTURE_riscv64 ? "lp64d" : NULL;
     target->llvm = create_machine(names);
     if (!target->llvm) {

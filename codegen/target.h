@@ -9,7 +9,7 @@
 
 typedef struct {
     TargetNames names;
-    const char *cpu; /* as LLVM names it */
+    const char *cpu; /* that code is tuned for, as LLVM names it */
     bool is_host;    /* this machine can run the code */
     bool is_host_architecture;
     bool is_native;  /* it is made for this machine, with all it has */
@@ -22,6 +22,9 @@ typedef struct {
 Target *target_create(const TargetChoice *choice, Arena *arena, Diag *diag);
 void target_destroy(Target *target);
 
+/* "22.1.0": of the LLVM in use. */
+const char *target_llvm_version(Arena *arena);
+
 /* ---- target_group.c ---- */
 
 /* Makes the targets of one object read the same packed weights, and puts the best first. */
@@ -29,11 +32,8 @@ void target_group(Target **target, int count);
 
 /* ---- target_needs.c ---- */
 
-/* What the processor must have, as TwProgram.needs says it. */
-uint64_t target_needs(const Target *target);
-
-/* "22.1.0": of the LLVM in use. */
-const char *target_llvm_version(Arena *arena);
+/* What a processor must have, as TwProgram.needs says it. */
+uint64_t target_needs(Architecture architecture, FeatureSet has);
 
 /* ---- target_text.c ---- */
 

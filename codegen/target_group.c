@@ -12,12 +12,16 @@ static int count_bits(uint64_t bits) {
     return count;
 }
 
-/* Who needs more can do more. */
+/* Longer vectors do more; of the same length, who needs more can do more. */
+static bool is_better(const Target *a, const Target *b) {
+    if (a->machine.vector_floats != b->machine.vector_floats)
+        return a->machine.vector_floats > b->machine.vector_floats;
+    return count_bits(a->names.has) > count_bits(b->names.has);
+}
+
 static void sort(Target **target, int count) {
     for (int i = 1; i < count; i++)
-        for (int j = i; j > 0; j--) {
-            if (count_bits(target_needs(target[j])) <= count_bits(target_needs(target[j - 1])))
-                break;
+        for (int j = i; j > 0 && is_better(target[j], target[j - 1]); j--) {
             Target *swap = target[j];
             target[j] = target[j - 1];
             target[j - 1] = swap;

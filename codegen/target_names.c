@@ -5,10 +5,10 @@
 #include <string.h>
 
 static const struct {
-    const char *name, *other, *triple, *base;
+    const char *name, *other, *triple, *cpu, *base;
     FeatureSet required;
 } architectures[] = {
-#define ARCHITECTURE(name, other, triple, base, required) {#name, other, triple, base, required},
+#define ARCHITECTURE(name, ...) {#name, __VA_ARGS__},
 #include "codegen/targets.def"
 };
 
@@ -25,8 +25,8 @@ static const struct {
 
 typedef struct {
     Architecture architecture;
-    const char *name, *llvm;
-    FeatureSet has, adds;
+    const char *name;
+    FeatureSet has;
     const char *doc;
 } Cpu;
 
@@ -38,6 +38,10 @@ enum { CPU_COUNT = sizeof cpus / sizeof *cpus };
 
 bool target_has(FeatureSet set, int feature) {
     return set >> feature & 1;
+}
+
+const char *target_feature_name(int feature) {
+    return features[feature].name;
 }
 
 const char *target_architecture_name(Architecture architecture) {
@@ -115,10 +119,26 @@ static Architecture find_architecture(const char *text, size_t length) {
     return ARCHITECTURE_COUNT;
 }
 
-bool target_names_host(TargetNames *host, const char *triple, const char *cpu, const char *list) {
+/* All that code of the architecture may use with these features. */
+static void set_features(TargetNames *names, Architecture architecture, FeatureSet set,
+                         Arena *arena) {
+    const char *list = architectures[architecture].base;
+    for (int i = 0; i < FEATURE_COUNT; i++)
+        if (target_has(set, i))
+            list = arena_printf(arena, "%s%s+%s", list, *list ? "," : "", features[i].name);
+    names->architecture = architecture;
+    names->base_cpu = architectures[architecture].cpu;
+    names->base = architectures[architecture].base;
+    names->features = list;
+    names->has = set;
+}
+
+bool target_names_host(TargetNames *host, const char *triple, const char *cpu, const char *list,
+                       Arena *arena) {
     const Architecture architecture = find_architecture(triple, strcspn(triple, "-"));
     if (architecture == ARCHITECTURE_COUNT) return false;
-    *host = (TargetNames){architecture, triple, cpu, list, host_set(architecture, list)};
+    *host = (TargetNames){.triple = triple, .cpu = cpu};
+    set_features(host, architecture, host_set(architecture, list), arena);
     return true;
 }
 
@@ -219,10 +239,6 @@ static bool choose_cpu(const TargetNames *out, const TargetChoice *choice, bool 
 
 /* ---- features that are asked for ---- */
 
-typedef struct {
-    FeatureSet has, removed;
-} Changes;
-
 static bool refuse_feature(Architecture architecture, const char *text, size_t length, Diag *diag) {
     const int shown = length < 60 ? (int)length : 60;
     FeatureSet all = 0;
@@ -233,7 +249,7 @@ static bool refuse_feature(Architecture architecture, const char *text, size_t l
     return diag_hint(diag, "there are %s", target_features_text(all, diag->arena));
 }
 
-static bool change(Changes *changes, Architecture architecture, const char *text, size_t length,
+static bool change(FeatureSet *has, Architecture architecture, const char *text, size_t length,
                    Diag *diag) {
     const char sign = length ? *text : '\0';
     if (sign != '+' && sign != '-') {
@@ -245,40 +261,25 @@ static bool change(Changes *changes, Architecture architecture, const char *text
     if (feature == FEATURE_COUNT) return refuse_feature(architecture, text + 1, length - 1, diag);
     const FeatureSet bit = (FeatureSet)1 << feature;
     if (sign == '+') {
-        changes->has = with_implied(changes->has | bit);
-        changes->removed &= ~changes->has;
+        *has = with_implied(*has | bit);
         return true;
     }
     if (architectures[architecture].required & bit)
         return diag_error(diag, (Loc){0}, "there is no code for %s without '%s'",
                           target_architecture_name(architecture), features[feature].name);
-    changes->has = without(changes->has, feature);
-    changes->removed |= bit;
+    *has = without(*has, feature);
     return true;
 }
 
-static bool read_features(Changes *changes, Architecture architecture, const char *list,
+static bool read_features(FeatureSet *has, Architecture architecture, const char *list,
                           Diag *diag) {
     if (!list) return true;
     for (;;) {
         const size_t length = strcspn(list, ",");
-        if (!change(changes, architecture, list, length, diag)) return false;
+        if (!change(has, architecture, list, length, diag)) return false;
         if (!list[length]) return true;
         list += length + 1;
     }
-}
-
-/* A list for LLVM: first what is taken away, since LLVM takes away with it what implies it. */
-static const char *list_changes(const char *list, FeatureSet before, const Changes *changes,
-                                Arena *arena) {
-    const FeatureSet minus = (before | changes->removed) & ~changes->has;
-    const FeatureSet plus = changes->has & ~before;
-    for (int sign = 0; sign < 2; sign++)
-        for (int i = 0; i < FEATURE_COUNT; i++)
-            if (target_has(sign ? plus : minus, i))
-                list = arena_printf(arena, "%s%s%c%s", list, *list ? "," : "", sign ? '+' : '-',
-                                    features[i].name);
-    return list;
 }
 
 bool target_names_choose(TargetNames *out, const TargetChoice *asked, const TargetNames *host,
@@ -290,19 +291,15 @@ bool target_names_choose(TargetNames *out, const TargetChoice *asked, const Targ
     if (has_target && !read_triple(out, choice.target, diag)) return false;
     const Cpu *cpu;
     if (!choose_cpu(out, &choice, has_target, host, &cpu, diag)) return false;
-    FeatureSet before = host->has;
-    Changes changes = {host->has, 0};
+    FeatureSet has = host->has;
     if (cpu) {
         if (cpu->architecture != out->architecture)
             out->triple = architectures[cpu->architecture].triple;
         out->architecture = cpu->architecture;
-        out->cpu = cpu->llvm;
-        out->features = architectures[cpu->architecture].base;
-        before = with_implied(cpu->has);
-        changes.has = with_implied(cpu->has | cpu->adds);
+        out->cpu = cpu->name;
+        has = with_implied(cpu->has);
     }
-    if (!read_features(&changes, out->architecture, choice.features, diag)) return false;
-    out->features = list_changes(out->features, before, &changes, arena);
-    out->has = changes.has;
+    if (!read_features(&has, out->architecture, choice.features, diag)) return false;
+    set_features(out, out->architecture, has, arena);
     return true;
 }

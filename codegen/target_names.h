@@ -31,20 +31,25 @@ typedef struct {
 /* A machine or a choice, as LLVM names it. */
 typedef struct {
     Architecture architecture;
-    const char *triple, *cpu;
-    const char *features; /* for LLVM: of the host all, of others those beyond the cpu's */
+    const char *triple;
+    const char *cpu;      /* that code is tuned for */
+    const char *base_cpu; /* what all machines of the architecture are, */
+    const char *base;     /* and the features of all of them */
+    const char *features; /* those, and all that code may use beside */
     FeatureSet has;       /* of those of targets.def */
 } TargetNames;
 
-/* False: this is no machine of an architecture that there is code for. */
-bool target_names_host(TargetNames *host, const char *triple, const char *cpu,
-                       const char *features);
+/* Of the features those that targets.def knows. False: this is no machine of an architecture that
+ * there is code for. */
+bool target_names_host(TargetNames *host, const char *triple, const char *cpu, const char *features,
+                       Arena *arena);
 
 /* False: reported. */
 bool target_names_choose(TargetNames *out, const TargetChoice *choice, const TargetNames *host,
                          Arena *arena, Diag *diag);
 
 bool target_has(FeatureSet set, int feature);
+const char *target_feature_name(int feature);
 const char *target_architecture_name(Architecture architecture);
 /* "avx2 fma"; "none" of an empty set. */
 const char *target_features_text(FeatureSet set, Arena *arena);

@@ -46,6 +46,12 @@ static bool group(Thalweg *thalweg) {
                        target[0]->cpu, target[i]->cpu);
             return diag_hint(&thalweg->diag, "one object is of one: compile one for each");
         }
+    for (int i = 1; i < count; i++)
+        for (int k = 0; k < i; k++)
+            if (target[i]->names.has == target[k]->names.has)
+                return diag_error(&thalweg->diag, (Loc){0},
+                                  "'%s' and '%s' have the same features: one of them is enough",
+                                  target[k]->cpu, target[i]->cpu);
     target_group(target, count);
     thalweg->target = target[0];
     for (int i = 1; i < count; i++) thalweg->other[i - 1]->target = target[i];

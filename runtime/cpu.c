@@ -33,21 +33,61 @@ static uint64_t find_features(void) {
     return found;
 }
 
-#elif defined(__aarch64__) || defined(__riscv)
+#elif defined(__aarch64__)
 #include <sys/auxv.h>
+
+enum { HWCAP = AT_HWCAP, HWCAP2 = AT_HWCAP2 };
 
 static uint64_t find_features(void) {
     uint64_t found = 0, row = 1;
-#ifdef __aarch64__
-    enum { HWCAP = AT_HWCAP, HWCAP2 = AT_HWCAP2 };
 #define ARM(name, word, bit)                                                                       \
     found |= getauxval(word) >> (bit)&1 ? row : 0;                                                 \
     row <<= 1;
-#else
-#define RISCV(name, bit)                                                                           \
-    found |= getauxval(AT_HWCAP) >> (bit)&1 ? row : 0;                                             \
+#include "runtime/cpu_features.def"
+    return found;
+}
+
+#elif defined(__riscv)
+#include <sys/auxv.h>
+#include <unistd.h>
+
+enum { HWCAP, VECTOR_BYTES, EXTENSION };
+
+static bool has_vectors(void) {
+    return getauxval(AT_HWCAP) >> ('v' - 'a') & 1;
+}
+
+/* The register's number stands for its name, which assemblers know only where there are vectors. */
+static uint64_t vector_bytes(void) {
+    uint64_t bytes;
+    __asm__("csrr %0, 0xc22" : "=r"(bytes)); /* vlenb */
+    return bytes;
+}
+
+/* Since Linux 6.4; earlier ones know no such extensions, and so there are none. */
+static uint64_t extensions(void) {
+    enum { RISCV_HWPROBE = 258, KEY_IMA_EXT_0 = 4 };
+    struct {
+        int64_t key;
+        uint64_t value;
+    } pair = {KEY_IMA_EXT_0, 0};
+    if (syscall(RISCV_HWPROBE, &pair, 1L, 0L, NULL, 0L) != 0) return 0;
+    return pair.key == KEY_IMA_EXT_0 ? pair.value : 0;
+}
+
+static bool has_feature(int where, unsigned value) {
+    switch (where) {
+    case HWCAP: return getauxval(AT_HWCAP) >> value & 1;
+    case VECTOR_BYTES: return has_vectors() && vector_bytes() >= value;
+    default: return extensions() >> value & 1;
+    }
+}
+
+static uint64_t find_features(void) {
+    uint64_t found = 0, row = 1;
+#define RISCV(name, where, value)                                                                  \
+    found |= has_feature(where, value) ? row : 0;                                                  \
     row <<= 1;
-#endif
 #include "runtime/cpu_features.def"
     return found;
 }

@@ -44,6 +44,9 @@ aarch64)
     check shakespeare q4 60 $loose '' --target aarch64-linux-gnu --features=+dotprod
     check gpt2-mini f32 73 $tight '' --target aarch64-linux-gnu
     check shakespeare q8 60 $tight '' --target aarch64-linux-gnu
+    # A processor like it may have no SVE: no code of ours has any.
+    check shakespeare f32 20 $tight '-cpu max,sve=off' --cpu neoverse-v1
+    lacking='-cpu cortex-a57' wanting='--features=+dotprod'
     ;;
 riscv64)
     vectors='-cpu rv64,v=true,vlen=128,vext_spec=v1.0'
@@ -55,6 +58,7 @@ riscv64)
     check gpt2-mini f32 20 $tight '-cpu rv64,v=true,vlen=256,vext_spec=v1.0' \
         --target riscv64-linux-gnu --features=+zvl256b
     check gpt2-mini f32 20 $tight '-cpu rv64,v=false' --target riscv64-linux-gnu --features=-v
+    lacking=$vectors wanting='--features=+zvl256b'
     ;;
 *)
     echo "cross.sh: what does '$architecture' run on?"
@@ -77,3 +81,15 @@ grep -q "for $architecture is not in" "$work/err"
 "qemu-$architecture" ${vectors-} -L "/usr/$architecture-linux-gnu" "$work/standalone" \
     -p "$(cat "$example/prompt.txt")" -n 30 -t 0 >"$work/out"
 cmp -n 30 "$work/out" "$example/greedy.txt"
+
+# ---- on a processor that lacks what it was compiled for ----
+
+"$program" compile "$example/model.yaml" --target "$architecture-linux-gnu" "$wanting" --emit=exe \
+    --embed-weights --runtime "$work/runtime" -o "$work/wanting"
+# shellcheck disable=SC2086 # a list of options
+if "qemu-$architecture" $lacking -L "/usr/$architecture-linux-gnu" "$work/wanting" -p x -n 5 >"$work/out" \
+    2>"$work/err"; then
+    echo 'a processor without the features runs it'
+    exit 1
+fi
+grep -q 'lacks instructions' "$work/err"

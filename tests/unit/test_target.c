@@ -11,9 +11,12 @@ static void begin(void) {
     arena = arena_create();
     diag = (Diag){.arena = arena};
     ck_assert(target_names_host(&x86, "x86_64-pc-linux-gnu", "haswell",
-                                "+avx2,+fma,+f16c,+bmi2,+popcnt,-avx512f,+64bit"));
-    ck_assert(target_names_host(&arm, "aarch64-unknown-linux-gnu", "neoverse-n1", "+dotprod"));
-    ck_assert(target_names_host(&riscv, "riscv64-unknown-linux-gnu", "generic-rv64", "+m,+v"));
+                                "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,-avx512f,+64bit",
+                                arena));
+    ck_assert(target_names_host(&arm, "aarch64-unknown-linux-gnu", "neoverse-n1", "+dotprod,+sve",
+                                arena));
+    ck_assert(
+        target_names_host(&riscv, "riscv64-unknown-linux-gnu", "generic-rv64", "+m,+v", arena));
 }
 
 static void end(void) {
@@ -42,21 +45,24 @@ static void refuse(TargetChoice choice, const char *message) {
     ck_assert_str_eq(diag.first->message, message);
 }
 
-#define X86_PC "x86_64-pc-linux-gnu"
-#define X86    "x86_64-unknown-linux-gnu"
-#define ARM    "aarch64-unknown-linux-gnu"
-#define RISCV  "riscv64-unknown-linux-gnu"
-#define V2     "sse4.2 popcnt"
-#define V3     "sse4.2 popcnt avx avx2 fma f16c bmi2"
+#define X86_PC  "x86_64-pc-linux-gnu"
+#define X86     "x86_64-unknown-linux-gnu"
+#define ARM     "aarch64-unknown-linux-gnu"
+#define RISCV   "riscv64-unknown-linux-gnu"
+#define V2      "sse4.2 popcnt"
+#define V3      "sse4.2 popcnt avx avx2 fma f16c bmi bmi2 lzcnt"
+#define V2_LLVM "+sse4.2,+popcnt"
+#define V3_LLVM "+sse4.2,+popcnt,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt"
+#define RV      "+m,+a,+f,+d,+c"
 
 START_TEST(the_default_is_the_host) {
     static const char *const words[] = {NULL, "native"};
     for (int i = 0; i < 2; i++) {
-        expect(&x86, (TargetChoice){.cpu = words[i]}, X86_PC, "haswell", x86.features, V3);
-        expect(&x86, (TargetChoice){.target = words[i]}, X86_PC, "haswell", x86.features, V3);
-        expect(&arm, (TargetChoice){.cpu = words[i]}, ARM, "neoverse-n1", "+dotprod",
+        expect(&x86, (TargetChoice){.cpu = words[i]}, X86_PC, "haswell", V3_LLVM, V3);
+        expect(&x86, (TargetChoice){.target = words[i]}, X86_PC, "haswell", V3_LLVM, V3);
+        expect(&arm, (TargetChoice){.cpu = words[i]}, ARM, "neoverse-n1", "+neon,+dotprod",
                "neon dotprod");
-        expect(&riscv, (TargetChoice){.cpu = words[i]}, RISCV, "generic-rv64", "+m,+v", "v");
+        expect(&riscv, (TargetChoice){.cpu = words[i]}, RISCV, "generic-rv64", RV ",+v", "v");
     }
 }
 END_TEST
@@ -65,45 +71,42 @@ START_TEST(a_triple_has_a_generic_processor) {
     static const char *const spellings[] = {"aarch64", "arm64-linux", "aarch64-linux-gnu",
                                             "aarch64-unknown-linux-gnu", "aarch64-pc-linux-musl"};
     for (int i = 0; i < 5; i++)
-        expect(&x86, (TargetChoice){.target = spellings[i]}, ARM, "generic", "", "neon");
+        expect(&x86, (TargetChoice){.target = spellings[i]}, ARM, "generic", "+neon", "neon");
     expect(&x86, (TargetChoice){.target = "riscv64-linux-gnu"}, RISCV, "generic-rv64",
-           "+m,+a,+f,+d,+c,+v,+zvl128b", "v zvl128b");
+           RV ",+v,+zvl128b", "v zvl128b");
     expect(&arm, (TargetChoice){.target = "x86_64-linux-gnu"}, X86, "x86-64", "", "none");
     expect(&x86, (TargetChoice){.target = "x86_64-linux-gnu"}, X86, "x86-64", "", "none");
     expect(&x86, (TargetChoice){.cpu = "generic"}, X86_PC, "x86-64", "", "none");
-    expect(&arm, (TargetChoice){.cpu = "generic"}, ARM, "generic", "", "neon");
+    expect(&arm, (TargetChoice){.cpu = "generic"}, ARM, "generic", "+neon", "neon");
     expect(&x86, (TargetChoice){.target = "x86_64-linux-gnu", .cpu = "native"}, X86, "haswell",
-           x86.features, V3);
+           V3_LLVM, V3);
 }
 END_TEST
 
 START_TEST(a_level_is_a_processor) {
-    expect(&x86, (TargetChoice){.target = "x86-64-v3"}, X86_PC, "x86-64-v3", "", V3);
-    expect(&x86, (TargetChoice){.cpu = "x86-64-v3"}, X86_PC, "x86-64-v3", "", V3);
-    expect(&arm, (TargetChoice){.target = "x86-64-v2"}, X86, "x86-64-v2", "", V2);
+    expect(&x86, (TargetChoice){.target = "x86-64-v3"}, X86_PC, "x86-64-v3", V3_LLVM, V3);
+    expect(&x86, (TargetChoice){.cpu = "x86-64-v3"}, X86_PC, "x86-64-v3", V3_LLVM, V3);
+    expect(&arm, (TargetChoice){.target = "x86-64-v2"}, X86, "x86-64-v2", V2_LLVM, V2);
     expect(&arm, (TargetChoice){.target = "x86_64-linux-gnu", .cpu = "x86-64-v2"}, X86, "x86-64-v2",
-           "", V2);
+           V2_LLVM, V2);
 }
 END_TEST
 
 START_TEST(features_bring_and_take_what_belongs_to_them) {
     expect(&x86, (TargetChoice){.target = "aarch64", .features = "+dotprod,+neon"}, ARM, "generic",
-           "+dotprod", "neon dotprod");
+           "+neon,+dotprod", "neon dotprod");
     expect(&x86, (TargetChoice){.cpu = "neoverse-v1", .features = "-i8mm"}, ARM, "neoverse-v1",
-           "-i8mm", "neon dotprod bf16");
+           "+neon,+dotprod,+bf16", "neon dotprod bf16");
     expect(&x86, (TargetChoice){.cpu = "x86-64-v2", .features = "+f16c"}, X86_PC, "x86-64-v2",
-           "+avx,+f16c", V2 " avx f16c");
+           V2_LLVM ",+avx,+f16c", V2 " avx f16c");
     expect(&x86, (TargetChoice){.cpu = "x86-64-v3", .features = "-avx,+avx2"}, X86_PC, "x86-64-v3",
-           "-fma,-f16c", V2 " avx avx2 bmi2");
-    expect(&x86, (TargetChoice){.cpu = "x86-64", .features = "-avx"}, X86_PC, "x86-64", "-avx",
+           V2_LLVM ",+avx,+avx2,+bmi,+bmi2,+lzcnt", V2 " avx avx2 bmi bmi2 lzcnt");
+    expect(&x86, (TargetChoice){.cpu = "x86-64", .features = "-avx"}, X86_PC, "x86-64", "", "none");
+    expect(&x86, (TargetChoice){.target = "riscv64", .features = "-v"}, RISCV, "generic-rv64", RV,
            "none");
-    expect(&x86, (TargetChoice){.target = "riscv64", .features = "-v"}, RISCV, "generic-rv64",
-           "+m,+a,+f,+d,+c,-v", "none");
     expect(&x86, (TargetChoice){.target = "riscv64", .features = "+zvl512b,+zvfh,-zvl256b"}, RISCV,
-           "generic-rv64", "+m,+a,+f,+d,+c,-zvl256b,+v,+zvl128b,+zvfhmin,+zvfh",
-           "v zvl128b zvfhmin zvfh");
-    expect(&arm, (TargetChoice){.features = "-dotprod"}, ARM, "neoverse-n1", "+dotprod,-dotprod",
-           "neon");
+           "generic-rv64", RV ",+v,+zvl128b,+zvfhmin,+zvfh", "v zvl128b zvfhmin zvfh");
+    expect(&arm, (TargetChoice){.features = "-dotprod"}, ARM, "neoverse-n1", "+neon", "neon");
 }
 END_TEST
 
@@ -123,7 +126,7 @@ START_TEST(what_is_not_known_is_refused) {
     refuse((TargetChoice){.features = "+dotprod"}, "no feature of x86_64 is called 'dotprod'");
     refuse((TargetChoice){.target = "riscv64", .features = "+v,-dotprod"},
            "no feature of riscv64 is called 'dotprod'");
-    ck_assert(!target_names_host(&names, "mips-linux-gnu", "generic", ""));
+    ck_assert(!target_names_host(&names, "mips-linux-gnu", "generic", "", arena));
 }
 END_TEST
 
@@ -136,6 +139,17 @@ START_TEST(what_does_not_go_together_is_refused) {
            "the target 'x86-64-v3' is a processor, and so is 'haswell'");
     refuse((TargetChoice){.target = "aarch64", .features = "-neon"},
            "there is no code for aarch64 without 'neon'");
+}
+END_TEST
+
+START_TEST(a_program_can_find_out_each_feature_that_code_may_use) {
+    for (int feature = 0; feature < FEATURE_COUNT; feature++) {
+        uint64_t needs = 0;
+        for (int a = 0; a < ARCHITECTURE_COUNT; a++)
+            needs |= target_needs((Architecture)a, (FeatureSet)1 << feature);
+        ck_assert_msg(needs != 0, "cpu_features.def has no row for %s",
+                      target_feature_name(feature));
+    }
 }
 END_TEST
 
@@ -217,6 +231,7 @@ static Suite *target_suite(void) {
     tcase_add_test(choices, what_is_not_known_is_refused);
     tcase_add_test(choices, what_does_not_go_together_is_refused);
     tcase_add_test(choices, a_machine_is_what_its_features_are);
+    tcase_add_test(choices, a_program_can_find_out_each_feature_that_code_may_use);
     tcase_add_test(choices, this_machine_is_known_as_such);
     suite_add_tcase(suite, choices);
     TCase *code = in_a_folder(suite, "code");
