@@ -71,7 +71,24 @@ static LLVMOrcObjectLayerRef create_loader(void *memory, LLVMOrcExecutionSession
     return loader;
 }
 
+/* Earlier versions of this loader do not know all relocations of riscv64. */
+static bool can_load(Diag *diag) {
+#ifdef __riscv
+    enum { FIRST = 22 };
+    unsigned major = 0;
+    LLVMGetVersion(&major, NULL, NULL);
+    if (major < FIRST) {
+        diag_error(diag, (Loc){0}, "LLVM %u does not load code on riscv64, as %d does", major,
+                   FIRST);
+        return diag_hint(diag, "`thalweg compile` writes programs all the same");
+    }
+#endif
+    (void)diag;
+    return true;
+}
+
 static bool load(Jit *jit, Bytes object, Diag *diag) {
+    if (!can_load(diag)) return false;
     if (!jit_memory_open(&jit->memory, object.count))
         return diag_error(diag, (Loc){0}, "out of memory");
     LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();

@@ -38,50 +38,72 @@ static void fill(FILE *out, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) fputc(0, out);
 }
 
-static bool append(FILE *weights, const char *path, uint64_t bytes, FILE *out, Diag *diag) {
+typedef struct {
+    const ObjectWeights *weights;
+    FILE *from, *out;
+    uint64_t bytes;
+    Diag *diag;
+} Print;
+
+static bool report_progress(const Print *p, uint64_t done) {
+    const ObjectWeights *weights = p->weights;
+    static const char what[] = "writing the object";
+    if (!weights->progress ||
+        weights->progress(weights->progress_context, what, (double)done / (double)p->bytes))
+        return true;
+    return diag_error(p->diag, (Loc){0}, "%s was stopped", what);
+}
+
+static bool append(const Print *p) {
     enum { BLOCK = 1 << 20 };
     char *block = malloc(BLOCK);
-    if (!block) return diag_error(diag, (Loc){0}, "out of memory");
+    if (!block) return diag_error(p->diag, (Loc){0}, "out of memory");
     uint64_t done = 0;
-    for (size_t count; (count = fread(block, 1, BLOCK, weights)) > 0 && !ferror(out); done += count)
-        fwrite(block, 1, count, out);
+    bool goes_on = true;
+    for (size_t count;
+         goes_on && (count = fread(block, 1, BLOCK, p->from)) > 0 && !ferror(p->out);) {
+        fwrite(block, 1, count, p->out);
+        done += count;
+        goes_on = report_progress(p, done);
+    }
     free(block);
-    return done == bytes || ferror(out) ||
-           diag_error(diag, (Loc){0}, "'%s' has changed while it was read", path);
+    return goes_on &&
+           (done == p->bytes || ferror(p->out) ||
+            diag_error(p->diag, (Loc){0}, "'%s' has changed while it was read", p->weights->path));
 }
 
-static bool print(char *object, size_t bytes, const char *path, FILE *weights, FILE *out,
-                  Diag *diag) {
+static bool print(Print *p, char *object, size_t bytes) {
     struct stat info;
     Elf64_Shdr *section = find_section(object, bytes);
-    if (!section) return bug(diag);
-    if (fstat(fileno(weights), &info) != 0)
-        return diag_error(diag, (Loc){0}, "'%s': %s", path, strerror(errno));
+    if (!section) return bug(p->diag);
+    if (fstat(fileno(p->from), &info) != 0)
+        return diag_error(p->diag, (Loc){0}, "'%s': %s", p->weights->path, strerror(errno));
     const uint64_t gap = -(uint64_t)bytes % OBJECT_WEIGHTS_ALIGNMENT;
+    p->bytes = (uint64_t)info.st_size;
     section->sh_offset = bytes + gap;
-    section->sh_size = (uint64_t)info.st_size;
+    section->sh_size = p->bytes;
     if (((Elf64_Ehdr *)object)->e_machine == EM_X86_64) section->sh_flags |= SHF_X86_64_LARGE;
-    fwrite(object, 1, bytes, out);
-    fill(out, gap);
-    return append(weights, path, (uint64_t)info.st_size, out, diag);
+    fwrite(object, 1, bytes, p->out);
+    fill(p->out, gap);
+    return append(p);
 }
 
-bool object_print(Module *module, const char *weights_path, FILE *out, Diag *diag) {
+bool object_print(Module *module, const ObjectWeights *weights, FILE *out, Diag *diag) {
     LLVMMemoryBufferRef buffer = module_write(module, MODULE_OBJECT, diag);
     if (!buffer) return false;
     const size_t bytes = LLVMGetBufferSize(buffer);
     char *object = malloc(bytes); /* the buffer is not to be written to */
-    FILE *weights = fopen(weights_path, "rb");
+    Print p = {.weights = weights, .from = fopen(weights->path, "rb"), .out = out, .diag = diag};
     bool is_done = false;
     if (!object)
         diag_error(diag, (Loc){0}, "out of memory");
-    else if (!weights)
-        diag_error(diag, (Loc){0}, "'%s' cannot be read: %s", weights_path, strerror(errno));
+    else if (!p.from)
+        diag_error(diag, (Loc){0}, "'%s' cannot be read: %s", weights->path, strerror(errno));
     else {
         memcpy(object, LLVMGetBufferStart(buffer), bytes);
-        is_done = print(object, bytes, weights_path, weights, out, diag);
+        is_done = print(&p, object, bytes);
     }
-    if (weights) fclose(weights);
+    if (p.from) fclose(p.from);
     free(object);
     LLVMDisposeMemoryBuffer(buffer);
     return is_done;

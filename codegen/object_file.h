@@ -8,8 +8,15 @@
 #define OBJECT_WEIGHTS_SECTION ".lrodata.thalweg"
 enum { OBJECT_WEIGHTS_ALIGNMENT = 4096 };
 
+/* A packed weight file for an object. */
+typedef struct {
+    const char *path;
+    bool (*progress)(void *context, const char *what, double done); /* may be null; false: stop */
+    void *progress_context;
+} ObjectWeights;
+
 /* Writes the object of a module that has_weights, and the packed weight file as the contents of
  * that section. Errors of the stream are the caller's to look for. */
-bool object_print(Module *module, const char *weights_path, FILE *out, Diag *diag);
+bool object_print(Module *module, const ObjectWeights *weights, FILE *out, Diag *diag);
 
 #endif

@@ -23,6 +23,7 @@ static uint64_t *sum_of(ObjectSize *size, const char *name) {
     if (begins(of, ".debug_")) return &size->debug;
     if (is_relocation) return &size->relocations;
     if (is_text(name)) return &size->text;
+    if (strcmp(name, ".eh_frame") == 0) return &size->unwind;
     if (begins(name, ".rodata") || begins(name, ".data")) return &size->constants;
     if (strcmp(name, ".symtab") == 0 || strcmp(name, ".strtab") == 0) return &size->symbols;
     return &size->headers;
@@ -35,8 +36,8 @@ static void add_sections(LLVMBinaryRef object, ObjectSize *size) {
         *sum_of(size, name ? name : "") += LLVMGetSectionSize(section);
     }
     LLVMDisposeSectionIterator(section);
-    size->headers = size->file - (size->text + size->constants + size->relocations + size->debug +
-                                  size->symbols);
+    size->headers = size->file - (size->text + size->constants + size->unwind + size->relocations +
+                                  size->debug + size->symbols);
 }
 
 /* ---- functions ---- */

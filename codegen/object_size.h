@@ -15,6 +15,7 @@ typedef struct {
     uint64_t text;
     uint64_t constants;   /* tables, and the descriptor */
     uint64_t relocations; /* of text and constants; gone when linked */
+    uint64_t unwind;      /* how debuggers find the way through functions */
     uint64_t debug;       /* with their relocations */
     uint64_t symbols;     /* the table and the names, those of sections too */
     uint64_t headers;     /* of the file and its sections, notes, padding */

@@ -195,7 +195,7 @@ static const char types[] =
     "\n"
     "/* All zero: everything by default. */\n"
     "typedef struct @_options {\n"
-    "    size_t struct_bytes; /* sizeof(@_options), or 0 */\n"
+    "    size_t struct_bytes; /* sizeof(@_options); 0: as long as in version 1.0 */\n"
     "    int threads;         /* 0: as many as there are processors */\n"
     "    int decode_threads;  /* for calls of one token; 0: the same */\n"
     "    int64_t logit_rows;  /* most rows that a forward() may ask for; 0: 1 */\n"

@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -68,11 +70,12 @@ static const char *find_runtime(Link *link) {
 /* The words of a command, which end with null. */
 typedef struct {
     const char *word[MOST_WORDS + 1];
-    int count;
+    int count; /* also of those that there is no room for */
 } Words;
 
 static void add(Words *words, const char *word) {
-    if (words->count < MOST_WORDS) words->word[words->count++] = word;
+    if (words->count < MOST_WORDS) words->word[words->count] = word;
+    words->count++;
 }
 
 static void add_all(Words *words, const char *const *word) {
@@ -88,18 +91,39 @@ static void add_command(Link *link, Words *words, const char *command) {
     }
 }
 
-/* What a command says goes to standard error. */
+/* Asks now and then whether to go on. False: reported, or the command failed. */
+static bool wait_for(Link *link, pid_t child, int *status) {
+    const struct timespec pause = {.tv_nsec = 5000000};
+    for (pid_t ended; (ended = waitpid(child, status, WNOHANG)) != child;) {
+        if (ended < 0 && errno != EINTR)
+            return diag_error(link->diag, (Loc){0}, "the linker cannot be waited for: %s",
+                              strerror(errno));
+        if (compiler_progress(link->thalweg, "linking", -1)) {
+            nanosleep(&pause, NULL);
+            continue;
+        }
+        kill(child, SIGTERM);
+        while (waitpid(child, status, 0) < 0 && errno == EINTR) {
+        }
+        return false;
+    }
+    return true;
+}
+
+/* What a command says goes where the program's own words go. */
 static bool run(Link *link, const Words *words) {
     pid_t child;
     int status = 0;
     const char *name = words->count ? words->word[0] : "";
+    if (words->count > MOST_WORDS)
+        return diag_error(link->diag, (Loc){0}, "the C compiler's command is longer than %d words",
+                          MOST_WORDS);
     const int error = posix_spawnp(&child, name, NULL, NULL, (char *const *)words->word, environ);
     if (error) {
         diag_error(link->diag, (Loc){0}, "'%s' cannot be run: %s", name, strerror(error));
         return diag_hint(link->diag, "install it; another C compiler is named by --cc");
     }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    if (!wait_for(link, child, &status)) return false;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
     return diag_error(link->diag, (Loc){0}, "'%s' failed to make '%s'", name, link->result);
 }
@@ -135,11 +159,14 @@ static bool copy_file(Link *link, const char *path, FILE *to) {
     char block[1 << 16];
     FILE *file = fopen(path, "rb");
     if (!file) return cannot(link, path);
-    for (size_t count; (count = fread(block, 1, sizeof block, file)) > 0;)
+    bool goes_on = true;
+    for (size_t count; goes_on && (count = fread(block, 1, sizeof block, file)) > 0;) {
         fwrite(block, 1, count, to);
+        goes_on = compiler_progress(link->thalweg, "copying what was linked", -1);
+    }
     const bool is_read = !ferror(file) || cannot(link, path);
     fclose(file);
-    return is_read;
+    return goes_on && is_read;
 }
 
 /* ---- the three forms ---- */

@@ -36,13 +36,26 @@ static bool write_module(Thalweg *thalweg, Module *module, ThalwegEmit form, con
                                        [THALWEG_ASSEMBLY] = MODULE_ASSEMBLY,
                                        [THALWEG_OBJECT] = MODULE_OBJECT};
     OutputFile file;
+    const ObjectWeights weights = {thalweg->weights_path, thalweg->options.progress,
+                                   thalweg->options.progress_context};
     if (!output_file_open(&file, path, &thalweg->diag)) return false;
-    const bool is_made =
-        (thalweg->options.embed_weights
-             ? object_print(module, thalweg->weights_path, file.stream, &thalweg->diag)
-             : module_print(module, forms[form], file.stream, &thalweg->diag)) &&
-        compiler_progress(thalweg, "compiling", 1);
+    const bool is_made = (thalweg->options.embed_weights
+                              ? object_print(module, &weights, file.stream, &thalweg->diag)
+                              : module_print(module, forms[form], file.stream, &thalweg->diag)) &&
+                         compiler_progress(thalweg, "compiling", 1);
     return output_file_close(&file, is_made, &thalweg->diag);
+}
+
+/* On x86-64 linkers put large sections behind all others. Elsewhere they would lie between code and
+ * its data, which reach each other over 2 GB. */
+static bool can_embed(Thalweg *thalweg) {
+    const int64_t most = 1900000000, bytes = thalweg->plan->layout->floats * 4;
+    const Architecture architecture = thalweg->target->names.architecture;
+    if (architecture == ARCHITECTURE_x86_64 || bytes <= most) return true;
+    diag_error(&thalweg->diag, (Loc){0},
+               "an object for %s takes at most %.1f GB of weights inside, not %.1f",
+               target_architecture_name(architecture), (double)most * 1e-9, (double)bytes * 1e-9);
+    return diag_hint(&thalweg->diag, "leave out --embed-weights, and open the file beside it");
 }
 
 bool compiler_write_module(Thalweg *thalweg, ThalwegEmit form, const char *path, bool is_program) {
@@ -50,7 +63,8 @@ bool compiler_write_module(Thalweg *thalweg, ThalwegEmit form, const char *path,
     if (thalweg->options.embed_weights && form != THALWEG_OBJECT)
         return diag_error(&thalweg->diag, (Loc){0},
                           "weights can be inside of an object, and of what is made of it alone");
-    if (thalweg->options.embed_weights && !compiler_weights(thalweg)) return false;
+    if (thalweg->options.embed_weights && (!can_embed(thalweg) || !compiler_weights(thalweg)))
+        return false;
     Module *module = compiler_object_module(thalweg, is_program);
     if (!module) return false;
     const bool is_written = write_module(thalweg, module, form, path);

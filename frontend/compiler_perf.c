@@ -83,7 +83,8 @@ static bool begin_dump(Thalweg *thalweg, const char *path, int machine) {
 }
 
 static bool open_files(Thalweg *thalweg, int machine) {
-    if (thalweg->perf) return thalweg->perf->mark != NULL;
+    if (thalweg->perf && thalweg->perf->mark) return true;
+    compiler_end_perf(thalweg); /* of an attempt that failed */
     thalweg->perf = ARENA_NEW(thalweg->arena, PerfFiles);
     const char *map = arena_printf(thalweg->arena, "/tmp/perf-%ld.map", (long)getpid());
     const char *dump = arena_printf(thalweg->arena, "/tmp/jit-%ld.dump", (long)getpid());

@@ -1,6 +1,8 @@
 /* compiler_size.c - what compiled code takes: its functions, its object file, a session. */
+#include "codegen/object_file.h"
 #include "codegen/object_size.h"
 #include "frontend/compiler.h"
+#include "runtime/weights_file.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -50,15 +52,17 @@ static void print_row(const char *what, uint64_t bytes, const char *note, FILE *
     fprintf(out, "  %-12s %14" PRIu64 "%s%s\n", what, bytes, *note ? "  " : "", note);
 }
 
-static void print_object(const ObjectSize *size, FILE *out) {
+static void print_object(const ObjectSize *size, uint64_t weights, FILE *out) {
     fprintf(out, "object file\n");
     print_row("text", size->text, "the functions above", out);
     print_row("constants", size->constants, "tables, and what describes the model", out);
+    print_row("unwind", size->unwind, "the way through functions, for debuggers", out);
+    if (weights) print_row("weights", weights, "packed, and up to the page they begin with", out);
     print_row("relocations", size->relocations, "gone when linked", out);
     print_row("debug", size->debug, "gone when stripped", out);
     print_row("symbols", size->symbols, "gone when stripped, but for those exported", out);
     print_row("headers", size->headers, "of the file and its sections, and padding", out);
-    print_row("all", size->file, "", out);
+    print_row("all", size->file + weights, "", out);
 }
 
 static void print_memory(const Plan *plan, FILE *out) {
@@ -68,6 +72,13 @@ static void print_memory(const Plan *plan, FILE *out) {
     print_row("arena", (uint64_t)plan->arena_floats * sizeof(float), "for a session", out);
     print_row("logits", (uint64_t)plan->logits_stride * sizeof(float),
               "for each row that a session keeps: one, unless it asks for more", out);
+}
+
+/* What embedded weights add to the file that the module is without them. */
+static uint64_t embedded_bytes(const Thalweg *thalweg, const ObjectSize *size) {
+    if (!thalweg->options.embed_weights) return 0;
+    const uint64_t gap = -size->file % OBJECT_WEIGHTS_ALIGNMENT;
+    return gap + TW_WEIGHTS_DATA + (uint64_t)thalweg->plan->layout->floats * sizeof(float);
 }
 
 bool compiler_print_size(Thalweg *thalweg, FILE *out) {
@@ -80,7 +91,7 @@ bool compiler_print_size(Thalweg *thalweg, FILE *out) {
         fprintf(out, "%s, compiled for %s: bytes\n", thalweg->plan->name,
                 compiler_target_names(thalweg));
         print_functions(thalweg, module, &size, out);
-        print_object(&size, out);
+        print_object(&size, embedded_bytes(thalweg, &size), out);
         print_memory(thalweg->plan, out);
     }
     module_destroy(module);

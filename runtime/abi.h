@@ -6,8 +6,9 @@
  * floats (4 bytes) unless said otherwise. C99, no other header of ours.
  *
  * An object made by version 1.x works with a runtime of version 1.y, y >= x: structs grow at their
- * ends only, objects say how long theirs are, and TW_ABI_VERSION stays. Everything that is a
- * promise to objects is in this file.
+ * ends only, objects say how long theirs are, and TW_ABI_VERSION stays. What is promised to objects
+ * and to the headers that were written with them is this file, the calls of object_calls.def, the
+ * rows of cpu_features.def and status.def, TwSessionOptions and TW_MODEL_BYTES.
  */
 #ifndef THALWEG_ABI_H
 #define THALWEG_ABI_H

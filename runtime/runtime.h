@@ -53,6 +53,7 @@ typedef void TwTask(void *task, int64_t thread, int64_t threads);
  * other, so that none may begin after another's end. */
 typedef void TwRunTeam(void *context, TwTask *share, void *task, int64_t threads);
 
+/* Written headers have a copy of it: fields are added at its end. */
 typedef struct TwSessionOptions {
     size_t struct_bytes; /* sizeof(TwSessionOptions); 0: as long as in version 1.0 */
     int threads;         /* of the team; 0: as many as the machine has */
@@ -100,7 +101,7 @@ TW_API void tw_session_reset(TwSession *session);
 /* A model with its weights: the calls of an object's own header are these, with its module. */
 typedef struct TwModel TwModel;
 
-enum { TW_MODEL_BYTES = 192 };
+enum { TW_MODEL_BYTES = 192 }; /* as written headers say */
 
 /* Maps the packed weights that were written with the object, and reads all of them for their
  * checksum; path null: those inside of the object. TW_BAD_CPU: the object has no code that this

@@ -140,7 +140,9 @@ static TwSession *place_session(const TwSessionOptions *options, const Parts *pa
     session->caches = take(&at, parts, PART_CACHES);
     session->logits = take(&at, parts, PART_LOGITS);
     memset(session->caches, 0, parts->bytes[PART_CACHES] + parts->bytes[PART_LOGITS]);
-    return make_teams(session, options, team, decode_team) ? session : NULL;
+    if (make_teams(session, options, team, decode_team)) return session;
+    tw_session_destroy(session);
+    return NULL;
 }
 
 /* Session and teams in one block, and one for each of the large parts. */

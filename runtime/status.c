@@ -7,6 +7,8 @@ static const char *const texts[] = {
 #undef STATUS
 };
 
+_Static_assert(TW_NO_WEIGHTS == 13, "headers of version 1.0 say so");
+
 const char *tw_status_text(TwStatus status) {
     if ((unsigned)status >= TW_STATUS_COUNT) return "unknown status";
     return texts[status];

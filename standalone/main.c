@@ -46,6 +46,12 @@ static int complain(const Arguments *arguments, const char *what, const char *te
     return EXIT_FAILURE;
 }
 
+/* The exit code: what could not be written may only be seen now. */
+static int end_output(const Arguments *arguments) {
+    if (fflush(stdout) || ferror(stdout)) return complain(arguments, strerror(errno), NULL);
+    return EXIT_SUCCESS;
+}
+
 /* ---- arguments ---- */
 
 static bool read_whole(const char *text, long long most, long long *out) {
@@ -100,7 +106,10 @@ static int read_arguments(int argc, char **argv, Arguments *a) {
     int option;
     while ((option = getopt_long(argc, argv, "p:n:t:s:j:w:h", options, NULL)) != -1) {
         if (option == '?') return EXIT_USAGE; /* getopt has said what is wrong */
-        if (option == 'h') return printf("Usage: %s [OPTION]...\n%s", a->program, help) < 0;
+        if (option == 'h') {
+            printf("Usage: %s [OPTION]...\n%s", a->program, help);
+            return end_output(a);
+        }
         if (set_option(a, option, optarg)) continue;
         complain(a, "is not a number that this option takes; --help says more", optarg);
         return EXIT_USAGE;
@@ -193,8 +202,7 @@ static int run(const Arguments *a, const TwModule *module, const Tokens *prompt,
     tw_sampler_destroy(sampler);
     tw_session_destroy(session);
     if (status != TW_OK) return complain(a, tw_status_text(status), NULL);
-    if (fflush(stdout) || ferror(stdout)) return complain(a, strerror(errno), NULL);
-    return EXIT_SUCCESS;
+    return end_output(a);
 }
 
 int main(int argc, char **argv) {

@@ -271,6 +271,8 @@ sizes kept/shakespeare.o
 says out '^  shakespeare.decode.read_qkv.128x256.f32 .* 5  read attention.q,k,v + rope + append$'
 says out '^  shakespeare.prefill  .* entry'
 says out '^  weights '
+sizes kept/shakespeare.o --embed-weights --cache kept/cache
+[ -s kept/cache/shakespeare-*.weights ] || fail 'compile takes no notice of --cache'
 sizes kept/shakespeare.o --cpu neoverse-n1 --weights-type q4
 says out '^  shakespeare.decode.read_gate_up.128x688.q4 .* 5 '
 mkdir empty
@@ -278,6 +280,8 @@ cd empty || exit 2
 expect 0 compile "$example" --size
 rm out err
 cd .. && rmdir empty || fail 'compile --size writes files'
+expect 1 compile "$example" -o kept --emit=shared --cc "$(seq -s ' ' 60)"
+says err 'longer than'
 expect 1 compile "$example" -o kept --target riscv64-linux-gnu --cpu znver4
 says err 'znver4'
 no_leftovers ''
@@ -360,6 +364,18 @@ shapes=$here/examples/shapes
 interrupt 2 run "$shapes/gpt2-124m.yaml" --tokens 1 -n 1000 --engine interpreter --logits gone.npy
 no_leftovers ''
 interrupt 0.5 compile "$shapes/tinyllama-1.1b.yaml" -o gone
+no_leftovers ''
+
+# While something is linked, by a compiler that takes no notice of signals.
+mkdir kept/tmp
+printf "#!/bin/sh\ntrap '' INT TERM HUP\nsleep 2\n" >kept/slow
+chmod +x kept/slow
+TMPDIR=$PWD/kept/tmp
+export TMPDIR
+interrupt 1 compile "$example" --emit=shared --cc ./kept/slow -o gone.so
+[ -z "$(ls kept/tmp)" ] || fail 'what was to be linked is left behind'
+rm -f gone.h gone.weights
+unset TMPDIR
 no_leftovers ''
 
 # A terminal that is closed.

@@ -52,8 +52,11 @@ cd examples/embed
 # shellcheck disable=SC2086 # several words
 "$cxx" -std=c++17 -Wall -Wextra -Werror generate.cpp shakespeare.o $openmp -o generate-cpp
 ./generate-cpp shakespeare.weights "$prompt" >"$work/out"
+./generate-cpp shakespeare.weights 'Où ?' >"$work/accents-cpp"
+./generate shakespeare.weights 'Où ?' >"$work/accents"
 cd "$work"
 same out 'the example in C++'
+cmp accents-cpp accents || fail 'the example in C++ reads bytes in another way than that in C'
 
 "$program" compile "$example/model.yaml" --emit=shared --cc "$compiler" -o examples/embed
 if command -v python3 >python; then
@@ -100,6 +103,8 @@ for wrong in '--tokens 1,x' '-n x' '--tokens 999' '-p ' '--what' '-w expected' '
     if exe-inside/shakespeare $wrong >out 2>err; then fail "exe $wrong is not refused"; fi
     [ -s err ] || fail "exe $wrong says nothing"
 done
+
+if exe-inside/shakespeare --help >/dev/full 2>err; then fail 'exe --help does not see a full disk'; fi
 
 generate=$source/examples/embed/generate.c
 "$compiler" -Istatic-beside "$generate" static-beside/libshakespeare.a -lm -o static

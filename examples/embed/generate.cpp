@@ -34,12 +34,19 @@ struct Session {
     }
 };
 
+// This model's tokens are bytes, which char does not say of those from 128 on.
+static std::vector<int32_t> bytes_of(const std::string &text) {
+    std::vector<int32_t> tokens;
+    for (unsigned char byte : text) tokens.push_back(byte);
+    return tokens;
+}
+
 int main(int argc, char **argv) try {
     if (argc != 3) throw std::runtime_error("expected the file of weights, and a prompt");
     Model model(argv[1]);
     Session session(model);
     const std::string text = argv[2];
-    const std::vector<int32_t> prompt(text.begin(), text.end());
+    const std::vector<int32_t> prompt = bytes_of(text);
     need(shakespeare_prefill(session.session, prompt.data(), int64_t(prompt.size())));
     while (shakespeare_snapshot(session.session) < SHAKESPEARE_CONTEXT) {
         const int32_t token = session.most_likely();
