@@ -62,7 +62,7 @@ static LLVMMetadataRef create_file(DebugInfo *info) {
 
 DebugInfo *debug_info_begin(LLVMModuleRef module, const Source *source, Arena *arena) {
     static const char producer[] = "Thalweg " THALWEG_VERSION;
-    enum { DWARF_VERSION = 5 };
+    enum { DWARF_VERSION = 4 }; /* of version 5 valgrind 3.19 cannot read all forms */
     DebugInfo *info = ARENA_NEW(arena, DebugInfo);
     *info = (DebugInfo){.context = LLVMGetModuleContext(module), .source = source};
     info->builder = LLVMCreateDIBuilder(module);

@@ -259,13 +259,13 @@ static bool prepare(Pack *pack) {
 
 static void pack_tensors(Pack *pack) {
     if (!prepare(pack)) return;
-    Team *team = team_create(processors_available());
+    Team *team = tw_team_create(tw_processors_available());
     if (!team) {
         fail(pack, PACK_NO_MEMORY, 0);
         return;
     }
-    team_run(team, work, pack);
-    team_destroy(team);
+    tw_team_run(team, work, pack);
+    tw_team_destroy(team);
 }
 
 /* ---- the file ---- */
@@ -278,7 +278,7 @@ static bool checksum(Pack *pack, uint64_t bytes, uint64_t *sum) {
         fail(pack, PACK_NO_OUTPUT, errno);
         return false;
     }
-    const bool is_done = weights_checksum(map + TW_WEIGHTS_DATA, bytes, sum);
+    const bool is_done = tw_weights_checksum(map + TW_WEIGHTS_DATA, bytes, sum);
     if (!is_done) fail(pack, PACK_NO_MEMORY, 0);
     munmap(map, all);
     return is_done;
@@ -291,7 +291,7 @@ static void write_header(Pack *pack) {
                             .source_id = pack->input->source_id,
                             .data_bytes = (uint64_t)pack->layout->floats * sizeof(float)};
     if (!checksum(pack, header.data_bytes, &header.data_checksum)) return;
-    weights_header_seal(&header);
+    tw_weights_header_seal(&header);
     memcpy(page, &header, sizeof header);
     if (!write_all(pack->file, page, sizeof page, 0)) fail(pack, PACK_NO_OUTPUT, errno);
 }

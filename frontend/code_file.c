@@ -153,7 +153,7 @@ bool code_file_write(const char *folder, const char *name, Bytes key, Bytes obje
     header.checksum[1] = sum.high64;
     OutputFile file;
     const char *path = arena_printf(diag->arena, "%s/%s", folder, name);
-    if (!output_file_open_private(&file, path, diag)) return false;
+    if (!output_file_open_new(&file, path, 0600, diag)) return false;
     put(&file, &header, sizeof header);
     put(&file, key.data, key.count);
     put(&file, object.data, object.count);

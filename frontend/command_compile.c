@@ -78,17 +78,24 @@ static const char *file_name(Compile *compile, const char *ending) {
     return compile->stem;
 }
 
-/* The weights, which need the most room, come first, and the object last: where it is, all are. */
-static bool write_files(Compile *compile) {
+/* The weights, which need the most room, come first. */
+static bool write_parts(Compile *compile) {
     Thalweg *thalweg = compile->thalweg;
     const ThalwegEmit form = (ThalwegEmit)compile->arguments->emit;
     const bool has_weights = forms[form].has_weights && !compile->arguments->embed_weights;
-    if (!thalweg_target(thalweg) || !thalweg_make_directory(thalweg, compile->code)) return false;
     if (has_weights && !thalweg_write_weights(thalweg, file_name(compile, ".weights")))
         return false;
     if (forms[form].has_header && !thalweg_write_header(thalweg, file_name(compile, ".h")))
         return false;
     return thalweg_write_code(thalweg, form, compile->code);
+}
+
+/* All of them or none: code and weights of two calls would not fit each other. */
+static bool write_files(Compile *compile) {
+    Thalweg *thalweg = compile->thalweg;
+    if (!thalweg_target(thalweg) || !thalweg_make_directory(thalweg, compile->code)) return false;
+    thalweg_begin_files(thalweg);
+    return thalweg_end_files(thalweg, write_parts(compile));
 }
 
 static bool copy(const char *path, Progress *progress) {

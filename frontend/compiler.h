@@ -19,6 +19,7 @@ typedef enum { STEP_target, STEP_passes, STEP_plan, STEP_module, STEP_jit, STEP_
 typedef enum { NOT_TAKEN, SUCCEEDED, FAILED } StepState;
 
 typedef struct PerfFiles PerfFiles;
+typedef struct OutputBatch OutputBatch;
 
 struct Thalweg {
     ThalwegOptions options;
@@ -46,6 +47,7 @@ struct Thalweg {
     Jit *jit;
     const TwProgram *program; /* owned by the jit */
     PerfFiles *perf;          /* null: nothing was told */
+    OutputBatch *batch;       /* of files that are written for the caller; null: each by itself */
 
     Checkpoint *checkpoint;
     TwWeights *weights;

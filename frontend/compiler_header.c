@@ -73,7 +73,11 @@ static const char beginning[] =
     " *\n"
     " * Errors: a call that can fail returns an int, 0 if it has done its work. One that fails "
     "has\n"
-    " * changed nothing, and sets *out to null. Nothing prints, exits, or keeps errno.\n"
+    " * changed nothing, and sets *out to null; a null session is a bad argument, or has no "
+    "tokens\n"
+    " * and logits. Options of another length than this header's are of another version "
+    "(BAD_ABI).\n"
+    " * Nothing prints or exits; errno may be another one afterwards.\n"
     " *\n"
     " * Ownership: who makes a model or a session ends it. A model outlives its sessions. "
     "Arguments\n"
@@ -83,7 +87,8 @@ static const char beginning[] =
     "at a\n"
     " * time, and is a team of threads inside: those of OpenMP where the program is linked with "
     "it,\n"
-    " * the caller's (options.run_team), or none.\n"
+    " * the caller's (options.run_team), or none. A child of fork() has none of these threads:\n"
+    " * there a session of one thread works, and others do not.\n"
     " *\n"
     " * Versions: this header and its object go together. They work with every runtime library of\n"
     " * their major version that is not older than the compiler that made them.\n"
@@ -236,6 +241,7 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
 bool compiler_write_header(Thalweg *thalweg, const char *path) {
     OutputFile file;
     if (!compiler_plan_all(thalweg) || !output_file_open(&file, path, &thalweg->diag)) return false;
+    file.batch = thalweg->batch;
     const char *prefix = module_prefix(thalweg->plan->name, thalweg->arena);
     char *capitals = arena_printf(thalweg->arena, "%s", prefix);
     for (char *c = capitals; *c; c++)

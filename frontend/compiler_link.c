@@ -3,9 +3,11 @@
  *
  * All goes on in a folder of its own in $TMPDIR, of which the result is copied to its place.
  */
+#include "frontend/archive.h"
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -36,8 +38,12 @@ enum { MOST_WORDS = 48 };
 static const char symbol_script[] = "symbols";
 static const char runtime_library[] = "libthalweg_rt.a", main_library[] = "libthalweg_main.a";
 
-static bool is_there(Link *link, const char *folder, const char *name) {
-    return access(arena_printf(link->arena, "%s/%s", folder, name), R_OK) == 0;
+static bool has_runtime(Link *link, const char *folder) {
+    static const int machines[] = {[ARCHITECTURE_x86_64] = EM_X86_64,
+                                   [ARCHITECTURE_aarch64] = EM_AARCH64,
+                                   [ARCHITECTURE_riscv64] = EM_RISCV};
+    const char *path = arena_printf(link->arena, "%s/%s", folder, runtime_library);
+    return archive_machine(path) == machines[link->thalweg->target->names.architecture];
 }
 
 /* Beside the program, as it is built, or where it is installed. */
@@ -50,10 +56,10 @@ static const char *find_runtime(Link *link) {
     char *name = strrchr(program, '/');
     if (name) *name = 0;
     const bool is_looked_for = !given && link->thalweg->target->is_host_architecture;
-    if (given && is_there(link, given, runtime_library)) return given;
+    if (given && has_runtime(link, given)) return given;
     for (size_t i = 0; is_looked_for && i < sizeof places / sizeof *places; i++) {
         const char *folder = arena_printf(link->arena, "%s%s", program, places[i]);
-        if (is_there(link, folder, runtime_library)) return folder;
+        if (has_runtime(link, folder)) return folder;
     }
     const char *architecture = target_architecture_name(link->thalweg->target->names.architecture);
     diag_error(link->diag, (Loc){0}, "the runtime library '%s' for %s is not in '%s'",
@@ -121,7 +127,9 @@ static bool run(Link *link, const Words *words) {
     const int error = posix_spawnp(&child, name, NULL, NULL, (char *const *)words->word, environ);
     if (error) {
         diag_error(link->diag, (Loc){0}, "'%s' cannot be run: %s", name, strerror(error));
-        return diag_hint(link->diag, "install it; another C compiler is named by --cc");
+        return diag_hint(link->diag, link->form == THALWEG_ARCHIVE
+                                         ? "install it: the package binutils has it"
+                                         : "install it; another C compiler is named by --cc");
     }
     if (!wait_for(link, child, &status)) return false;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
@@ -136,7 +144,7 @@ static const char *cross_compiler(Link *link) {
 
 static const char *compiler_command(Link *link) {
     const char *given = link->thalweg->options.cc, *set = getenv("CC");
-    if (given) return given;
+    if (given && *given) return given;
     if (!link->thalweg->target->is_host_architecture) return cross_compiler(link);
     return set && *set ? set : "cc";
 }
@@ -203,7 +211,9 @@ static void add_inputs(Link *link, Words *words, const char *runtime) {
 static bool make_shared(Link *link, const char *runtime) {
     const char *script = in_folder(link, symbol_script);
     const char *text = arena_printf(link->arena, "{ global: %s_*; local: *; };\n", link->prefix);
-    const char *const first[] = {"-shared", "-Wl,-z,text", "-o", link->result, link->object, NULL};
+    /* Threads of OpenMP live on when the library is closed, and so must their code. */
+    const char *const first[] = {
+        "-shared", "-Wl,-z,text,-z,defs,-z,nodelete", "-o", link->result, link->object, NULL};
     Words words = {0};
     if (!write_text(link, script, text)) return false;
     add_command(link, &words, compiler_command(link));
@@ -215,14 +225,10 @@ static bool make_shared(Link *link, const char *runtime) {
 }
 
 static bool make_program(Link *link, const char *runtime) {
-    if (!is_there(link, runtime, main_library))
-        return diag_error(link->diag, (Loc){0}, "'%s' is not in '%s'", main_library, runtime);
-    const char *const first[] = {"-pie",
-                                 "-o",
-                                 link->result,
-                                 link->object,
-                                 arena_printf(link->arena, "%s/%s", runtime, main_library),
-                                 NULL};
+    const char *library = arena_printf(link->arena, "%s/%s", runtime, main_library);
+    if (access(library, R_OK) != 0)
+        return diag_error(link->diag, (Loc){0}, "'%s': %s", library, strerror(errno));
+    const char *const first[] = {"-pie", "-o", link->result, link->object, library, NULL};
     Words words = {0};
     add_command(link, &words, compiler_command(link));
     add_all(&words, first);
@@ -239,6 +245,7 @@ static bool make_folder(Link *link) {
     if (mkdtemp(link->folder)) return true;
     diag_error(link->diag, (Loc){0}, "a folder '%s' cannot be made: %s", link->folder,
                strerror(errno));
+    diag_hint(link->diag, "set TMPDIR to a folder that can be written");
     link->folder = NULL;
     return false;
 }
@@ -257,10 +264,22 @@ static bool place_result(Link *link, const char *path) {
     struct stat info;
     if (stat(link->result, &info) != 0) return cannot(link, link->result);
     if (!output_file_open(&output, path, link->diag)) return false;
+    output.batch = link->thalweg->batch;
     const bool is_copied = copy_file(link, link->result, output.stream);
     if (output.temporary && link->form != THALWEG_ARCHIVE)
         fchmod(output.descriptor, info.st_mode & 0777);
     return output_file_close(&output, is_copied, link->diag);
+}
+
+/* The object is for the linker, and no part of what the caller gets. */
+static bool write_object(Link *link) {
+    Thalweg *thalweg = link->thalweg;
+    OutputBatch *batch = thalweg->batch;
+    thalweg->batch = NULL;
+    const bool is_written =
+        compiler_write_module(thalweg, THALWEG_OBJECT, link->object, link->form == THALWEG_PROGRAM);
+    thalweg->batch = batch;
+    return is_written;
 }
 
 static bool link_object(Link *link, const char *path) {
@@ -269,9 +288,7 @@ static bool link_object(Link *link, const char *path) {
     if (!runtime || !make_folder(link)) return false;
     link->object = in_folder(link, arena_printf(link->arena, "%s.o", link->prefix));
     link->result = in_folder(link, name ? name + 1 : path);
-    if (!compiler_write_module(link->thalweg, THALWEG_OBJECT, link->object,
-                               link->form == THALWEG_PROGRAM))
-        return false;
+    if (!write_object(link)) return false;
     switch (link->form) {
     case THALWEG_ARCHIVE: return make_archive(link, runtime) && place_result(link, path);
     case THALWEG_SHARED: return make_shared(link, runtime) && place_result(link, path);

@@ -39,6 +39,7 @@ static bool write_module(Thalweg *thalweg, Module *module, ThalwegEmit form, con
     const ObjectWeights weights = {thalweg->weights_path, thalweg->options.progress,
                                    thalweg->options.progress_context};
     if (!output_file_open(&file, path, &thalweg->diag)) return false;
+    file.batch = thalweg->batch;
     const bool is_made = (thalweg->options.embed_weights
                               ? object_print(module, &weights, file.stream, &thalweg->diag)
                               : module_print(module, forms[form], file.stream, &thalweg->diag)) &&

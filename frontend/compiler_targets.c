@@ -60,7 +60,7 @@ static bool group(Thalweg *thalweg) {
 
 static bool choose_several(Thalweg *thalweg, const char *list) {
     thalweg->other = ARENA_ARRAY(thalweg->arena, Thalweg *, MOST_TARGETS);
-    for (const char *at = list, *end; *at; at = end + (*end == ',')) {
+    for (const char *at = list, *end = list; *end; at = end + 1) {
         end = at + strcspn(at, ",");
         const char *name = arena_printf(thalweg->arena, "%.*s", (int)(end - at), at);
         if (!thalweg->target) {

@@ -15,7 +15,7 @@ static const char *const user_source = "tuned";
 
 int compiler_threads(const Thalweg *thalweg) {
     const int threads = thalweg->options.threads;
-    return threads ? threads : processors_available();
+    return threads ? threads : tw_processors_available();
 }
 
 TuningMachine compiler_tuning_machine(const Thalweg *thalweg) {

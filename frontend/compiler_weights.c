@@ -51,19 +51,23 @@ static bool report_progress(void *context, const char *what, double done) {
     return !options->progress || options->progress(options->progress_context, what, done);
 }
 
-static bool pack(Thalweg *thalweg, const char *path) {
-    OutputFile file;
-    if (!output_file_open(&file, path, &thalweg->diag)) return false;
+/* Into a file that is open; closes it. */
+static bool pack(Thalweg *thalweg, OutputFile *file) {
     const PackInput input = {checkpoint_weights(thalweg->checkpoint),
                              checkpoint_identity(thalweg->checkpoint), report_progress, thalweg};
     const bool is_packed =
-        pack_write(thalweg->plan->layout, &input, file.descriptor, path, &thalweg->diag) &&
+        pack_write(thalweg->plan->layout, &input, file->descriptor, file->path, &thalweg->diag) &&
         compiler_progress(thalweg, "packing weights", 1);
-    return output_file_close(&file, is_packed, &thalweg->diag);
+    return output_file_close(file, is_packed, &thalweg->diag);
 }
 
 bool compiler_write_weights(Thalweg *thalweg, const char *path) {
-    return compiler_plan(thalweg) && compiler_checkpoint(thalweg) && pack(thalweg, path);
+    OutputFile file;
+    if (!compiler_plan(thalweg) || !compiler_checkpoint(thalweg) ||
+        !output_file_open(&file, path, &thalweg->diag))
+        return false;
+    file.batch = thalweg->batch;
+    return pack(thalweg, &file);
 }
 
 /* ---- the cache ---- */
@@ -132,7 +136,10 @@ static bool open_cached(Thalweg *thalweg, const char *path) {
 }
 
 static bool make_cached(Thalweg *thalweg, const char *directory, const char *path) {
-    if (!compiler_make_cache(directory, &thalweg->diag) || !pack(thalweg, path)) return false;
+    OutputFile file;
+    if (!compiler_make_cache(directory, &thalweg->diag) ||
+        !output_file_open_new(&file, path, 0666, &thalweg->diag) || !pack(thalweg, &file))
+        return false;
     const TwStatus status = open_packed(thalweg, path, false);
     return status == TW_OK ||
            diag_error(&thalweg->diag, (Loc){0}, "'%s', packed a moment ago, cannot be used: %s",

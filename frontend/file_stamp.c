@@ -46,7 +46,7 @@ void file_stamp_keep(const char *path, const FileStamp *before, Arena *arena) {
     Diag diag = {.arena = arena};
     if (!before->is_settled || !file_stamp_take(path, &now) ||
         strcmp(now.text, before->text) != 0 ||
-        !output_file_open_private(&file, stamp_path(path, arena), &diag))
+        !output_file_open_new(&file, stamp_path(path, arena), 0600, &diag))
         return;
     fputs(now.text, file.stream);
     output_file_close(&file, true, &diag);

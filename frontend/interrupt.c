@@ -37,6 +37,7 @@ void interrupt_begin(void) {
     catch (SIGINT);
     catch (SIGTERM);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int interrupt_signal(void) {

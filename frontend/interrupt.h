@@ -7,8 +7,8 @@
 #ifndef FRONTEND_INTERRUPT_H
 #define FRONTEND_INTERRUPT_H
 
-/* From here on the signals are caught; those that are ignored stay so. SIGPIPE becomes an error of
- * the write that met it. */
+/* From here on the signals are caught; those that are ignored stay so. SIGPIPE and SIGXFSZ (a file
+ * longer than is allowed) become errors of the write that met them. */
 void interrupt_begin(void);
 
 /* The signal that came, or 0. */

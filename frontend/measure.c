@@ -83,7 +83,7 @@ static void work(void *context, int64_t thread, int64_t threads) {
 /* Seconds from the first thread's start to the last one's end. */
 static double run_job(Measure *measure, Run *run, Job job, Arithmetic arithmetic) {
     *run = (Run){.measure = measure, .job = job, .chains = measure_chains(arithmetic)};
-    team_run(measure->team, work, run);
+    tw_team_run(measure->team, work, run);
     double begun = run->begun[0], ended = run->ended[0];
     for (int64_t i = 1; i < run->threads; i++) {
         begun = run->begun[i] < begun ? run->begun[i] : begun;
@@ -114,7 +114,7 @@ static size_t choose_bytes(void) {
 Measure *measure_create(int threads) {
     Measure *measure = calloc(1, sizeof *measure);
     if (!measure) return NULL;
-    measure->team = team_create(threads < 1 ? 1 : threads < MAX_THREADS ? threads : MAX_THREADS);
+    measure->team = tw_team_create(threads < 1 ? 1 : threads < MAX_THREADS ? threads : MAX_THREADS);
     measure->bytes = choose_bytes();
     void *buffer =
         mmap(NULL, measure->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -131,7 +131,7 @@ Measure *measure_create(int threads) {
 
 void measure_destroy(Measure *measure) {
     if (!measure) return;
-    team_destroy(measure->team);
+    tw_team_destroy(measure->team);
     if (measure->buffer) munmap(measure->buffer, measure->bytes);
     free(measure);
 }

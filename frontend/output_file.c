@@ -1,5 +1,6 @@
 #include "frontend/output_file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -75,23 +76,46 @@ bool output_file_open(OutputFile *file, const char *path, Diag *diag) {
     return open_stream(file, path, diag);
 }
 
-bool output_file_open_private(OutputFile *file, const char *path, Diag *diag) {
+bool output_file_open_new(OutputFile *file, const char *path, mode_t mode, Diag *diag) {
     *file = (OutputFile){.path = arena_printf(diag->arena, "%s", path)};
     file->target = file->path;
-    file->descriptor = create_temporary(file, 0600, diag->arena);
+    file->descriptor = create_temporary(file, mode, diag->arena);
     return open_stream(file, path, diag);
+}
+
+/* Leaves it to the batch to rename the file. */
+static void add_to_batch(OutputFile *file) {
+    OutputBatch *batch = file->batch;
+    assert(batch->count < OUTPUT_BATCH_FILES);
+    batch->file[batch->count].path = file->path;
+    batch->file[batch->count].temporary = file->temporary;
+    batch->file[batch->count++].target = file->target;
 }
 
 bool output_file_close(OutputFile *file, bool is_complete, Diag *diag) {
     fclose(file->stream);
     if (close(file->descriptor) != 0 && !file->error) file->error = errno;
-    if (is_complete && !file->error && file->temporary &&
-        rename(file->temporary, file->target) != 0)
-        file->error = errno;
+    if (is_complete && !file->error && file->temporary) {
+        if (file->batch)
+            add_to_batch(file);
+        else if (rename(file->temporary, file->target) != 0)
+            file->error = errno;
+    }
     const bool is_there = is_complete && !file->error;
     if (file->temporary && !is_there) unlink(file->temporary);
     if (is_complete && file->error) return report(file->path, file->error, diag);
     return is_there;
+}
+
+bool output_batch_end(OutputBatch *batch, bool is_complete, Diag *diag) {
+    for (int i = 0; i < batch->count; i++) {
+        const char *temporary = batch->file[i].temporary;
+        if (is_complete && rename(temporary, batch->file[i].target) == 0) continue;
+        if (is_complete) is_complete = report(batch->file[i].path, errno, diag);
+        unlink(temporary);
+    }
+    batch->count = 0;
+    return is_complete;
 }
 
 /* One that is there already is fine, whoever made it. */

@@ -120,6 +120,16 @@ bool thalweg_make_directory(Thalweg *thalweg, const char *path) {
     return output_directory_make(compiler_directory(thalweg, path), 0777, &thalweg->diag);
 }
 
+void thalweg_begin_files(Thalweg *thalweg) {
+    thalweg->batch = ARENA_NEW(thalweg->arena, OutputBatch);
+}
+
+bool thalweg_end_files(Thalweg *thalweg, bool is_complete) {
+    OutputBatch *batch = thalweg->batch;
+    thalweg->batch = NULL;
+    return batch ? output_batch_end(batch, is_complete, &thalweg->diag) : is_complete;
+}
+
 bool thalweg_write_weights(Thalweg *thalweg, const char *path) {
     return compiler_write_weights(thalweg, path);
 }

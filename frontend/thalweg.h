@@ -90,6 +90,11 @@ TW_API const TwProgram *thalweg_program(Thalweg *thalweg);
  * there yet; owned by the Thalweg. */
 TW_API const TwWeights *thalweg_weights(Thalweg *thalweg);
 
+/* Files that are written between these two get their names together, or with `is_complete` false
+ * not at all: at most the weights, a header and code. */
+TW_API void thalweg_begin_files(Thalweg *thalweg);
+TW_API bool thalweg_end_files(Thalweg *thalweg, bool is_complete);
+
 /* Writes the packed weights to a file, which appears whole or not at all. */
 TW_API bool thalweg_write_weights(Thalweg *thalweg, const char *path);
 

@@ -51,10 +51,10 @@ static bool make_session(Timed *timed, const TwWeights *weights, int threads, Tw
     const int prefill = timed->prefill.plan->count, decode = timed->decode.plan->count;
     *status = tw_session_create(timed->program, weights, &options, &timed->session);
     if (*status != TW_OK) return false;
-    timed->trace = trace_create(tw_session_threads(timed->session),
-                                2 * (int64_t)(prefill > decode ? prefill : decode));
+    timed->trace = tw_trace_create(tw_session_threads(timed->session),
+                                   2 * (int64_t)(prefill > decode ? prefill : decode));
     if (!timed->trace) *status = TW_NO_MEMORY;
-    session_set_trace(timed->session, timed->trace);
+    tw_session_set_trace(timed->session, timed->trace);
     return timed->trace != NULL;
 }
 
@@ -79,7 +79,7 @@ Timed *timed_create(Thalweg *thalweg, int threads, TwStatus *status) {
 void timed_destroy(Timed *timed) {
     if (!timed) return;
     tw_session_destroy(timed->session);
-    trace_destroy(timed->trace);
+    tw_trace_destroy(timed->trace);
     jit_destroy(timed->jit);
     arena_destroy(timed->arena);
     free(timed);
@@ -113,7 +113,7 @@ static void set_costs(TimedPhase *phase, int64_t tokens, int64_t position) {
 /* The system may grant fewer threads than the team has. */
 static int count_threads(const Timed *timed) {
     int threads = 0;
-    while (threads < tw_session_threads(timed->session) && trace_time(timed->trace, threads, 0))
+    while (threads < tw_session_threads(timed->session) && tw_trace_time(timed->trace, threads, 0))
         threads++;
     return threads;
 }
@@ -121,7 +121,7 @@ static int count_threads(const Timed *timed) {
 TwStatus timed_step(Timed *timed, const int32_t *tokens, int64_t count, TimedCall *call) {
     const int64_t position = tw_session_position(timed->session);
     TimedPhase *phase = count == 1 ? &timed->decode : &timed->prefill;
-    trace_clear(timed->trace);
+    tw_trace_clear(timed->trace);
     const TwStatus status = tw_session_step(timed->session, tokens, count, 1);
     if (status != TW_OK) return status;
     set_costs(phase, count, position);
@@ -137,9 +137,9 @@ TwStatus timed_step(Timed *timed, const int32_t *tokens, int64_t count, TimedCal
 }
 
 int64_t timed_begun(const Timed *timed, int thread, int kernel) {
-    return trace_time(timed->trace, thread, 2 * (int64_t)kernel);
+    return tw_trace_time(timed->trace, thread, 2 * (int64_t)kernel);
 }
 
 int64_t timed_ended(const Timed *timed, int thread, int kernel) {
-    return trace_time(timed->trace, thread, 2 * (int64_t)kernel + 1);
+    return tw_trace_time(timed->trace, thread, 2 * (int64_t)kernel + 1);
 }

@@ -48,30 +48,30 @@ struct Barrier {
     Line line[];
 };
 
-size_t barrier_bytes(int threads) {
+size_t tw_barrier_bytes(int threads) {
     return sizeof(Barrier) + (size_t)threads * sizeof(Line);
 }
 
-Barrier *barrier_place(void *memory, int threads) {
+Barrier *tw_barrier_place(void *memory, int threads) {
     Barrier *barrier = memory;
     barrier->lines = threads;
-    barrier->spins = threads <= processors_available();
+    barrier->spins = threads <= tw_processors_available();
     for (int t = 0; t < threads; t++) barrier->line[t].threads = (unsigned)threads;
-    barrier_reset(barrier);
+    tw_barrier_reset(barrier);
     return barrier;
 }
 
-Barrier *barrier_create(int threads) {
+Barrier *tw_barrier_create(int threads) {
     if (threads < 1 || threads > BARRIER_MAX_THREADS) return NULL;
-    void *memory = aligned_alloc(alignof(Barrier), barrier_bytes(threads));
-    return memory ? barrier_place(memory, threads) : NULL;
+    void *memory = aligned_alloc(alignof(Barrier), tw_barrier_bytes(threads));
+    return memory ? tw_barrier_place(memory, threads) : NULL;
 }
 
-void barrier_destroy(Barrier *barrier) {
+void tw_barrier_destroy(Barrier *barrier) {
     free(barrier);
 }
 
-void barrier_reset(Barrier *barrier) {
+void tw_barrier_reset(Barrier *barrier) {
     for (int t = 0; t < barrier->lines; t++) {
         Line *line = &barrier->line[t];
         for (int r = 0; r < ROUNDS; r++) atomic_store(&line->flag[r], 0);
@@ -80,7 +80,7 @@ void barrier_reset(Barrier *barrier) {
     }
 }
 
-void barrier_join(Barrier *barrier, int64_t thread, int64_t threads) {
+void tw_barrier_join(Barrier *barrier, int64_t thread, int64_t threads) {
     barrier->line[thread].threads = (unsigned)threads;
 }
 
@@ -167,7 +167,7 @@ static void tell(Line *line, int round, unsigned phase) {
     if (atomic_load(&line->sleeping)) wake(&line->flag[round]);
 }
 
-void barrier_wait(Barrier *barrier, int64_t thread) {
+void tw_barrier_wait(Barrier *barrier, int64_t thread) {
     Line *mine = &barrier->line[thread];
     unsigned threads = mine->threads;
     if (threads == 1) return;

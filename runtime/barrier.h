@@ -1,6 +1,6 @@
 /* barrier.h - where the threads of a team wait for each other.
  *
- * Thread t of n always calls with the same t. All threads between two joins call barrier_wait()
+ * Thread t of n always calls with the same t. All threads between two joins call tw_barrier_wait()
  * equally often; what one wrote before it is seen by all after it.
  */
 #ifndef RUNTIME_BARRIER_H
@@ -14,20 +14,20 @@ enum { BARRIER_MAX_THREADS = 256 };
 typedef struct Barrier Barrier;
 
 /* For 1 to BARRIER_MAX_THREADS threads; null when memory is out. */
-Barrier *barrier_create(int threads);
-void barrier_destroy(Barrier *barrier);
+Barrier *tw_barrier_create(int threads);
+void tw_barrier_destroy(Barrier *barrier);
 
-/* The same in memory of the caller: barrier_bytes(threads), 64-byte aligned. */
-size_t barrier_bytes(int threads);
-Barrier *barrier_place(void *memory, int threads);
+/* The same in memory of the caller: tw_barrier_bytes(threads), 64-byte aligned. */
+size_t tw_barrier_bytes(int threads);
+Barrier *tw_barrier_place(void *memory, int threads);
 
 /* Thread `thread` says for itself, before it waits, how many take part: at most those of create. */
-void barrier_join(Barrier *barrier, int64_t thread, int64_t threads);
+void tw_barrier_join(Barrier *barrier, int64_t thread, int64_t threads);
 
 /* A barrier of one thread returns at once. Waiting is spinning at first, then sleeping. */
-void barrier_wait(Barrier *barrier, int64_t thread);
+void tw_barrier_wait(Barrier *barrier, int64_t thread);
 
 /* To be called, while nobody waits, between two joins of different numbers of threads. */
-void barrier_reset(Barrier *barrier);
+void tw_barrier_reset(Barrier *barrier);
 
 #endif

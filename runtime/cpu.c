@@ -100,6 +100,6 @@ static uint64_t find_features(void) {
 
 #endif
 
-bool cpu_has(uint64_t needs) {
+bool tw_cpu_has(uint64_t needs) {
     return (needs & ~find_features()) == 0;
 }

@@ -7,6 +7,6 @@
 
 /* Whether it has all that the bits ask for (rows of cpu_features.def for this architecture), and
  * the system keeps the registers that go with it. A bit without a row is missing. */
-bool cpu_has(uint64_t needs);
+bool tw_cpu_has(uint64_t needs);
 
 #endif

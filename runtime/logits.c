@@ -29,7 +29,7 @@ static Floats higher(Floats x, Floats best) {
 
 /* ---- the maximum ---- */
 
-float logits_maximum(const float *logits, int64_t count) {
+float tw_logits_maximum(const float *logits, int64_t count) {
     const int64_t step = LANES * FLIGHTS, whole = count - count % step;
     Floats best[FLIGHTS] = {same(-INFINITY), same(-INFINITY), same(-INFINITY), same(-INFINITY)};
     for (int64_t i = 0; i < whole; i += step) {
@@ -78,8 +78,8 @@ static double weigh_block(const float *logits, Floats maximum, Floats scale, flo
     return sum[0] + sum[1] + sum[2] + sum[3];
 }
 
-double logits_weights(const float *logits, int64_t count, float maximum, float temperature,
-                      float *weight, double *block_sum) {
+double tw_logits_weights(const float *logits, int64_t count, float maximum, float temperature,
+                         float *weight, double *block_sum) {
     const Floats scale = same(1 / temperature); /* infinite: only the maximum has a weight */
     const int64_t rest = count % LOGITS_BLOCK, whole = count - rest;
     double sum = 0;

@@ -8,11 +8,11 @@
 enum { LOGITS_BLOCK = 64 };
 
 /* The highest, -infinity where there is none. */
-float logits_maximum(const float *logits, int64_t count);
+float tw_logits_maximum(const float *logits, int64_t count);
 
 /* weight[i] = exp((logits[i] - maximum) / temperature), 1 for the maximum itself even if it is
  * infinite; block_sum[b], of LOGITS_BLOCK weights each, and the sum of all is returned. */
-double logits_weights(const float *logits, int64_t count, float maximum, float temperature,
-                      float *weight, double *block_sum);
+double tw_logits_weights(const float *logits, int64_t count, float maximum, float temperature,
+                         float *weight, double *block_sum);
 
 #endif

@@ -9,7 +9,7 @@
 static const size_t cache_line = 64;
 static const size_t huge_page = (size_t)2 << 20;
 
-float *memory_floats(int64_t rows, int64_t floats) {
+float *tw_memory_floats(int64_t rows, int64_t floats) {
     int64_t bytes;
     if (rows < 0 || floats < 0 || __builtin_mul_overflow(rows, floats, &bytes) ||
         __builtin_mul_overflow(bytes, (int64_t)sizeof(float), &bytes))

@@ -7,6 +7,6 @@
 /* rows x floats zeroed floats, 64-byte aligned (2 MiB and huge pages where that much is asked for),
  * to be given to free(). Null when memory is out or a size is negative or overflows; never null
  * for no floats. Every page is touched, so that nothing later waits for memory. */
-float *memory_floats(int64_t rows, int64_t floats);
+float *tw_memory_floats(int64_t rows, int64_t floats);
 
 #endif

@@ -20,7 +20,7 @@ static TwStatus choose_program(const TwModule *module, const TwProgram **out) {
         return TW_BAD_ABI;
     for (int64_t i = 0; i < module->program_count; i++) {
         *out = module->program[i];
-        if (cpu_has((*out)->needs)) return TW_OK;
+        if (tw_cpu_has((*out)->needs)) return TW_OK;
     }
     return TW_BAD_CPU;
 }
@@ -28,10 +28,11 @@ static TwStatus choose_program(const TwModule *module, const TwProgram **out) {
 static TwStatus open_weights(TwModel *model, const TwModule *module, const char *path,
                              const void *bytes, uint64_t count) {
     const uint64_t layout_id = model->program->layout_id;
-    if (path) return weights_open_file(&model->weights, path, layout_id, true);
-    if (bytes) return weights_open_bytes(&model->weights, bytes, count, layout_id);
+    if (path) return tw_weights_open_file(&model->weights, path, layout_id, true);
+    if (bytes) return tw_weights_open_bytes(&model->weights, bytes, count, layout_id);
     if (!module->weights) return TW_NO_WEIGHTS;
-    return weights_open_bytes(&model->weights, module->weights, module->weights_bytes, layout_id);
+    return tw_weights_open_bytes(&model->weights, module->weights, module->weights_bytes,
+                                 layout_id);
 }
 
 static TwStatus open_model(const TwModule *module, const char *path, const void *bytes,
@@ -47,7 +48,7 @@ static TwStatus open_model(const TwModule *module, const char *path, const void 
     *model = (TwModel){.program = program, .is_placed = memory != NULL};
     status = open_weights(model, module, path, bytes, count);
     if (status == TW_OK && model->weights.header.data_bytes < program->weight_bytes) {
-        weights_close(&model->weights);
+        tw_weights_unmap(&model->weights);
         status = TW_BAD_SIZE;
     }
     if (status == TW_OK)
@@ -68,7 +69,7 @@ TwStatus tw_model_open_memory(const TwModule *module, const void *weights, uint6
 
 void tw_model_close(TwModel *model) {
     if (!model) return;
-    weights_close(&model->weights);
+    tw_weights_unmap(&model->weights);
     if (!model->is_placed) free(model);
 }
 

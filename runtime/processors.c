@@ -5,7 +5,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-int processors_available(void) {
+int tw_processors_available(void) {
     long count = 0;
 #ifdef __linux__
     cpu_set_t set;

@@ -3,6 +3,6 @@
 #define RUNTIME_PROCESSORS_H
 
 /* At least 1. Respects the affinity mask, so that `taskset` and containers are heard. */
-int processors_available(void);
+int tw_processors_available(void);
 
 #endif

@@ -79,7 +79,7 @@ static int32_t highest(const float *logits, int64_t vocab) {
     int64_t part = 0; /* where the highest so far is first */
     float best = -INFINITY;
     for (int64_t i = 0; i < vocab; i += PART) {
-        const float maximum = logits_maximum(logits + i, vocab - i < PART ? vocab - i : PART);
+        const float maximum = tw_logits_maximum(logits + i, vocab - i < PART ? vocab - i : PART);
         if (maximum > best) {
             best = maximum;
             part = i;
@@ -127,7 +127,7 @@ static int64_t gather_likely(TwSampler *sampler, const float *logits, double bou
 static int64_t skip_blocks(const float *logits, int64_t i, int64_t vocab, float bound) {
     while (i < vocab) {
         const int64_t count = vocab - i < LOGITS_BLOCK ? vocab - i : LOGITS_BLOCK;
-        if (logits_maximum(logits + i, count) > bound) break;
+        if (tw_logits_maximum(logits + i, count) > bound) break;
         i += count;
     }
     return i;
@@ -258,8 +258,9 @@ static int32_t draw_from_top_k(TwSampler *sampler, const float *logits, double u
 
 static int32_t draw_from_all(TwSampler *sampler, const float *logits, double uniform) {
     const TwSampling *sampling = &sampler->sampling;
-    double sum = logits_weights(logits, sampler->vocab, logits_maximum(logits, sampler->vocab),
-                                sampling->temperature, sampler->weight, sampler->block_sum);
+    double sum =
+        tw_logits_weights(logits, sampler->vocab, tw_logits_maximum(logits, sampler->vocab),
+                          sampling->temperature, sampler->weight, sampler->block_sum);
     if (sum == 0) return 0;
     if (sampling->top_p == 1) return pick_from_row(sampler, uniform * sum);
     const double bound = nucleus_bound(sampling->top_p, sum, sampler->vocab);

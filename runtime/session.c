@@ -52,7 +52,7 @@ static TwStatus check_weights(const TwProgram *program, const TwWeights *weights
 
 static int thread_count(int asked) {
     if (asked > 0) return asked;
-    int processors = processors_available();
+    int processors = tw_processors_available();
     return processors < BARRIER_MAX_THREADS ? processors : BARRIER_MAX_THREADS;
 }
 
@@ -101,9 +101,9 @@ static bool measure_parts(const TwProgram *program, const TwSessionOptions *opti
     const bool has_decode_team = options->decode_threads != options->threads;
     *parts = (Parts){.whole = LINE - 1};
     return set_part(parts, PART_SESSION, 1, sizeof(TwSession)) &&
-           set_part(parts, PART_TEAM, 1, (int64_t)team_bytes(options->threads)) &&
+           set_part(parts, PART_TEAM, 1, (int64_t)tw_team_bytes(options->threads)) &&
            set_part(parts, PART_DECODE_TEAM, has_decode_team,
-                    (int64_t)team_bytes(options->decode_threads)) &&
+                    (int64_t)tw_team_bytes(options->decode_threads)) &&
            set_part(parts, PART_ARENA, program->arena_floats, word) &&
            set_part(parts, PART_CACHES, program->cache_floats, word) &&
            program->logits_stride <= INT64_MAX / word &&
@@ -116,9 +116,9 @@ static bool make_teams(TwSession *session, const TwSessionOptions *options, void
                        void *decode_place) {
     TwRunTeam *run = options->run_team;
     void *context = options->team_context;
-    session->team = session->decode_team = team_place(place, options->threads, run, context);
+    session->team = session->decode_team = tw_team_place(place, options->threads, run, context);
     if (!session->team || options->decode_threads == options->threads) return session->team;
-    session->decode_team = team_place(decode_place, options->decode_threads, run, context);
+    session->decode_team = tw_team_place(decode_place, options->decode_threads, run, context);
     return session->decode_team;
 }
 
@@ -156,9 +156,9 @@ static TwSession *allocate_session(const TwProgram *program, const TwSessionOpti
     *session = (TwSession){0};
     void *team = take(&at, parts, PART_TEAM), *decode_team = take(&at, parts, PART_DECODE_TEAM);
     const bool has_teams = make_teams(session, options, team, decode_team);
-    session->arena = memory_floats(1, program->arena_floats);
-    session->caches = memory_floats(1, program->cache_floats);
-    session->logits = memory_floats(options->logit_rows, program->logits_stride);
+    session->arena = tw_memory_floats(1, program->arena_floats);
+    session->caches = tw_memory_floats(1, program->cache_floats);
+    session->logits = tw_memory_floats(options->logit_rows, program->logits_stride);
     if (has_teams && session->arena && session->caches && session->logits) return session;
     tw_session_destroy(session);
     return NULL;
@@ -199,8 +199,8 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
 
 void tw_session_destroy(TwSession *session) {
     if (!session) return;
-    if (session->decode_team != session->team) team_close(session->decode_team);
-    team_close(session->team);
+    if (session->decode_team != session->team) tw_team_close(session->decode_team);
+    tw_team_close(session->team);
     if (session->is_placed) return;
     free(session->logits);
     free(session->caches);
@@ -246,7 +246,7 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
                   .team = team,
                   .trace = session->trace},
     };
-    team_run(team, run_entry, &call);
+    tw_team_run(team, run_entry, &call);
     session->position += count;
     session->rows = rows;
 }
@@ -275,19 +275,19 @@ TwStatus tw_session_decode(TwSession *session, int32_t token) {
 }
 
 const float *tw_session_logits(const TwSession *session, int64_t row) {
-    if (row < 0 || row >= session->rows) return NULL;
+    if (!session || row < 0 || row >= session->rows) return NULL;
     return session->logits + row * session->program->logits_stride;
 }
 
 int64_t tw_session_position(const TwSession *session) {
-    return session->position;
+    return session ? session->position : 0;
 }
 
-void session_set_trace(TwSession *session, Trace *trace) {
+void tw_session_set_trace(TwSession *session, Trace *trace) {
     session->trace = trace;
 }
 
-TwStatus session_set_program(TwSession *session, const TwProgram *program) {
+TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
     const TwProgram *now = session->program;
     const TwStatus status = check_program(program);
     if (status != TW_OK) return status;
@@ -301,7 +301,9 @@ TwStatus session_set_program(TwSession *session, const TwProgram *program) {
 }
 
 int tw_session_threads(const TwSession *session) {
-    const int threads = team_threads(session->team), decode = team_threads(session->decode_team);
+    if (!session) return 0;
+    const int threads = tw_team_threads(session->team);
+    const int decode = tw_team_threads(session->decode_team);
     return threads > decode ? threads : decode;
 }
 

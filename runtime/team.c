@@ -22,52 +22,52 @@ static size_t round_to_line(size_t bytes) {
     return (bytes + LINE - 1) / LINE * LINE;
 }
 
-size_t team_bytes(int threads) {
-    return round_to_line(sizeof(Team)) + barrier_bytes(threads);
+size_t tw_team_bytes(int threads) {
+    return round_to_line(sizeof(Team)) + tw_barrier_bytes(threads);
 }
 
-Team *team_place(void *memory, int threads, TwRunTeam *run, void *context) {
+Team *tw_team_place(void *memory, int threads, TwRunTeam *run, void *context) {
     Team *team = memory;
     if (threads < 1 || threads > BARRIER_MAX_THREADS) return NULL;
     *team = (Team){.threads = threads, .run = run, .run_context = context};
     if (!run) {
-        team->run = team_backend_open(&team->threads, &team->run_context);
+        team->run = tw_team_backend_open(&team->threads, &team->run_context);
         team->has_backend = true;
     }
     if (!team->run) return NULL;
-    team->barrier = barrier_place((char *)memory + round_to_line(sizeof(Team)), team->threads);
+    team->barrier = tw_barrier_place((char *)memory + round_to_line(sizeof(Team)), team->threads);
     return team;
 }
 
-void team_close(Team *team) {
-    if (team && team->has_backend) team_backend_close(team->run_context);
+void tw_team_close(Team *team) {
+    if (team && team->has_backend) tw_team_backend_close(team->run_context);
 }
 
-Team *team_create(int threads) {
+Team *tw_team_create(int threads) {
     if (threads < 1 || threads > BARRIER_MAX_THREADS) return NULL;
-    void *memory = aligned_alloc(LINE, team_bytes(threads));
-    Team *team = memory ? team_place(memory, threads, NULL, NULL) : NULL;
+    void *memory = aligned_alloc(LINE, tw_team_bytes(threads));
+    Team *team = memory ? tw_team_place(memory, threads, NULL, NULL) : NULL;
     if (!team) free(memory);
     return team;
 }
 
-void team_destroy(Team *team) {
-    team_close(team);
+void tw_team_destroy(Team *team) {
+    tw_team_close(team);
     free(team);
 }
 
-int team_threads(const Team *team) {
+int tw_team_threads(const Team *team) {
     return team->threads;
 }
 
 static void work_along(void *task, int64_t thread, int64_t threads) {
     Team *team = task;
     if (thread == 0) team->granted = (int)threads;
-    barrier_join(team->barrier, thread, threads);
+    tw_barrier_join(team->barrier, thread, threads);
     team->work(team->context, thread, threads);
 }
 
-void team_run(Team *team, TwTask *work, void *context) {
+void tw_team_run(Team *team, TwTask *work, void *context) {
     if (team->threads == 1) {
         work(context, 0, 1);
         return;
@@ -77,9 +77,9 @@ void team_run(Team *team, TwTask *work, void *context) {
     team->granted = team->threads;
     team->run(team->run_context, work_along, team, team->threads);
     /* Threads that were left out have not counted the phases. */
-    if (team->granted < team->threads) barrier_reset(team->barrier);
+    if (team->granted < team->threads) tw_barrier_reset(team->barrier);
 }
 
 void tw_team_barrier(void *team, int64_t thread) {
-    if (team) barrier_wait(((Team *)team)->barrier, thread);
+    if (team) tw_barrier_wait(((Team *)team)->barrier, thread);
 }

@@ -11,21 +11,21 @@
 typedef struct Team Team;
 
 /* 1 to BARRIER_MAX_THREADS threads of the back end; null when memory is out. */
-Team *team_create(int threads);
-void team_destroy(Team *team);
+Team *tw_team_create(int threads);
+void tw_team_destroy(Team *team);
 
-/* The same in memory of the caller: team_bytes(threads), 64-byte aligned. With `run` null the
+/* The same in memory of the caller: tw_team_bytes(threads), 64-byte aligned. With `run` null the
  * threads are the back end's. */
-size_t team_bytes(int threads);
-Team *team_place(void *memory, int threads, TwRunTeam *run, void *context);
-void team_close(Team *team); /* of team_place(); the memory is the caller's */
+size_t tw_team_bytes(int threads);
+Team *tw_team_place(void *memory, int threads, TwRunTeam *run, void *context);
+void tw_team_close(Team *team); /* of tw_team_place(); the memory is the caller's */
 
 /* At least 1, and less than asked for where there are no more. */
-int team_threads(const Team *team);
+int tw_team_threads(const Team *team);
 
 /* Calls work(context, thread, threads) on every thread and returns when all have. `threads` can be
  * less than the team has, where the system grants no more; the work waits for the others by
  * tw_team_barrier(team, thread). */
-void team_run(Team *team, TwTask *work, void *context);
+void tw_team_run(Team *team, TwTask *work, void *context);
 
 #endif

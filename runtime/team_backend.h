@@ -7,7 +7,7 @@
 
 /* What runs a team of so many threads; *threads becomes less where there are no more. Null: memory
  * is out. */
-TwRunTeam *team_backend_open(int *threads, void **context);
-void team_backend_close(void *context);
+TwRunTeam *tw_team_backend_open(int *threads, void **context);
+void tw_team_backend_close(void *context);
 
 #endif

@@ -41,13 +41,13 @@ static void run_alone(void *context, TwTask *share, void *task, int64_t threads)
     share(task, 0, 1);
 }
 
-TwRunTeam *team_backend_open(int *threads, void **context) {
+TwRunTeam *tw_team_backend_open(int *threads, void **context) {
     *context = NULL;
     if (GOMP_parallel && omp_get_thread_num && omp_get_num_threads) return run_parallel;
     *threads = 1;
     return run_alone;
 }
 
-void team_backend_close(void *context) {
+void tw_team_backend_close(void *context) {
     (void)context;
 }

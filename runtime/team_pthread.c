@@ -34,12 +34,12 @@ static void *run_worker(void *argument) {
     const int threads = workers->threads;
     pthread_mutex_unlock(&workers->starting);
 
-    barrier_join(workers->barrier, worker->thread, threads);
+    tw_barrier_join(workers->barrier, worker->thread, threads);
     for (;;) {
-        barrier_wait(workers->barrier, worker->thread);
+        tw_barrier_wait(workers->barrier, worker->thread);
         if (!workers->share) return NULL;
         workers->share(workers->task, worker->thread, threads);
-        barrier_wait(workers->barrier, worker->thread);
+        tw_barrier_wait(workers->barrier, worker->thread);
     }
 }
 
@@ -64,33 +64,33 @@ static void run_workers(void *context, TwTask *share, void *task, int64_t thread
     Workers *workers = context;
     workers->share = share;
     workers->task = task;
-    barrier_wait(workers->barrier, 0);
+    tw_barrier_wait(workers->barrier, 0);
     share(task, 0, workers->threads);
-    barrier_wait(workers->barrier, 0);
+    tw_barrier_wait(workers->barrier, 0);
 }
 
-TwRunTeam *team_backend_open(int *threads, void **context) {
+TwRunTeam *tw_team_backend_open(int *threads, void **context) {
     Workers *workers = calloc(1, sizeof *workers + (size_t)*threads * sizeof workers->worker[0]);
     if (!workers) return NULL;
-    workers->barrier = barrier_create(*threads);
+    workers->barrier = tw_barrier_create(*threads);
     if (!workers->barrier || pthread_mutex_init(&workers->starting, NULL) != 0) {
-        barrier_destroy(workers->barrier);
+        tw_barrier_destroy(workers->barrier);
         free(workers);
         return NULL;
     }
     start_workers(workers, *threads);
-    barrier_join(workers->barrier, 0, workers->threads);
+    tw_barrier_join(workers->barrier, 0, workers->threads);
     *threads = workers->threads;
     *context = workers;
     return run_workers;
 }
 
-void team_backend_close(void *context) {
+void tw_team_backend_close(void *context) {
     Workers *workers = context;
     workers->share = NULL;
-    barrier_wait(workers->barrier, 0);
+    tw_barrier_wait(workers->barrier, 0);
     for (int t = 1; t < workers->threads; t++) pthread_join(workers->worker[t].handle, NULL);
     pthread_mutex_destroy(&workers->starting);
-    barrier_destroy(workers->barrier);
+    tw_barrier_destroy(workers->barrier);
     free(workers);
 }

@@ -13,7 +13,7 @@ struct Trace {
     int64_t *time;  /* [threads][stride] */
 };
 
-Trace *trace_create(int threads, int64_t marks) {
+Trace *tw_trace_create(int threads, int64_t marks) {
     const int64_t page = PAGE_BYTES / (int64_t)sizeof(int64_t);
     if (threads < 1 || marks < 1 || marks > PTRDIFF_MAX / PAGE_BYTES / threads) return NULL;
     Trace *trace = calloc(1, sizeof *trace);
@@ -27,21 +27,21 @@ Trace *trace_create(int threads, int64_t marks) {
         free(trace);
         return NULL;
     }
-    trace_clear(trace);
+    tw_trace_clear(trace);
     return trace;
 }
 
-void trace_destroy(Trace *trace) {
+void tw_trace_destroy(Trace *trace) {
     if (!trace) return;
     free(trace->time);
     free(trace);
 }
 
-void trace_clear(Trace *trace) {
+void tw_trace_clear(Trace *trace) {
     memset(trace->time, 0, (size_t)(trace->threads * trace->stride) * sizeof *trace->time);
 }
 
-int64_t trace_time(const Trace *trace, int64_t thread, int64_t mark) {
+int64_t tw_trace_time(const Trace *trace, int64_t thread, int64_t mark) {
     return trace->time[thread * trace->stride + mark];
 }
 

@@ -13,23 +13,23 @@ typedef struct Trace Trace;
 
 /* For threads 0 to `threads` - 1, each with marks 0 to `marks` - 1; marks beyond are not kept.
  * Null: memory is out, or a number is not positive. */
-Trace *trace_create(int threads, int64_t marks);
-void trace_destroy(Trace *trace);
+Trace *tw_trace_create(int threads, int64_t marks);
+void tw_trace_destroy(Trace *trace);
 
 /* Forgets all marks. */
-void trace_clear(Trace *trace);
+void tw_trace_clear(Trace *trace);
 
 /* Nanoseconds of the monotonic clock; 0: the thread has not set that mark. */
-int64_t trace_time(const Trace *trace, int64_t thread, int64_t mark);
+int64_t tw_trace_time(const Trace *trace, int64_t thread, int64_t mark);
 
 /* ---- session.c ---- */
 
 /* Calls of the session write to the trace, which outlives them; null: to none. Only programs of
  * timed code do so. */
-void session_set_trace(TwSession *session, Trace *trace);
+void tw_session_set_trace(TwSession *session, Trace *trace);
 
 /* Calls go to another program of the same model, whose code differs and nothing else: positions and
  * caches stay. The program outlives them. TW_BAD_ARGUMENT: it is not of the same sizes. */
-TwStatus session_set_program(TwSession *session, const TwProgram *program);
+TwStatus tw_session_set_program(TwSession *session, const TwProgram *program);
 
 #endif

@@ -13,11 +13,12 @@ struct TwWeights {
 };
 
 /* As tw_weights_open(), into a struct that is there. Nothing is to be closed after an error. */
-TwStatus weights_open_file(TwWeights *weights, const char *path, uint64_t layout_id, bool verify);
+TwStatus tw_weights_open_file(TwWeights *weights, const char *path, uint64_t layout_id,
+                              bool verify);
 
 /* A whole file in memory, which outlives the weights. Its data are not read. */
-TwStatus weights_open_bytes(TwWeights *weights, const void *file, uint64_t bytes,
-                            uint64_t layout_id);
-void weights_close(TwWeights *weights);
+TwStatus tw_weights_open_bytes(TwWeights *weights, const void *file, uint64_t bytes,
+                               uint64_t layout_id);
+void tw_weights_unmap(TwWeights *weights);
 
 #endif

@@ -44,16 +44,16 @@ static void sum_chunks(void *context, int64_t thread, int64_t threads) {
     }
 }
 
-bool weights_checksum(const char *data, uint64_t bytes, uint64_t *sum) {
+bool tw_weights_checksum(const char *data, uint64_t bytes, uint64_t *sum) {
     Checksum c = {data, bytes, (bytes + TW_WEIGHTS_CHUNK - 1) / TW_WEIGHTS_CHUNK, NULL};
     c.sum = calloc((size_t)c.chunks + 1, sizeof *c.sum);
     if (!c.sum) return false;
-    Team *team = c.chunks > 1 ? team_create(processors_available()) : NULL;
+    Team *team = c.chunks > 1 ? tw_team_create(tw_processors_available()) : NULL;
     if (team)
-        team_run(team, sum_chunks, &c);
+        tw_team_run(team, sum_chunks, &c);
     else
         sum_chunks(&c, 0, 1);
-    team_destroy(team);
+    tw_team_destroy(team);
     *sum = XXH3_64bits(c.sum, (size_t)c.chunks * sizeof *c.sum);
     free(c.sum);
     return true;
@@ -61,7 +61,7 @@ bool weights_checksum(const char *data, uint64_t bytes, uint64_t *sum) {
 
 /* ---- the header ---- */
 
-void weights_header_seal(WeightsHeader *header) {
+void tw_weights_header_seal(WeightsHeader *header) {
     memcpy(header->magic, TW_WEIGHTS_MAGIC, sizeof header->magic);
     header->version = TW_WEIGHTS_VERSION;
     header->header_checksum = header_checksum(header);
@@ -134,13 +134,14 @@ static TwStatus open_file(int file, uint64_t layout_id, bool verify, TwWeights *
     if (status != TW_OK || !verify) return status;
     uint64_t checksum = 0;
     status = TW_NO_MEMORY;
-    if (weights_checksum(weights->data, header->data_bytes, &checksum))
+    if (tw_weights_checksum(weights->data, header->data_bytes, &checksum))
         status = checksum == header->data_checksum ? TW_OK : TW_BAD_CHECKSUM;
     if (status != TW_OK) munmap(weights->map, weights->map_bytes);
     return status;
 }
 
-TwStatus weights_open_file(TwWeights *weights, const char *path, uint64_t layout_id, bool verify) {
+TwStatus tw_weights_open_file(TwWeights *weights, const char *path, uint64_t layout_id,
+                              bool verify) {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
     if (file < 0) return TW_CANNOT_OPEN;
     const TwStatus status = open_file(file, layout_id, verify, weights);
@@ -148,8 +149,8 @@ TwStatus weights_open_file(TwWeights *weights, const char *path, uint64_t layout
     return status;
 }
 
-TwStatus weights_open_bytes(TwWeights *weights, const void *file, uint64_t bytes,
-                            uint64_t layout_id) {
+TwStatus tw_weights_open_bytes(TwWeights *weights, const void *file, uint64_t bytes,
+                               uint64_t layout_id) {
     if ((uintptr_t)file % TW_WEIGHTS_ALIGNMENT) return TW_BAD_ARGUMENT;
     if (bytes < sizeof weights->header.magic) return TW_NOT_WEIGHTS;
     const size_t available = bytes < TW_WEIGHTS_DATA ? (size_t)bytes : TW_WEIGHTS_DATA;
@@ -158,7 +159,7 @@ TwStatus weights_open_bytes(TwWeights *weights, const void *file, uint64_t bytes
     return check_start(file, available, bytes, layout_id, &weights->header);
 }
 
-void weights_close(TwWeights *weights) {
+void tw_weights_unmap(TwWeights *weights) {
     if (weights->map) munmap(weights->map, weights->map_bytes);
 }
 
@@ -170,7 +171,7 @@ TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWe
     if (!path) return TW_BAD_ARGUMENT;
     TwWeights *weights = calloc(1, sizeof *weights);
     if (!weights) return TW_NO_MEMORY;
-    const TwStatus status = weights_open_file(weights, path, layout_id, verify);
+    const TwStatus status = tw_weights_open_file(weights, path, layout_id, verify);
     if (status == TW_OK)
         *out = weights;
     else
@@ -180,7 +181,7 @@ TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWe
 
 void tw_weights_close(TwWeights *weights) {
     if (!weights) return;
-    weights_close(weights);
+    tw_weights_unmap(weights);
     free(weights);
 }
 

@@ -28,9 +28,9 @@ typedef struct WeightsHeader {
 } WeightsHeader;
 
 /* The checksum of a file's data; false: out of memory. */
-bool weights_checksum(const char *data, uint64_t bytes, uint64_t *sum);
+bool tw_weights_checksum(const char *data, uint64_t bytes, uint64_t *sum);
 
 /* Fills in magic, version and the header's checksum. */
-void weights_header_seal(WeightsHeader *header);
+void tw_weights_header_seal(WeightsHeader *header);
 
 #endif

@@ -162,7 +162,8 @@ static int open_model(const Arguments *a, const TwModule *module, TwModel **out)
         path = beside;
     }
     const TwStatus status = tw_model_open(module, path, out);
-    return status == TW_OK ? 0 : complain(a, tw_status_text(status), path);
+    if (status == TW_OK) return 0;
+    return complain(a, tw_status_text(status), status == TW_BAD_CPU ? NULL : path);
 }
 
 /* ---- generation ---- */

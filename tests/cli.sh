@@ -224,9 +224,17 @@ says err 'warning: compiled code is not kept in'
 [ "$(kept_code)" -eq 0 ] || fail 'code is kept where others can write'
 chmod go-w cache/thalweg
 
+# What is in the cache is replaced, and not what a link there leads to.
+mkdir kept
+echo precious >kept/victim
+weights=$(ls cache/thalweg/shakespeare-*.weights)
+rm -f "$weights" "$weights.checked"
+ln -s "$PWD/kept/victim" "$weights"
+expect 0 run "$example" -n 1
+[ "$(cat kept/victim)" = precious ] || fail 'weights are written through a link'
+
 # ---- compile ----
 
-mkdir kept
 expect 0 compile "$example" -o kept
 for file in kept/shakespeare.o kept/shakespeare.h kept/shakespeare.weights; do
     [ -s $file ] || fail "no $file"
@@ -239,6 +247,13 @@ expect 0 compile "$example" -o kept/new/folder/x # missing folders are made
 [ -s kept/new/folder/x.o ] || fail 'no object in a new folder'
 expect 0 compile "$example" --emit=llvm -o kept/newer/
 [ -s kept/newer/shakespeare.ll ] || fail 'no file in a new folder'
+cp kept/new/folder/x.weights kept/x.weights # files of two calls never stand side by side
+expect 1 compile "$example" --weights-type q8 --emit=shared --cc false -o kept/new/folder/x
+cmp -s kept/x.weights kept/new/folder/x.weights || fail 'a call that failed has replaced weights'
+expect 1 compile "$example" --emit=shared --cc false -o kept/none/
+[ -z "$(ls kept/none)" ] || fail "a call that failed left $(ls kept/none)"
+expect 1 compile "$example" --target x86-64-v2, -o kept
+says err "no target is called ''"
 expect 1 compile "$example" -o kept/shakespeare.o/x
 says err 'Not a directory'
 expect 0 compile "$example" --target x86-64-v2,x86-64-v3 -o kept/several

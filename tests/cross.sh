@@ -75,6 +75,12 @@ if "$program" compile "$example/model.yaml" --target "$architecture-linux-gnu" -
     exit 1
 fi
 grep -q "for $architecture is not in" "$work/err"
+if "$program" compile "$example/model.yaml" --emit=static --runtime "$work/runtime" -o "$work/mixed" \
+    2>"$work/err"; then
+    echo 'the runtime library of another architecture is linked'
+    exit 1
+fi
+grep -q 'is not in' "$work/err"
 "$program" compile "$example/model.yaml" --target "$architecture-linux-gnu" --emit=exe --embed-weights \
     --runtime "$work/runtime" -o "$work/standalone"
 # shellcheck disable=SC2086 # a list of options

@@ -155,6 +155,37 @@ needed=$(readelf -d runtime.so | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | grep -vE
 nm -D --undefined-only runtime.so | grep ' U ' | grep -vE '@GLIBC' >strange || :
 [ ! -s strange ] || fail "the runtime library calls $(cat strange)"
 
+nm "$runtime" | awk 'NF == 3 && $2 ~ /[A-TV-Z]/ && $3 !~ /^tw_/ { print $3 }' >strange
+[ ! -s strange ] || fail "programs that link the runtime library cannot have functions called $(cat strange)"
+
+# ---- a library that comes and goes ----
+
+cat >load.c <<'EOF'
+#include <dlfcn.h>
+#include <stdint.h>
+
+int main(int argc, char **argv) {
+    for (int i = 0; i < 20 && argc == 3; i++) {
+        const int32_t tokens[] = {1, 2, 3};
+        void *library = dlopen(argv[1], RTLD_NOW), *model, *session;
+        if (!library) return 1;
+        int (*open)(const char *, void **) = (int (*)(const char *, void **))dlsym(library, "shakespeare_open");
+        int (*new)(void *, void *, void **) = (int (*)(void *, void *, void **))dlsym(library, "shakespeare_session_new");
+        int (*prefill)(void *, const int32_t *, int64_t) =
+            (int (*)(void *, const int32_t *, int64_t))dlsym(library, "shakespeare_prefill");
+        void (*free)(void *) = (void (*)(void *))dlsym(library, "shakespeare_session_free");
+        void (*close)(void *) = (void (*)(void *))dlsym(library, "shakespeare_close");
+        if (open(argv[2], &model) || new(model, 0, &session) || prefill(session, tokens, 3)) return 2;
+        free(session);
+        close(model);
+        dlclose(library);
+    }
+    return 0;
+}
+EOF
+"$compiler" load.c -ldl -o load
+./load shared-beside/libshakespeare.so shared-beside/shakespeare.weights || fail "a library that is closed: $?"
+
 # ---- files of strangers ----
 
 weights=header/shakespeare.weights

@@ -89,7 +89,7 @@ static bool check_program(const Experiment *e, bool *is_right) {
 }
 
 static bool use_program(const Experiment *e, int number) {
-    return runs(e->model, session_set_program(e->session, e->programs->program[number]));
+    return runs(e->model, tw_session_set_program(e->session, e->programs->program[number]));
 }
 
 /* ---- programs ---- */
@@ -126,7 +126,7 @@ static bool find_wrong(Experiment *e, int kernel_count, TuneTrial *trial) {
         e->programs = programs_create(e->model, e->kernels, kernel_count, 1, false, single, &only);
         bool ok = e->programs && use_program(e, 0) && check_program(e, &is_right);
         trial->is_wrong[c] = ok && !is_right;
-        ok = ok && runs(e->model, session_set_program(e->session, all->program[0]));
+        ok = ok && runs(e->model, tw_session_set_program(e->session, all->program[0]));
         programs_destroy(e->programs);
         e->programs = all;
         if (!ok) return false;
@@ -156,8 +156,8 @@ static bool check_all(Experiment *e, int kernel_count, bool *is_right) {
 static double kernel_seconds(const Experiment *e, int kernel) {
     int64_t longest = 0;
     for (int t = 0; t < tw_session_threads(e->session); t++) {
-        const int64_t begun = trace_time(e->trace, t, 2 * (int64_t)kernel);
-        const int64_t ended = trace_time(e->trace, t, 2 * (int64_t)kernel + 1);
+        const int64_t begun = tw_trace_time(e->trace, t, 2 * (int64_t)kernel);
+        const int64_t ended = tw_trace_time(e->trace, t, 2 * (int64_t)kernel + 1);
         if (begun && ended - begun > longest) longest = ended - begun;
     }
     return 1e-9 * (double)longest;
@@ -194,14 +194,14 @@ static bool take_turn(const Experiment *e, int program, Samples *samples) {
     if (model->position >= 0) {
         const double begun = tune_clock();
         for (int i = 0; i < MOST_STEPS; i++) {
-            trace_clear(e->trace);
+            tw_trace_clear(e->trace);
             if (!call_decode(model, e->session)) return false;
             if (i) take_samples(e, program, PHASE_DECODE, samples);
             if (i >= LEAST_STEPS && tune_clock() - begun > step_seconds) break;
         }
     }
     if (!model->prefill_tokens) return true;
-    trace_clear(e->trace);
+    tw_trace_clear(e->trace);
     if (!call_prefill(model, e->session)) return false;
     take_samples(e, program, PHASE_PREFILL, samples);
     return true;
@@ -259,10 +259,10 @@ static bool prepare(Experiment *e, int kernel_count) {
     const int decode = e->programs->call[0][PHASE_DECODE].count;
     e->session = make_session(e->model, e->programs->program[0]);
     if (!e->session) return false;
-    e->trace = trace_create(tw_session_threads(e->session),
-                            2 * (int64_t)(prefill > decode ? prefill : decode));
+    e->trace = tw_trace_create(tw_session_threads(e->session),
+                               2 * (int64_t)(prefill > decode ? prefill : decode));
     if (!e->trace) return runs(e->model, TW_NO_MEMORY);
-    session_set_trace(e->session, e->trace);
+    tw_session_set_trace(e->session, e->trace);
     return true;
 }
 
@@ -281,7 +281,7 @@ bool experiment_run(const TuneModel *model, TuneKernel *kernels, int kernel_coun
     const bool ok = prepare(&e, kernel_count) && check_all(&e, kernel_count, &is_right) &&
                     (!is_right || measure(&e, rounds));
     tw_session_destroy(e.session);
-    trace_destroy(e.trace);
+    tw_trace_destroy(e.trace);
     programs_destroy(e.programs);
     arena_destroy(scratch);
     return ok;
@@ -364,7 +364,7 @@ static bool time_pairs(const TuneModel *model, const Side sides[2], Phase phase,
         if (pairs == 2 && ratio[0] > clear && ratio[1] > clear) break;
         for (int k = 0; k < 2; k++) {
             const int p = (i + 1 + k) % 2;
-            if (!runs(model, session_set_program(sides[p].session, sides[p].program)) ||
+            if (!runs(model, tw_session_set_program(sides[p].session, sides[p].program)) ||
                 !time_call(model, sides[p].session, phase, &pair[p]))
                 return false;
         }

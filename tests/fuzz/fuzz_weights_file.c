@@ -88,9 +88,9 @@ static void make_checksums_right(char *data, size_t size) {
     WeightsHeader header;
     if (size < TW_WEIGHTS_DATA) return;
     memcpy(&header, data, sizeof header);
-    if (!weights_checksum(data + TW_WEIGHTS_DATA, size - TW_WEIGHTS_DATA, &header.data_checksum))
+    if (!tw_weights_checksum(data + TW_WEIGHTS_DATA, size - TW_WEIGHTS_DATA, &header.data_checksum))
         abort();
-    weights_header_seal(&header);
+    tw_weights_header_seal(&header);
     memcpy(data, &header, sizeof header);
 }
 

@@ -39,8 +39,9 @@ static void setup(void) {
     memset(image, 0, sizeof image);
     memcpy(image + TW_WEIGHTS_DATA, &first, sizeof first);
     WeightsHeader header = {.layout_id = LAYOUT, .data_bytes = FLOATS * sizeof(float)};
-    ck_assert(weights_checksum(image + TW_WEIGHTS_DATA, header.data_bytes, &header.data_checksum));
-    weights_header_seal(&header);
+    ck_assert(
+        tw_weights_checksum(image + TW_WEIGHTS_DATA, header.data_bytes, &header.data_checksum));
+    tw_weights_header_seal(&header);
     memcpy(image, &header, sizeof header);
     special = plain;
     special.needs = no_processor_has;
@@ -75,8 +76,8 @@ END_TEST
 START_TEST(where_no_program_runs_that_is_said) {
     module.program_count = 1;
     ck_assert_int_eq(open_memory(NULL, 0), TW_BAD_CPU);
-    ck_assert(!cpu_has(no_processor_has));
-    ck_assert(cpu_has(0));
+    ck_assert(!tw_cpu_has(no_processor_has));
+    ck_assert(tw_cpu_has(0));
 }
 END_TEST
 

@@ -185,8 +185,8 @@ START_TEST(weights_of_a_row_are_those_of_exp) {
     double block_sum[COUNT / LOGITS_BLOCK + 1], expected = 0;
     for (int i = 0; i < COUNT; i++) logits[i] = 5 - (float)(i * 91 % COUNT) / 3;
     logits[7] = NAN;
-    ck_assert_float_eq(logits_maximum(logits, COUNT), 5);
-    const double sum = logits_weights(logits, COUNT, 5, 0.8F, weight, block_sum);
+    ck_assert_float_eq(tw_logits_maximum(logits, COUNT), 5);
+    const double sum = tw_logits_weights(logits, COUNT, 5, 0.8F, weight, block_sum);
     for (int i = 0; i < COUNT; i++) {
         const double exact = i == 7 ? 0 : exp(((double)logits[i] - 5) / 0.8);
         ck_assert_double_le(fabs((double)weight[i] - exact), 1e-5 * exact + 1e-37);
@@ -201,11 +201,11 @@ START_TEST(the_maximum_is_found_wherever_it_is) {
     for (int count = 1; count <= 70; count++)
         for (int i = 0; i < count; i++) {
             logits[i] = 1;
-            ck_assert_float_eq(logits_maximum(logits, count), 1);
+            ck_assert_float_eq(tw_logits_maximum(logits, count), 1);
             logits[i] = 0;
         }
     const float none[] = {NAN, -INFINITY};
-    ck_assert(logits_maximum(none, 2) == -INFINITY);
+    ck_assert(tw_logits_maximum(none, 2) == -INFINITY);
 }
 END_TEST
 

@@ -116,9 +116,9 @@ static void setup(void) {
     const float scale = 3;
     memcpy(image + TW_WEIGHTS_DATA, &scale, sizeof scale);
     WeightsHeader header = {.layout_id = LAYOUT, .data_bytes = WEIGHTS * sizeof(float)};
-    ck_assert(
-        weights_checksum(image + TW_WEIGHTS_DATA, WEIGHTS * sizeof(float), &header.data_checksum));
-    weights_header_seal(&header);
+    ck_assert(tw_weights_checksum(image + TW_WEIGHTS_DATA, WEIGHTS * sizeof(float),
+                                  &header.data_checksum));
+    tw_weights_header_seal(&header);
     memcpy(image, &header, sizeof header);
 
     int file = memfd_create("weights", MFD_CLOEXEC);
@@ -187,8 +187,8 @@ START_TEST(programs_of_one_model_take_turns_in_a_session) {
     TwProgram twin = model, other = model;
     other.cache_floats++;
     for (int64_t i = 0; i < CONTEXT; i++) {
-        ck_assert_int_eq(session_set_program(session, i % 2 ? &twin : &model), TW_OK);
-        ck_assert_int_eq(session_set_program(session, &other), TW_BAD_ARGUMENT);
+        ck_assert_int_eq(tw_session_set_program(session, i % 2 ? &twin : &model), TW_OK);
+        ck_assert_int_eq(tw_session_set_program(session, &other), TW_BAD_ARGUMENT);
         ck_assert_int_eq(tw_session_step(session, text + i, 1, 0), TW_OK);
         check_row(session, 0, text, i + 1);
     }

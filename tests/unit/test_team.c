@@ -50,60 +50,60 @@ static void do_phases(void *context, int64_t thread, int64_t threads) {
 
 static void run_phases(Team *team, int64_t phases, int64_t slow_thread) {
     Phases work = {.team = team, .phases = phases, .slow_thread = slow_thread};
-    team_run(team, do_phases, &work);
+    tw_team_run(team, do_phases, &work);
     ck_assert_int_eq(work.wrong, 0);
     ck_assert_int_eq(work.calls, work.threads);
-    ck_assert_int_eq(work.threads, team_threads(team));
+    ck_assert_int_eq(work.threads, tw_team_threads(team));
 }
 
 START_TEST(work_runs_once_on_every_thread) {
-    Team *team = team_create(counts[_i]);
+    Team *team = tw_team_create(counts[_i]);
     ck_assert_ptr_nonnull(team);
-    ck_assert_int_eq(team_threads(team), counts[_i]);
+    ck_assert_int_eq(tw_team_threads(team), counts[_i]);
     run_phases(team, 0, -1);
-    team_destroy(team);
+    tw_team_destroy(team);
 }
 END_TEST
 
 START_TEST(barrier_keeps_thousands_of_phases_apart) {
-    Team *team = team_create(counts[_i]);
-    run_phases(team, counts[_i] <= processors_available() ? 20000 : 1000, -1);
-    team_destroy(team);
+    Team *team = tw_team_create(counts[_i]);
+    run_phases(team, counts[_i] <= tw_processors_available() ? 20000 : 1000, -1);
+    tw_team_destroy(team);
 }
 END_TEST
 
 START_TEST(runs_follow_each_other) {
-    Team *team = team_create(counts[_i]);
+    Team *team = tw_team_create(counts[_i]);
     for (int run = 0; run < 200; run++) run_phases(team, run % 4, -1);
-    team_destroy(team);
+    tw_team_destroy(team);
 }
 END_TEST
 
 START_TEST(waiting_threads_sleep_and_wake) {
-    Team *team = team_create(3);
+    Team *team = tw_team_create(3);
     for (int slow = 0; slow < 3; slow++) run_phases(team, 30, slow);
-    team_destroy(team);
+    tw_team_destroy(team);
 }
 END_TEST
 
 START_TEST(idle_team_wakes_up) {
-    Team *team = team_create(2);
+    Team *team = tw_team_create(2);
     for (int run = 0; run < 20; run++) {
         run_phases(team, 2, -1);
         sleep_a_millisecond();
     }
-    team_destroy(team);
+    tw_team_destroy(team);
 }
 END_TEST
 
 static void *run_own_team(void *wrong) {
-    Team *team = team_create(2);
+    Team *team = tw_team_create(2);
     for (int run = 0; run < 20; run++) {
         Phases work = {.team = team, .phases = 50, .slow_thread = -1};
-        team_run(team, do_phases, &work);
+        tw_team_run(team, do_phases, &work);
         if (work.wrong != 0 || work.calls != 2) atomic_fetch_add((atomic_int *)wrong, 1);
     }
-    team_destroy(team);
+    tw_team_destroy(team);
     return NULL;
 }
 
@@ -118,40 +118,40 @@ START_TEST(two_teams_run_at_once) {
 END_TEST
 
 START_TEST(team_without_work_is_destroyed) {
-    team_destroy(team_create(counts[_i]));
-    team_destroy(NULL);
+    tw_team_destroy(tw_team_create(counts[_i]));
+    tw_team_destroy(NULL);
 }
 END_TEST
 
 START_TEST(impossible_numbers_of_threads_are_refused) {
-    ck_assert_ptr_null(team_create(0));
-    ck_assert_ptr_null(team_create(-1));
-    ck_assert_ptr_null(team_create(BARRIER_MAX_THREADS + 1));
+    ck_assert_ptr_null(tw_team_create(0));
+    ck_assert_ptr_null(tw_team_create(-1));
+    ck_assert_ptr_null(tw_team_create(BARRIER_MAX_THREADS + 1));
 }
 END_TEST
 
 START_TEST(barrier_of_one_or_none_returns_at_once) {
     tw_team_barrier(NULL, 0);
-    Barrier *barrier = barrier_create(1);
-    barrier_wait(barrier, 0);
-    barrier_destroy(barrier);
+    Barrier *barrier = tw_barrier_create(1);
+    tw_barrier_wait(barrier, 0);
+    tw_barrier_destroy(barrier);
 }
 END_TEST
 
 #ifdef _OPENMP
 START_TEST(team_inside_of_a_parallel_region_gets_one_thread_and_is_whole_again_outside) {
-    Team *team = team_create(3);
+    Team *team = tw_team_create(3);
     run_phases(team, 5, -1);
     Phases inside = {.team = team, .phases = 4, .slow_thread = -1};
 #pragma omp parallel num_threads(2)
     {
 #pragma omp single
-        team_run(team, do_phases, &inside);
+        tw_team_run(team, do_phases, &inside);
     }
     ck_assert_int_eq(inside.wrong, 0);
     ck_assert_int_eq(inside.calls, inside.threads);
     for (int run = 0; run < 10; run++) run_phases(team, 5, -1);
-    team_destroy(team);
+    tw_team_destroy(team);
 }
 END_TEST
 #endif
@@ -167,13 +167,13 @@ typedef struct Walker {
 
 static void *walk(void *argument) {
     Walker *walker = argument;
-    barrier_join(walker->barrier, walker->thread, walker->threads);
+    tw_barrier_join(walker->barrier, walker->thread, walker->threads);
     for (int64_t phase = 1; phase <= 300; phase++) {
         walker->slot[walker->thread] = phase;
-        barrier_wait(walker->barrier, walker->thread);
+        tw_barrier_wait(walker->barrier, walker->thread);
         for (int64_t t = 0; t < walker->threads; t++)
             if (walker->slot[t] != phase) walker->wrong++;
-        barrier_wait(walker->barrier, walker->thread);
+        tw_barrier_wait(walker->barrier, walker->thread);
     }
     return NULL;
 }
@@ -194,12 +194,12 @@ static void walk_together(Barrier *barrier, int64_t threads) {
 
 START_TEST(barrier_serves_changing_numbers_of_threads) {
     static const int64_t numbers[] = {7, 3, 1, 2, 5, 7};
-    Barrier *barrier = barrier_create(7);
+    Barrier *barrier = tw_barrier_create(7);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         walk_together(barrier, numbers[i]);
-        barrier_reset(barrier);
+        tw_barrier_reset(barrier);
     }
-    barrier_destroy(barrier);
+    tw_barrier_destroy(barrier);
 }
 END_TEST
 

@@ -44,34 +44,34 @@ static TimedCall step(Subject *subject, const int32_t *ids, int64_t count) {
 /* ---- marks ---- */
 
 START_TEST(a_mark_is_kept_for_its_thread) {
-    Trace *trace = trace_create(2, 3);
+    Trace *trace = tw_trace_create(2, 3);
     ck_assert_ptr_nonnull(trace);
     tw_trace_mark(trace, 1, 2);
-    ck_assert_int_gt(trace_time(trace, 1, 2), 0);
-    ck_assert_int_eq(trace_time(trace, 0, 2), 0);
-    ck_assert_int_eq(trace_time(trace, 1, 1), 0);
-    trace_clear(trace);
-    ck_assert_int_eq(trace_time(trace, 1, 2), 0);
-    trace_destroy(trace);
+    ck_assert_int_gt(tw_trace_time(trace, 1, 2), 0);
+    ck_assert_int_eq(tw_trace_time(trace, 0, 2), 0);
+    ck_assert_int_eq(tw_trace_time(trace, 1, 1), 0);
+    tw_trace_clear(trace);
+    ck_assert_int_eq(tw_trace_time(trace, 1, 2), 0);
+    tw_trace_destroy(trace);
 }
 END_TEST
 
 START_TEST(marks_without_room_are_not_kept) {
-    Trace *trace = trace_create(1, 1);
+    Trace *trace = tw_trace_create(1, 1);
     tw_trace_mark(trace, 1, 0);
     tw_trace_mark(trace, 0, 1);
     tw_trace_mark(NULL, 0, 0);
-    ck_assert_int_eq(trace_time(trace, 0, 0), 0);
-    trace_destroy(trace);
-    trace_destroy(NULL);
+    ck_assert_int_eq(tw_trace_time(trace, 0, 0), 0);
+    tw_trace_destroy(trace);
+    tw_trace_destroy(NULL);
 }
 END_TEST
 
 START_TEST(traces_that_cannot_be_had_are_refused) {
-    ck_assert_ptr_null(trace_create(0, 1));
-    ck_assert_ptr_null(trace_create(1, 0));
-    ck_assert_ptr_null(trace_create(1, -1));
-    ck_assert_ptr_null(trace_create(256, INT64_MAX));
+    ck_assert_ptr_null(tw_trace_create(0, 1));
+    ck_assert_ptr_null(tw_trace_create(1, 0));
+    ck_assert_ptr_null(tw_trace_create(1, -1));
+    ck_assert_ptr_null(tw_trace_create(256, INT64_MAX));
 }
 END_TEST
 

@@ -139,7 +139,7 @@ START_TEST(weights_of_another_source_are_packed_again) {
     ck_assert_uint_eq(read_start(path, page, sizeof page), TW_WEIGHTS_DATA);
     memcpy(&header, page, sizeof header);
     const uint64_t source = header.source_id++;
-    weights_header_seal(&header);
+    tw_weights_header_seal(&header);
     FILE *file = fopen(path, "r+b");
     ck_assert_uint_eq(fwrite(&header, sizeof header, 1, file), 1);
     fclose(file);

@@ -22,8 +22,8 @@ static char path[64];
 static WeightsHeader good_header(const char *data, uint64_t data_bytes) {
     WeightsHeader header = {.tensor_count = 3, .layout_id = 77, .source_id = 99};
     header.data_bytes = data_bytes;
-    ck_assert(weights_checksum(data, (uint64_t)data_bytes, &header.data_checksum));
-    weights_header_seal(&header);
+    ck_assert(tw_weights_checksum(data, (uint64_t)data_bytes, &header.data_checksum));
+    tw_weights_header_seal(&header);
     return header;
 }
 
@@ -43,7 +43,7 @@ static void write_file(const void *bytes, size_t count) {
 static void write_with_header(WeightsHeader header) {
     char image[FILE_BYTES];
     make_image(image);
-    weights_header_seal(&header);
+    tw_weights_header_seal(&header);
     memcpy(image, &header, sizeof header);
     write_file(image, sizeof image);
 }
