@@ -30,20 +30,15 @@ static void sort(Target **target, int count) {
 
 void target_group(Target **target, int count) {
     int64_t floats = 0;
-    bool has_byte_dot = true, has_pair_dot = true;
     sort(target, count);
     for (int i = 0; i < count; i++)
         if (target[i]->machine.vector_floats > floats) floats = target[i]->machine.vector_floats;
-    for (int i = 0; i < count; i++) { /* products in registers of one width alone */
-        const Machine *machine = &target[i]->machine;
-        has_byte_dot &= machine->has_byte_dot && machine->vector_floats == floats;
-        has_pair_dot &= machine->has_pair_dot && machine->vector_floats == floats;
-    }
     for (int i = 0; i < count; i++) {
         Machine *machine = &target[i]->machine;
         machine->vector_parts = floats / machine->vector_floats;
         machine->vector_floats = floats;
-        machine->has_byte_dot = has_byte_dot;
-        machine->has_pair_dot = has_pair_dot;
+        /* Instructions for products are of one width alone. */
+        machine->has_byte_dot &= machine->vector_parts == 1;
+        machine->has_pair_dot &= machine->vector_parts == 1;
     }
 }

@@ -17,7 +17,7 @@ PKG_CONFIG_LIBDIR=$(dirname "$(find "$work/tree" -name thalweg_rt.pc)")
 export PKG_CONFIG_LIBDIR
 serial=$(pkg-config --cflags --libs thalweg_rt)
 openmp=$(pkg-config --cflags --libs thalweg_rt-openmp)
-cp -r "$source/examples" .
+cp -r "$prefix/share/thalweg/examples" .
 example=$work/examples/shakespeare
 mini=$work/examples/gpt2-mini
 prompt=$(cat "$example/prompt.txt")
@@ -106,7 +106,7 @@ done
 
 if exe-inside/shakespeare --help >/dev/full 2>err; then fail 'exe --help does not see a full disk'; fi
 
-generate=$source/examples/embed/generate.c
+generate=examples/embed/generate.c
 "$compiler" -Istatic-beside "$generate" static-beside/libshakespeare.a -lm -o static
 ./static static-beside/shakespeare.weights "$prompt" >out
 same out 'a program with an archive'
