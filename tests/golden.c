@@ -8,14 +8,13 @@
  */
 #include "ir/interp.h"
 #include "passes/pass.h"
+#include "tests/machine.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TOKENS = 3, MOST_ELEMENTS = 1 << 20 };
-
-static const Machine machine = {16, 32, 1, 48 << 10, 2 << 20, true, true, false};
 
 /* ---- values: the same before and after ---- */
 

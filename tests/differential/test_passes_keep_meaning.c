@@ -7,14 +7,13 @@
 #include "ir/interp.h"
 #include "passes/pass.h"
 #include "tests/differential/random_model.h"
+#include "tests/machine.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TOKENS = 9, FIRST_CALL = 5, SHRINK_TRIES = 500 };
-
-static const Machine machine = {16, 32, 1, 48 << 10, 2 << 20, true, true, false};
 
 typedef struct {
     char what[256];

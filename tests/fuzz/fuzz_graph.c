@@ -4,13 +4,12 @@
  * Corpus: tests/fuzz/corpus/graph.
  */
 #include "passes/pass.h"
+#include "tests/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static const Machine machine = {16, 32, 48 << 10, 2 << 20, true, true, false};
 
 /* Ends the process when the text does not come back. */
 static void check_round_trip(const Graph *graph, Arena *arena) {

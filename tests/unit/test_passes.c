@@ -1,11 +1,10 @@
 /* test_passes.c - choosing passes by name, running them, and the graphs of the two phases. */
 #include "passes/pass.h"
+#include "tests/machine.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const Machine machine = {16, 32, 1, 48 << 10, 2 << 20, true, true, false};
 
 static Arena *arena;
 static Diag diag;
