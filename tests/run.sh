@@ -22,6 +22,8 @@ run_tests() {
     setup_say "== $build"
     mkdir -p "$build"
     setup_build "$build"
+    # Tests run side by side: a thread that waits leaves its processor to others.
+    export OMP_WAIT_POLICY=passive
     # shellcheck disable=SC2086 # a list of options
     ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error ${chosen_tests:-}
 }
