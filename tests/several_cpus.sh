@@ -31,12 +31,12 @@ for type in f32 q8; do
         cmp out expected
     done
     refused_on qemu64
-    run_on Haswell,-bmi1 >out # takes the code of an earlier one
+    run_on Haswell,-f16c >out # takes the code of an earlier one
     cmp out expected
 done
 build x86-64-v3 f32
 refused_on Nehalem
-refused_on Haswell,-bmi1
+refused_on Haswell,-f16c
 if "$program" compile "$example" --cpu x86-64-v3,neoverse-n1 -o . 2>err; then exit 1; fi
 grep -q 'different architectures' err
 if "$program" compile "$example" --target x86-64-v3,x86-64-v3 -o . 2>err; then exit 1; fi
