@@ -7,7 +7,6 @@
 #include "codegen/emit_kernel.h"
 #include "codegen/object_file.h"
 #include "runtime/abi.h"
-#include "runtime/weights_file.h"
 
 #include <string.h>
 
@@ -99,7 +98,7 @@ void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions
     const Plan *plan = part[0].plan;
     Arena *arena = plan->layout->arena;
     Object o = {.e = e, .prefix = module_prefix(plan->name, arena), .arena = arena};
-    const int64_t bytes = TW_WEIGHTS_DATA + plan->layout->floats * (int64_t)sizeof(float);
+    const int64_t bytes = (int64_t)layout_file_bytes(plan->layout);
     Value weights = LLVMConstNull(e->pointer);
     if (options->has_weights) weights = add_weights(&o);
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),

@@ -1,5 +1,7 @@
 #include "codegen/layout.h"
 
+#include "runtime/weights_file.h"
+
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -125,6 +127,10 @@ static void hash_groups(XXH3_state_t *state, const PackedTensor *tensor) {
                                    group->parts == 2 ? group->from[1] : 0, group->columns};
         XXH3_64bits_update(state, numbers, sizeof numbers);
     }
+}
+
+uint64_t layout_file_bytes(const Layout *layout) {
+    return TW_WEIGHTS_DATA + (uint64_t)layout->floats * sizeof(float);
 }
 
 uint64_t layout_id(const Layout *layout) {

@@ -60,6 +60,9 @@ int64_t layout_panel_words(WeightFormat format, int64_t depth, int64_t panel);
 /* A hash of everything that compiled code relies on: forms, names, shapes, offsets, panel width. */
 uint64_t layout_id(const Layout *layout);
 
+/* Bytes of the packed weight file. */
+uint64_t layout_file_bytes(const Layout *layout);
+
 /* Floats of the cos table of one position; the sin table follows it. Style half: one for each pair;
  * interleaved: one for each element, sin negative at even elements. */
 int64_t layout_rope_columns(const Node *rope, const Machine *machine);

@@ -313,7 +313,7 @@ static bool report(const Pack *pack, const char *name, Diag *diag) {
 
 bool pack_write(const Layout *layout, const PackInput *input, int file, const char *name,
                 Diag *diag) {
-    const int64_t bytes = TW_WEIGHTS_DATA + layout->floats * (int64_t)sizeof(float);
+    const int64_t bytes = (int64_t)layout_file_bytes(layout);
     Pack pack = {.layout = layout, .input = input, .file = file};
     pack.values.weights = input->weights;
     pack.first_unit = calloc((size_t)layout->count + 1, sizeof *pack.first_unit);

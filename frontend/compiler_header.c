@@ -6,7 +6,6 @@
  */
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
-#include "runtime/weights_file.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -166,8 +165,7 @@ static void print_sizes(const Header *h, const Thalweg *thalweg) {
                has_bytes ? "tokens, which are bytes of text" : "tokens");
     print_size(h, "CONTEXT", "int64_t", (uint64_t)graph->context, "tokens, most in a sequence");
     print_size(h, "CHUNK", "int64_t", (uint64_t)graph->chunk, "tokens, most in a forward()");
-    print_size(h, "WEIGHT_BYTES", "uint64_t",
-               TW_WEIGHTS_DATA + (uint64_t)plan->layout->floats * sizeof(float),
+    print_size(h, "WEIGHT_BYTES", "uint64_t", layout_file_bytes(plan->layout),
                "of the file of packed weights");
     print_size(h, "MODEL_BYTES", "size_t", TW_MODEL_BYTES, "of memory for a model");
     print_size(h, "SESSION_BYTES", "size_t", most_session_bytes(thalweg),

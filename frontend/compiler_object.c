@@ -50,7 +50,7 @@ static bool write_module(Thalweg *thalweg, Module *module, ThalwegEmit form, con
 /* On x86-64 linkers put large sections behind all others. Elsewhere they would lie between code and
  * its data, which reach each other over 2 GB. */
 static bool can_embed(Thalweg *thalweg) {
-    const int64_t most = 1900000000, bytes = thalweg->plan->layout->floats * 4;
+    const uint64_t most = 1900000000, bytes = layout_file_bytes(thalweg->plan->layout);
     const Architecture architecture = thalweg->target->names.architecture;
     if (architecture == ARCHITECTURE_x86_64 || bytes <= most) return true;
     diag_error(&thalweg->diag, (Loc){0},

@@ -2,7 +2,6 @@
 #include "codegen/object_file.h"
 #include "codegen/object_size.h"
 #include "frontend/compiler.h"
-#include "runtime/weights_file.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -78,7 +77,7 @@ static void print_memory(const Plan *plan, FILE *out) {
 static uint64_t embedded_bytes(const Thalweg *thalweg, const ObjectSize *size) {
     if (!thalweg->options.embed_weights) return 0;
     const uint64_t gap = -size->file % OBJECT_WEIGHTS_ALIGNMENT;
-    return gap + TW_WEIGHTS_DATA + (uint64_t)thalweg->plan->layout->floats * sizeof(float);
+    return gap + layout_file_bytes(thalweg->plan->layout);
 }
 
 bool compiler_print_size(Thalweg *thalweg, FILE *out) {

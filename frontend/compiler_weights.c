@@ -46,15 +46,11 @@ bool compiler_checkpoint(Thalweg *thalweg) {
 
 /* ---- making a file ---- */
 
-static bool report_progress(void *context, const char *what, double done) {
-    const ThalwegOptions *options = &((const Thalweg *)context)->options;
-    return !options->progress || options->progress(options->progress_context, what, done);
-}
-
 /* Into a file that is open; closes it. */
 static bool pack(Thalweg *thalweg, OutputFile *file) {
     const PackInput input = {checkpoint_weights(thalweg->checkpoint),
-                             checkpoint_identity(thalweg->checkpoint), report_progress, thalweg};
+                             checkpoint_identity(thalweg->checkpoint), thalweg->options.progress,
+                             thalweg->options.progress_context};
     const bool is_packed =
         pack_write(thalweg->plan->layout, &input, file->descriptor, file->path, &thalweg->diag) &&
         compiler_progress(thalweg, "packing weights", 1);

@@ -47,9 +47,9 @@ static TwStatus open_model(const TwModule *module, const char *path, const void 
     if (!model) return TW_NO_MEMORY;
     *model = (TwModel){.program = program, .is_placed = memory != NULL};
     status = open_weights(model, module, path, bytes, count);
-    if (status == TW_OK && model->weights.header.data_bytes < program->weight_bytes) {
-        tw_weights_unmap(&model->weights);
-        status = TW_BAD_SIZE;
+    if (status == TW_OK) {
+        status = tw_weights_check(&model->weights, program);
+        if (status != TW_OK) tw_weights_unmap(&model->weights);
     }
     if (status == TW_OK)
         *out = model;

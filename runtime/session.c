@@ -10,6 +10,7 @@
 #include "runtime/processors.h"
 #include "runtime/team.h"
 #include "runtime/trace.h"
+#include "runtime/weights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,11 +44,6 @@ static TwStatus check_program(const TwProgram *program) {
     if (program->logits_stride < program->vocab) return TW_BAD_ARGUMENT;
     if (program->arena_floats < 0 || program->cache_floats < 0) return TW_BAD_ARGUMENT;
     return program->prefill && program->decode ? TW_OK : TW_BAD_ARGUMENT;
-}
-
-static TwStatus check_weights(const TwProgram *program, const TwWeights *weights) {
-    if (tw_weights_layout_id(weights) != program->layout_id) return TW_WRONG_LAYOUT;
-    return tw_weights_bytes(weights) >= program->weight_bytes ? TW_OK : TW_BAD_SIZE;
 }
 
 static int thread_count(int asked) {
@@ -182,7 +178,7 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     TwSessionOptions complete;
     Parts parts;
     TwStatus status = check_program(program);
-    if (status == TW_OK) status = check_weights(program, weights);
+    if (status == TW_OK) status = tw_weights_check(weights, program);
     if (status == TW_OK) status = complete_options(program, options, &complete);
     if (status != TW_OK) return status;
     if (!measure_parts(program, &complete, &parts)) return TW_NO_MEMORY;

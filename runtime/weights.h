@@ -21,4 +21,7 @@ TwStatus tw_weights_open_bytes(TwWeights *weights, const void *file, uint64_t by
                                uint64_t layout_id);
 void tw_weights_unmap(TwWeights *weights);
 
+/* Whether they are what the program reads. */
+TwStatus tw_weights_check(const TwWeights *weights, const TwProgram *program);
+
 #endif

@@ -163,6 +163,11 @@ void tw_weights_unmap(TwWeights *weights) {
     if (weights->map) munmap(weights->map, weights->map_bytes);
 }
 
+TwStatus tw_weights_check(const TwWeights *weights, const TwProgram *program) {
+    if (weights->header.layout_id != program->layout_id) return TW_WRONG_LAYOUT;
+    return weights->header.data_bytes >= program->weight_bytes ? TW_OK : TW_BAD_SIZE;
+}
+
 /* ---- the same, with memory of its own ---- */
 
 TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWeights **out) {
