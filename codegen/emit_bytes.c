@@ -20,22 +20,15 @@ enum {
 /* ---- rounding a row ---- */
 
 typedef struct {
-    Value from, to;
-    RowSize size;
-    NormKind kind;
+    RowNorm norm;
+    Value to;
     int64_t columns, blocks;
 } Rounding;
 
 /* Column `at` and after of the block, of which `lanes` are there: 0 elsewhere. */
 static Value normed(Emit *e, const Rounding *r, Value at, int64_t lanes) {
     if (lanes <= 0) return emit_vector(e, 0);
-    if (lanes > e->width) lanes = e->width;
-    Value x = emit_load_part(e, r->from, at, lanes);
-    if (r->kind == NORM_none) return x;
-    if (r->size.mean) x = emit_fsub(e, x, emit_splat(e, r->size.mean));
-    x = emit_fmul(e, x, emit_splat(e, r->size.scale));
-    if (lanes == e->width || !r->size.mean) return x;
-    return emit_select(e, emit_first_lanes(e, lanes), x, emit_vector(e, 0));
+    return emit_normed(e, &r->norm, at, lanes < e->width ? lanes : e->width);
 }
 
 /* Adding 1.5 * 2^23 leaves the nearest integer in the low bits of a float. */
@@ -75,11 +68,12 @@ static void round_pairs(Emit *e, const Rounding *r, Value block, int64_t count) 
     }
 }
 
-void emit_round_row(Emit *e, const Node *node, Value from, Value to) {
+void emit_round_row(KernelEmit *k, const Node *node, Value from, Value to) {
+    Emit *e = k->e;
     const int64_t columns = node->type.dim[1], whole = columns / FORMAT_BLOCK;
-    Rounding r = {.from = from, .to = to, .kind = node->attr.kind, .columns = columns};
+    Rounding r = {.to = to, .columns = columns};
+    r.norm = emit_row_norm(k, node, from, columns, emit_int(e, 0));
     r.blocks = (columns + FORMAT_BLOCK - 1) / FORMAT_BLOCK;
-    r.size = emit_row_size(e, node->attr.kind, node->attr.eps, from, columns);
     void (*round)(Emit * e, const Rounding *r, Value block, int64_t count) =
         node->attr.format == FORMAT_bf16 ? round_pairs : round_block;
     Loop block = emit_loop(e, "block", emit_int(e, 0), emit_int(e, whole), emit_int(e, 1));

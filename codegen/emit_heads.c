@@ -41,27 +41,7 @@ RowSize emit_row_size(Emit *e, NormKind kind, double eps, Value base, int64_t co
     return size;
 }
 
-/* ---- norm of a head ---- */
-
-typedef struct {
-    Value base, gain, bias; /* gain, bias: null when absent */
-    RowSize size;
-    double offset;
-} Norming;
-
-static void norm_columns(Emit *e, void *context, Value column, int64_t lanes) {
-    const Norming *n = context;
-    Value x = emit_load_part(e, n->base, column, lanes);
-    if (n->size.mean) x = emit_fsub(e, x, emit_splat(e, n->size.mean));
-    x = emit_fmul(e, x, emit_splat(e, n->size.scale));
-    if (n->gain) {
-        Value gain = emit_load_part(e, n->gain, column, lanes);
-        if (n->offset != 0) gain = emit_fadd(e, gain, emit_vector(e, n->offset));
-        x = emit_fmul(e, x, gain);
-    }
-    if (n->bias) x = emit_fadd(e, x, emit_load_part(e, n->bias, column, lanes));
-    emit_store_part(e, x, n->base, column, lanes);
-}
+/* ---- norm of a row or a head ---- */
 
 /* A gain or bias is as long as a head, or as long as a row. */
 static Value piece_of(KernelEmit *k, Ref ref, int64_t head_dim, Value head) {
@@ -71,13 +51,47 @@ static Value piece_of(KernelEmit *k, Ref ref, int64_t head_dim, Value head) {
     return emit_at(k->e, whole, emit_mul(k->e, head, emit_int(k->e, head_dim)));
 }
 
+RowNorm emit_row_norm(KernelEmit *k, const Node *node, Value from, int64_t columns, Value head) {
+    RowNorm norm = {.kind = node->attr.kind, .from = from, .offset = node->attr.offset};
+    norm.gain = piece_of(k, node->in[1], columns, head);
+    norm.bias = piece_of(k, node->in[2], columns, head);
+    norm.size = emit_row_size(k->e, node->attr.kind, node->attr.eps, from, columns);
+    return norm;
+}
+
+Value emit_normed(Emit *e, const RowNorm *norm, Value column, int64_t lanes) {
+    Value x = emit_load_part(e, norm->from, column, lanes);
+    if (norm->size.mean) x = emit_fsub(e, x, emit_splat(e, norm->size.mean));
+    if (norm->kind != NORM_none) x = emit_fmul(e, x, emit_splat(e, norm->size.scale));
+    if (norm->gain) {
+        Value gain = emit_load_part(e, norm->gain, column, lanes);
+        if (norm->offset != 0) gain = emit_fadd(e, gain, emit_vector(e, norm->offset));
+        x = emit_fmul(e, x, gain);
+    }
+    if (norm->bias) x = emit_fadd(e, x, emit_load_part(e, norm->bias, column, lanes));
+    if (lanes == e->width || !norm->size.mean) return x;
+    return emit_select(e, emit_first_lanes(e, lanes), x, emit_vector(e, 0));
+}
+
+typedef struct {
+    RowNorm norm;
+    Value to;
+} Norming;
+
+static void norm_columns(Emit *e, void *context, Value column, int64_t lanes) {
+    const Norming *n = context;
+    emit_store_part(e, emit_normed(e, &n->norm, column, lanes), n->to, column, lanes);
+}
+
 static void norm_head(KernelEmit *k, const Node *node, int64_t head_dim, Value base, Value head) {
-    Emit *e = k->e;
-    Norming n = {.base = base, .offset = node->attr.offset};
-    n.gain = piece_of(k, node->in[1], head_dim, head);
-    n.bias = piece_of(k, node->in[2], head_dim, head);
-    n.size = emit_row_size(e, node->attr.kind, node->attr.eps, base, head_dim);
-    emit_columns(e, head_dim, norm_columns, &n);
+    Norming n = {emit_row_norm(k, node, base, head_dim, head), base};
+    emit_columns(k->e, head_dim, norm_columns, &n);
+}
+
+void emit_norm_row(KernelEmit *k, const Node *node, Value from, Value to) {
+    const int64_t columns = node->type.dim[1];
+    Norming n = {emit_row_norm(k, node, from, columns, emit_int(k->e, 0)), to};
+    emit_columns(k->e, columns, norm_columns, &n);
 }
 
 /* ---- rope ---- */

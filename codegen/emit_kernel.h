@@ -70,7 +70,7 @@ void emit_unpack(Emit *e, WeightFormat format, Value from, Value to, Value depth
 
 /* ---- emit_bytes.c: products of bytes, on machines that have them ---- */
 /* A row of `node`, a quantise: floats `from` to words `to` (format_value_words()). */
-void emit_round_row(Emit *e, const Node *node, Value from, Value to);
+void emit_round_row(KernelEmit *k, const Node *node, Value from, Value to);
 typedef struct {
     WeightFormat format;
     bool is_unpacked; /* q4 in the layout of q8, 16 times as large */
@@ -97,6 +97,18 @@ typedef struct {
 } RowSize;
 /* 1 / size of a row by ops.def: norm. */
 RowSize emit_row_size(Emit *e, NormKind kind, double eps, Value base, int64_t columns);
+/* What a norm makes of a row, or of head `head` of it: columns at `from`. */
+typedef struct {
+    RowSize size;
+    NormKind kind;
+    Value from, gain, bias; /* gain, bias: null when absent */
+    double offset;
+} RowNorm;
+RowNorm emit_row_norm(KernelEmit *k, const Node *node, Value from, int64_t columns, Value head);
+/* Column `column` and after, of which `lanes` are there: 0 elsewhere. */
+Value emit_normed(Emit *e, const RowNorm *norm, Value column, int64_t lanes);
+/* A whole row of `node`, a norm of one group. */
+void emit_norm_row(KernelEmit *k, const Node *node, Value from, Value to);
 /* In place; `row` and `head` say which head of which token it is. */
 void emit_head_op(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row, Value head);
 

@@ -317,7 +317,7 @@ static Value share_of(KernelEmit *k, const OutputGroup *group, Value thread) {
     return emit_select(e, emit_int_equal(e, share, count), count, whole);
 }
 
-/* The rows to be multiplied: in memory, or rounded here. */
+/* The rows to be multiplied: in memory, or normalised and rounded here. */
 static void take_rows(KernelEmit *k, const Node *root, Projection *p) {
     Emit *e = k->e;
     const Ref prologue = k->kernel->prologue;
@@ -331,9 +331,14 @@ static void take_rows(KernelEmit *k, const Node *root, Projection *p) {
         p->x_stride = emit_slot_stride(k, root->in[0]);
         return;
     }
-    p->x_stride = format_value_words(x->attr.format, p->depth);
+    const bool is_rounded = x->op == OP_quantise;
+    p->x_stride = is_rounded ? format_value_words(x->attr.format, p->depth) : p->depth;
     p->x = emit_stack_floats(e, p->x_stride);
-    emit_round_row(e, x, emit_slot(k, x->in[0], FORM_VECTOR), p->x);
+    Value from = emit_slot(k, x->in[0], FORM_VECTOR);
+    if (is_rounded)
+        emit_round_row(k, x, from, p->x);
+    else
+        emit_norm_row(k, x, from, p->x);
 }
 
 /* Room for the weights of a tile's panels, where they are not read as they lie. */

@@ -94,9 +94,17 @@ static void pointwise_row(KernelEmit *k, Ref root, Value row) {
     emit_loop_end(e, &c);
 }
 
+static void norm_row(KernelEmit *k, Ref root, Value row) {
+    const Node *node = kernel_node(k, root);
+    if (node->attr.groups > 1)
+        head_row(k, root, row);
+    else
+        emit_norm_row(k, node, row_base(k, node->in[0], row), row_base(k, root, row));
+}
+
 static void quantise_row(KernelEmit *k, Ref root, Value row) {
     const Node *node = kernel_node(k, root);
-    emit_round_row(k->e, node, row_base(k, node->in[0], row), row_base(k, root, row));
+    emit_round_row(k, node, row_base(k, node->in[0], row), row_base(k, root, row));
 }
 
 static void slice_row(KernelEmit *k, Ref root, Value row) {
@@ -117,7 +125,7 @@ static void emit_row(KernelEmit *k, Ref root, Value row) {
     switch (kernel_node(k, root)->op) {
     case OP_embed: embed_row(k, root, row); return;
     case OP_add_positions: add_position_row(k, root, row); return;
-    case OP_norm:
+    case OP_norm: norm_row(k, root, row); return;
     case OP_rope:
     case OP_append: head_row(k, root, row); return;
     case OP_quantise: quantise_row(k, root, row); return;

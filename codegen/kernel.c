@@ -239,9 +239,10 @@ static void add_projection_slots(Kernel *kernel, Layout *layout) {
     for (int i = 0; i < kernel->group_count; i++) panels[i] = kernel->group[i].panels;
     add_packed(kernel, layout, FORM_PANELS, root->in[1], panels, kernel->group_count);
     add_packed(kernel, layout, FORM_PANEL_VECTOR, root->in[2], panels, kernel->group_count);
-    const bool has_prologue = !ir_ref_is_none(kernel->prologue);
-    add_memory(kernel,
-               has_prologue ? ir_node(kernel->graph, kernel->prologue)->in[0] : root->in[0]);
+    if (ir_ref_is_none(kernel->prologue))
+        add_memory(kernel, root->in[0]);
+    else
+        add_op_slots(kernel, layout, kernel->prologue);
     for (int i = 0; i < kernel->group_count; i++) add_memory(kernel, kernel->group[i].memory);
     for (int i = 1; i < kernel->node_count; i++) add_op_slots(kernel, layout, kernel->node[i]);
 }
@@ -347,8 +348,8 @@ static bool same_prologue(const Kernel *a, const Kernel *b) {
     if (ir_ref_is_none(a->prologue) || ir_ref_is_none(b->prologue))
         return ir_ref_equal(a->prologue, b->prologue);
     const Node *x = ir_node(a->graph, a->prologue), *y = ir_node(b->graph, b->prologue);
-    return ir_type_equal(x->type, y->type) && same_attrs(x, y) &&
-           first_slot(a, x->in[0]) == first_slot(b, y->in[0]);
+    return x->op == y->op && ir_type_equal(x->type, y->type) && same_attrs(x, y) &&
+           same_operands(a, x, b, y);
 }
 
 bool kernel_is_same(const Kernel *a, const Kernel *b) {

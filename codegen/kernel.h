@@ -58,7 +58,7 @@ typedef struct {
 typedef struct {
     const Graph *graph;
     Ref root;
-    Ref prologue;               /* the quantise that it does first; none: no such */
+    Ref prologue;               /* the norm or quantise that it does first; none: no such */
     Ref node[MAX_KERNEL_NODES]; /* root first, without the prologue */
     int node_count;
     OutputGroup group[MAX_GROUPS];

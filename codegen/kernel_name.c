@@ -83,10 +83,8 @@ static const char *weight_words(const Graph *graph, Ref weight, Arena *arena) {
 
 static const char *projection_name(const Kernel *kernel, const Node *root, Arena *arena) {
     const Type weight = ir_node(kernel->graph, root->in[1])->type;
-    /* Where rounding does the norm on the way, the product alone is left of a read. */
-    const Node *x = ir_node(kernel->graph, root->in[0]);
-    const bool is_read = x->op == OP_quantise && x->attr.kind != NORM_none;
-    const Op op = is_read ? OP_read : root->op;
+    /* Where the norm is not folded in, the product alone is left of a read. */
+    const Op op = ir_reads_norm(kernel->graph, root) ? OP_read : OP_project;
     return arena_printf(arena, "%s%s.%" PRId64 "x%" PRId64 ".%s", ir_op_info[op].name,
                         weight_words(kernel->graph, root->in[1], arena), weight.dim[1],
                         weight.dim[0], ir_enum_word("WeightFormat", (int)root->attr.format));

@@ -70,6 +70,8 @@ static bool is_projection(const Node *node) {
 const char *compiler_kernel_work(const Kernel *kernel, Arena *arena) {
     const Node *root = ir_node(kernel->graph, kernel->root);
     Words words = {.arena = arena, .text = node_words(root, arena)};
+    if (is_projection(root))
+        words.text = ir_op_info[ir_reads_norm(kernel->graph, root) ? OP_read : OP_project].name;
     if (is_projection(root) || root->op == OP_embed || root->op == OP_add_positions)
         say_weight(&words, kernel->graph, root->in[1]);
     if (is_projection(root) && !ir_ref_is_none(root->in[2]))

@@ -78,6 +78,16 @@ bool ir_schedule_equal(Schedule a, Schedule b) {
     return is_equal;
 }
 
+bool ir_can_be_prologue(const Node *node) {
+    return node->op == OP_quantise || (node->op == OP_norm && node->attr.groups == 1);
+}
+
+bool ir_reads_norm(const Graph *graph, const Node *projection) {
+    const Node *x = ir_node(graph, projection->in[0]);
+    return projection->attr.kind != NORM_none ||
+           (ir_can_be_prologue(x) && x->attr.kind != NORM_none);
+}
+
 bool ir_is_constant(const Node *node) {
     return ir_op_info[node->op].kind == KIND_CONSTANT;
 }

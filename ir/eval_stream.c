@@ -88,16 +88,10 @@ void eval_norm(Eval *e) {
 }
 
 void eval_quantise(Eval *e) {
-    const Attrs *attr = &e->node->attr;
     const int64_t columns = e->out.columns;
-    for (int64_t t = 0; t < e->out.rows; t++) {
-        const double *x = e->in[0].at + t * columns;
-        double *out = e->out.at + t * columns;
-        const double mean = attr->kind == NORM_layer ? mean_of(x, columns) : 0;
-        const double size = size_of(attr, x, columns, mean);
-        for (int64_t c = 0; c < columns; c++) out[c] = (x[c] - mean) / size;
-        format_round_values(attr->format, out, columns);
-    }
+    eval_norm(e);
+    for (int64_t t = 0; t < e->out.rows; t++)
+        format_round_values(e->node->attr.format, e->out.at + t * columns, columns);
 }
 
 /* Row n of the weight as it is left by its format. */

@@ -122,7 +122,7 @@ static bool parse_root(Parser *p, Op op, uint32_t label, Ref *root) {
     const Lexer before = p->lexer;
     const Loc loc = lexer_here(&p->lexer);
     if (!parse_label(p, text)) return false;
-    if (op != OP_quantise || *find(p, text)) {
+    if ((op != OP_quantise && op != OP_norm) || *find(p, text)) {
         p->lexer = before;
         return parse_use(p, root);
     }

@@ -40,6 +40,7 @@ static bool takes_constant(Op op, int k) {
     case OP_embed:
     case OP_add_positions: return k == 1;
     case OP_norm:
+    case OP_quantise:
     case OP_project:
     case OP_read: return k >= 1;
     case OP_write: return k == 2;
@@ -257,7 +258,7 @@ static bool is_computed(const Node *node) {
 /* What a kernel does with its rows before it multiplies them: the one member before its root. */
 static bool is_prologue(const Check *c) {
     const Ref root = c->node->root;
-    if (c->node->op != OP_quantise || root.index <= c->index || root.index >= c->graph->count)
+    if (!ir_can_be_prologue(c->node) || root.index <= c->index || root.index >= c->graph->count)
         return false;
     const Node *node = ir_node(c->graph, root);
     return node->op == OP_project && ir_ref_is_none(node->root) &&

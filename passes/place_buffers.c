@@ -86,7 +86,7 @@ static uint32_t owner_of(const Placing *p, uint32_t index) {
     if (kind == KIND_STREAM) return operand;
     if (index == p->graph->result.index) return index;
     if (node->op == OP_last || (node->op == OP_slice && is_part(p, node))) return operand;
-    if (!ir_ref_is_none(node->root) && works_in_place(node)) return operand;
+    if (node->root.index && node->root.index < index && works_in_place(node)) return operand;
     return is_in_registers(p, index) ? 0 : index;
 }
 

@@ -57,8 +57,10 @@ const char *tuning_kernel_name(const Graph *graph, Ref root, Arena *arena) {
     if (!match_is_projection(node)) return NULL;
     const Type weight = ir_node(graph, node->in[1])->type;
     const char *rows = node->type.dim[0] == IR_LOGIT_ROWS ? " last" : "";
+    const bool is_rounded = ir_node(graph, node->in[0])->op == OP_quantise;
+    const Op op = !is_rounded && ir_reads_norm(graph, node) ? OP_read : OP_project;
     const char *text = arena_printf(
-        arena, "%s%s %s %s %" PRId64 " -> %" PRId64, phase, rows, ir_op_info[node->op].name,
+        arena, "%s%s %s %s %" PRId64 " -> %" PRId64, phase, rows, ir_op_info[op].name,
         ir_enum_word("WeightFormat", (int)node->attr.format), weight.dim[1], weight.dim[0]);
     return add_members(graph, root, text, arena);
 }

@@ -108,7 +108,7 @@ static void expect_error(const char *names, const char *message, const char *hin
 
 static const char all_passes[] =
     "the passes are canonicalise, fold-norm, merge-reads, fuse-attention, fuse-epilogue, "
-    "fuse-write, last-token, quantise, fuse-quantise, place-buffers, schedule";
+    "fuse-write, last-token, quantise, fuse-prologue, place-buffers, schedule";
 
 START_TEST(every_pass_has_a_name_of_its_own_and_says_what_it_does) {
     for (int i = 0; i < pass_count; i++) {
@@ -209,7 +209,7 @@ START_TEST(statistics_say_what_was_done) {
                      "fuse-write: 1 of 1 adds vanish into the projections before them\n"
                      "last-token: the head computes the rows asked, not all tokens\n"
                      "quantise: the weights of 0 projections of 3 become smaller\n"
-                     "fuse-quantise: 0 rows are rounded where they are multiplied\n"
+                     "fuse-prologue: 0 rows are normalised or rounded where they are multiplied\n"
                      "place-buffers: 2 values in 0.0 MB, caches of 0.0 MB\n"
                      "schedule: 3 projections and 0 attentions have their tiles\n");
 }
