@@ -15,7 +15,8 @@
 
 struct Jit {
     LLVMOrcLLJITRef llvm;
-    JitMemory memory; /* of the one object */
+    JitMemory memory;  /* of the one object */
+    char failure[400]; /* what LLVM said last of its work, which a caller's error does not repeat */
 };
 
 static bool failed(LLVMErrorRef error, Diag *diag) {
@@ -59,6 +60,13 @@ static void leave_memory(void *memory) {
     (void)memory;
 }
 
+/* In place of LLVM's own reporter, which prints. */
+static void keep_failure(void *jit, LLVMErrorRef error) {
+    char *message = LLVMGetErrorMessage(error);
+    snprintf(((Jit *)jit)->failure, sizeof((Jit *)jit)->failure, "%s", message);
+    LLVMDisposeErrorMessage(message);
+}
+
 static LLVMOrcObjectLayerRef create_loader(void *memory, LLVMOrcExecutionSessionRef session,
                                            const char *triple) {
     (void)triple;
@@ -93,9 +101,10 @@ static bool load(Jit *jit, Bytes object, Diag *diag) {
         return diag_error(diag, (Loc){0}, "out of memory");
     LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
     LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, create_loader, &jit->memory);
-    if (failed(LLVMOrcCreateLLJIT(&jit->llvm, builder), diag) ||
-        failed(define_functions(jit->llvm), diag))
-        return false;
+    if (failed(LLVMOrcCreateLLJIT(&jit->llvm, builder), diag)) return false;
+    LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(jit->llvm),
+                                            keep_failure, jit);
+    if (failed(define_functions(jit->llvm), diag)) return false;
     LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(jit->llvm);
     LLVMMemoryBufferRef copy =
         LLVMCreateMemoryBufferWithMemoryRangeCopy(object.data, object.count, "thalweg");
@@ -113,10 +122,29 @@ Jit *jit_create(Bytes object, Diag *diag) {
     return NULL;
 }
 
+static void report_lookup(const Jit *jit, LLVMErrorRef error, Diag *diag) {
+    if (!jit->memory.error && !*jit->failure) {
+        failed(error, diag);
+        return;
+    }
+    LLVMConsumeError(error);
+    if (!jit->memory.error) {
+        diag_error(diag, (Loc){0}, "the code cannot be loaded: %s", jit->failure);
+        return;
+    }
+    diag_error(diag, (Loc){0}, "this process may not execute code that it has made: %s",
+               strerror(jit->memory.error));
+    diag_hint(diag, "so it is where memory is either written or executed (MemoryDenyWriteExecute "
+                    "of systemd, SELinux) and files as well; `thalweg compile --emit=exe` makes a "
+                    "program all the same, and `thalweg run --engine=interpreter` needs no code");
+}
+
 const TwProgram *jit_program(const Jit *jit, const char *symbol, Diag *diag) {
     LLVMOrcExecutorAddress address = 0;
-    if (failed(LLVMOrcLLJITLookup(jit->llvm, &address, symbol), diag)) return NULL;
-    return (const TwProgram *)(uintptr_t)address;
+    LLVMErrorRef error = LLVMOrcLLJITLookup(jit->llvm, &address, symbol);
+    if (!error) return (const TwProgram *)(uintptr_t)address;
+    report_lookup(jit, error, diag);
+    return NULL;
 }
 
 void jit_destroy(Jit *jit) {

@@ -1,6 +1,7 @@
 #include "codegen/jit_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -53,13 +54,56 @@ uint8_t *jit_memory_data(void *context, uintptr_t bytes, unsigned alignment, uns
     return take(memory, memory->start + memory->half_bytes, &memory->data_used, bytes, alignment);
 }
 
+/* ---- from writing to executing ---- */
+
+/* A file without a name, for code that the system takes from files alone. */
+static int open_memory(void) {
+    return memfd_create("thalweg-code", MFD_CLOEXEC);
+}
+
+static int open_temporary(void) {
+    const char *folder = getenv("TMPDIR");
+    return open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+}
+
+static bool write_all(int file, const char *bytes, size_t count) {
+    while (count) {
+        const ssize_t written = write(file, bytes, count);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        bytes += written;
+        count -= (size_t)written;
+    }
+    return true;
+}
+
+/* Maps a copy of the code in a file to where the code is. */
+static bool map_copy(const JitMemory *memory, int file) {
+    const bool is_mapped = file >= 0 && write_all(file, memory->start, memory->half_bytes) &&
+                           mmap(memory->start, memory->half_bytes, PROT_READ | PROT_EXEC,
+                                MAP_PRIVATE | MAP_FIXED, file, 0) != MAP_FAILED;
+    if (file >= 0) close(file);
+    return is_mapped;
+}
+
+/* Where no memory that was written may be executed (PR_SET_MDWE, and systemd's
+ * MemoryDenyWriteExecute; SELinux without execmem), what is mapped from a file may. */
+static bool make_executable(const JitMemory *memory) {
+    if (mprotect(memory->start, memory->half_bytes, PROT_READ | PROT_EXEC) == 0) return true;
+    const int error = errno;
+    if (map_copy(memory, open_memory()) || map_copy(memory, open_temporary())) return true;
+    errno = error;
+    return false;
+}
+
 int jit_memory_finish(void *context, char **message) {
-    const JitMemory *memory = context;
+    JitMemory *memory = context;
     char *data = memory->start + memory->half_bytes;
-    __builtin___clear_cache(memory->start, memory->start + memory->code_used);
-    if (mprotect(memory->start, memory->half_bytes, PROT_READ | PROT_EXEC) == 0 &&
-        mprotect(data, memory->half_bytes, PROT_READ) == 0)
+    if (make_executable(memory) && mprotect(data, memory->half_bytes, PROT_READ) == 0) {
+        __builtin___clear_cache(memory->start, memory->start + memory->code_used);
         return 0;
-    *message = strdup(strerror(errno));
+    }
+    memory->error = errno;
+    *message = strdup(strerror(memory->error));
     return 1;
 }

@@ -15,6 +15,7 @@ typedef struct {
     char *start; /* null: there is none */
     size_t half_bytes;
     size_t code_used, data_used;
+    int error; /* errno of jit_memory_finish(); 0: none */
 } JitMemory;
 
 /* Room for the sections of an object file of that size. False: out of memory. */
@@ -26,8 +27,9 @@ uint8_t *jit_memory_code(void *memory, uintptr_t bytes, unsigned alignment, unsi
 uint8_t *jit_memory_data(void *memory, uintptr_t bytes, unsigned alignment, unsigned section,
                          const char *name, int is_read_only);
 
-/* All is written: code can be executed, and nothing be changed any more. Nonzero: it cannot, and
- * *message, to be freed, says why. */
+/* All is written: code can be executed, and nothing be changed any more. Where the system executes
+ * nothing that was written in memory, the code's pages become those of a file without a name, at
+ * the same addresses. Nonzero: it cannot be executed, and *message, to be freed, says why. */
 int jit_memory_finish(void *memory, char **message);
 
 #endif

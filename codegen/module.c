@@ -14,6 +14,7 @@ struct Module {
     const Target *target;
     const ModuleFunction *function;
     int function_count;
+    char failure[400]; /* the first error that LLVM reported; empty: none */
 };
 
 /* Kernels come with their loops, tiles and vectors chosen: what remains is to put variables in
@@ -60,6 +61,22 @@ static const char *function_prefix(const char *name, Arena *arena) {
     return arena_printf(arena, "%.*s", MOST, module_prefix(name, arena));
 }
 
+/* ---- LLVM's own errors ---- */
+
+/* In place of LLVM's own handler, which prints and ends the process. */
+static void keep_failure(LLVMDiagnosticInfoRef info, void *context) {
+    Module *module = context;
+    if (LLVMGetDiagInfoSeverity(info) != LLVMDSError || *module->failure) return;
+    char *text = LLVMGetDiagInfoDescription(info);
+    snprintf(module->failure, sizeof module->failure, "%s", text);
+    LLVMDisposeMessage(text);
+}
+
+static bool check_failure(const Module *module, Diag *diag) {
+    return !*module->failure || diag_error(diag, (Loc){0}, "LLVM makes no code for '%s': %s",
+                                           module->target->cpu, module->failure);
+}
+
 /* ---- making ---- */
 
 static bool verify(Module *module, Diag *diag) {
@@ -75,7 +92,7 @@ static bool optimise(Module *module, Diag *diag) {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
     LLVMErrorRef error = LLVMRunPasses(module->llvm, passes, module->target->llvm, options);
     LLVMDisposePassBuilderOptions(options);
-    if (!error) return true;
+    if (!error) return check_failure(module, diag);
     char *message = LLVMGetErrorMessage(error);
     diag_error(diag, (Loc){0}, "LLVM does not optimise: %.400s", message);
     LLVMDisposeErrorMessage(message);
@@ -120,6 +137,7 @@ Module *module_create(const ModulePart *part, int count, const ModuleOptions *op
     }
     module->target = part[count - 1].target; /* what runs before one is chosen is for the least */
     module->context = LLVMContextCreate();
+    LLVMContextSetDiagnosticHandler(module->context, keep_failure, module);
     module->llvm = LLVMModuleCreateWithNameInContext(part[0].plan->name, module->context);
     set_target(module);
     emit(module, part, count, options);
@@ -155,8 +173,11 @@ LLVMMemoryBufferRef module_write(Module *module, ModuleForm form, Diag *diag) {
     char *message = NULL;
     LLVMCodeGenFileType type = form == MODULE_OBJECT ? LLVMObjectFile : LLVMAssemblyFile;
     if (!LLVMTargetMachineEmitToMemoryBuffer(module->target->llvm, module->llvm, type, &message,
-                                             &buffer))
-        return buffer;
+                                             &buffer)) {
+        if (check_failure(module, diag)) return buffer;
+        LLVMDisposeMemoryBuffer(buffer);
+        return NULL;
+    }
     diag_error(diag, (Loc){0}, "LLVM makes no code for '%s': %.400s", module->target->cpu, message);
     LLVMDisposeMessage(message);
     return NULL;

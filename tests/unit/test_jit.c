@@ -3,7 +3,14 @@
 #include "tests/unit/library_fixture.h"
 
 #include <elf.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static Thalweg *load(ThalwegOptions options) {
     Thalweg *thalweg = create_with(options, model);
@@ -36,6 +43,76 @@ START_TEST(no_page_can_be_written_and_executed) {
     fclose(maps);
     ck_assert(is_entry_seen && is_stack_seen);
     thalweg_destroy(thalweg);
+}
+END_TEST
+
+/* From now on this thread may not ask by these calls for pages to be executed. */
+static void refuse_execution(const unsigned call[2]) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call[0], 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call[1], 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+START_TEST(code_runs_where_no_page_becomes_executable) {
+    refuse_execution((const unsigned[]){SYS_mprotect, SYS_pkey_mprotect});
+    Thalweg *thalweg = load((ThalwegOptions){0});
+    assert_right(thalweg);
+    thalweg_destroy(thalweg);
+}
+END_TEST
+
+START_TEST(code_runs_where_memory_denies_write_execute) {
+    enum { SET_MDWE = 65, REFUSE_EXEC_GAIN = 1 }; /* of Linux 6.3 */
+    if (prctl(SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) != 0) {
+        fprintf(stderr, "test_jit: PR_SET_MDWE is not tested: %s\n", strerror(errno));
+        return;
+    }
+    Thalweg *thalweg = load((ThalwegOptions){0});
+    assert_right(thalweg);
+    thalweg_destroy(thalweg);
+}
+END_TEST
+
+/* Of the library's and of LLVM's. */
+static void assert_nothing_was_printed(FILE *errors) {
+    char text[256] = "";
+    rewind(errors);
+    const size_t length = fread(text, 1, sizeof text - 1, errors);
+    ck_assert_msg(length == 0, "printed: %s", text);
+}
+
+static void *load_where_nothing_may(void *thalweg) {
+    refuse_execution((const unsigned[]){SYS_mprotect, SYS_mmap});
+    return (void *)thalweg_program(thalweg);
+}
+
+START_TEST(code_that_may_not_be_executed_is_one_error_and_no_print) {
+    FILE *errors = tmpfile();
+    ck_assert_ptr_nonnull(errors);
+    Thalweg *thalweg = create_with((ThalwegOptions){0}, model);
+    const int before = dup(STDERR_FILENO);
+    pthread_t thread; /* what it may not do, the test's end may */
+    void *program = errors;
+    dup2(fileno(errors), STDERR_FILENO);
+    ck_assert_int_eq(pthread_create(&thread, NULL, load_where_nothing_may, thalweg), 0);
+    ck_assert_int_eq(pthread_join(thread, &program), 0);
+    dup2(before, STDERR_FILENO);
+    ck_assert_ptr_null(program);
+    ck_assert_int_eq(thalweg_diagnostic_count(thalweg), 1);
+    assert_message(thalweg, "may not execute code");
+    ck_assert_ptr_nonnull(strstr(thalweg_diagnostic(thalweg, 0).hint, "--engine=interpreter"));
+    assert_nothing_was_printed(errors);
+    thalweg_destroy(thalweg);
+    fclose(errors);
 }
 END_TEST
 
@@ -238,6 +315,9 @@ int main(void) {
     Suite *suite = suite_create("jit");
     TCase *tests = in_a_folder(suite, "jit");
     tcase_add_test(tests, no_page_can_be_written_and_executed);
+    tcase_add_test(tests, code_runs_where_no_page_becomes_executable);
+    tcase_add_test(tests, code_runs_where_memory_denies_write_execute);
+    tcase_add_test(tests, code_that_may_not_be_executed_is_one_error_and_no_print);
     tcase_add_test(tests, functions_are_found_where_they_were_loaded);
     tcase_add_test(tests, objects_that_are_damaged_tell_nothing_wrong);
     tcase_add_test(tests, debuggers_know_what_is_loaded_and_nothing_else);
