@@ -134,9 +134,9 @@ static void report_lookup(const Jit *jit, LLVMErrorRef error, Diag *diag) {
     }
     diag_error(diag, (Loc){0}, "this process may not execute code that it has made: %s",
                strerror(jit->memory.error));
-    diag_hint(diag, "so it is where memory is either written or executed (MemoryDenyWriteExecute "
-                    "of systemd, SELinux) and files as well; `thalweg compile --emit=exe` makes a "
-                    "program all the same, and `thalweg run --engine=interpreter` needs no code");
+    diag_hint(diag, "the system forbids it, as systemd does by MemoryDenyWriteExecute and SELinux "
+                    "without execmem; `thalweg compile --emit=exe` makes a program all the same, "
+                    "and `thalweg run --engine=interpreter` needs no code");
 }
 
 const TwProgram *jit_program(const Jit *jit, const char *symbol, Diag *diag) {

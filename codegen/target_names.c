@@ -217,7 +217,7 @@ static bool split_level(TargetChoice *choice, Diag *diag) {
     return true;
 }
 
-/* Null: the host's own. False: reported. */
+/* Null: the host's own, whose name LLVM knows even where targets.def does not. False: reported. */
 static bool choose_cpu(const TargetNames *out, const TargetChoice *choice, bool has_target,
                        const TargetNames *host, const Cpu **cpu, Diag *diag) {
     *cpu = NULL;
@@ -226,7 +226,7 @@ static bool choose_cpu(const TargetNames *out, const TargetChoice *choice, bool 
     if (!is_host) {
         const bool is_generic = !name || strcmp(name, "generic") == 0;
         *cpu = is_generic ? generic_cpu(out->architecture) : find_cpu(name);
-        if (!*cpu) return refuse_cpu(name, diag);
+        if (!*cpu && strcmp(name, host->cpu) != 0) return refuse_cpu(name, diag);
     }
     const Architecture found = *cpu ? (*cpu)->architecture : host->architecture;
     if (!has_target || found == out->architecture) return true;

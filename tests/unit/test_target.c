@@ -1,7 +1,17 @@
 /* test_target.c - what users may name, what it means on hosts of each architecture, and what the
  * machine is then. */
 #include "codegen/target.h"
+#include "frontend/compiler.h"
+#include "frontend/tuning_shipped.h"
 #include "library_fixture.h"
+
+static const struct {
+    Architecture architecture;
+    const char *name;
+} cpus[] = {
+#define CPU(architecture, name, ...) {ARCHITECTURE_##architecture, name},
+#include "codegen/targets.def"
+};
 
 static Arena *arena;
 static Diag diag;
@@ -153,6 +163,16 @@ START_TEST(a_program_can_find_out_each_feature_that_code_may_use) {
 }
 END_TEST
 
+START_TEST(the_name_of_the_host_is_known_on_it) {
+    TargetNames host;
+    ck_assert(target_names_host(&host, X86_PC, "lakeofnextyear", "+avx2,+fma", arena));
+    expect(&host, (TargetChoice){.cpu = "lakeofnextyear"}, X86_PC, "lakeofnextyear",
+           "+sse4.2,+avx,+avx2,+fma", "sse4.2 avx avx2 fma");
+    ck_assert(!choose_on(&host, "riscv64", "lakeofnextyear", NULL));
+    refuse((TargetChoice){.cpu = "lakeofnextyear"}, "no processor is called 'lakeofnextyear'");
+}
+END_TEST
+
 /* ---- with LLVM ---- */
 
 static Machine machine_of(const char *target, const char *cpu, const char *features) {
@@ -191,6 +211,33 @@ START_TEST(a_machine_is_what_its_features_are) {
 }
 END_TEST
 
+/* LLVM says on stderr what it does not know, and tunes for nothing then. */
+START_TEST(llvm_knows_every_processor) {
+    FILE *errors = tmpfile();
+    const int before = dup(STDERR_FILENO);
+    char text[256] = "";
+    ck_assert_ptr_nonnull(errors);
+    dup2(fileno(errors), STDERR_FILENO);
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) {
+        LLVMTargetRef llvm = NULL;
+        const char *architecture = target_architecture_name(cpus[i].architecture);
+        Target *target =
+            target_create(&(TargetChoice){architecture, cpus[i].name, NULL}, arena, &diag);
+        ck_assert_ptr_nonnull(target);
+        ck_assert(!LLVMGetTargetFromTriple(target->names.triple, &llvm, NULL));
+        LLVMDisposeTargetMachine(LLVMCreateTargetMachine(llvm, target->names.triple, cpus[i].name,
+                                                         "", LLVMCodeGenLevelDefault,
+                                                         LLVMRelocDefault, LLVMCodeModelDefault));
+        target_destroy(target);
+    }
+    dup2(before, STDERR_FILENO);
+    rewind(errors);
+    const size_t length = fread(text, 1, sizeof text - 1, errors);
+    ck_assert_msg(length == 0, "printed: %s", text);
+    fclose(errors);
+}
+END_TEST
+
 START_TEST(this_machine_is_known_as_such) {
     Target *target = target_create(&(TargetChoice){0}, arena, &diag);
     ck_assert_ptr_nonnull(target);
@@ -220,6 +267,28 @@ START_TEST(objects_for_riscv_have_the_abi_of_its_cc) {
 }
 END_TEST
 
+/* Schedules are of no use for a processor that cannot be named, or is another one by that name. */
+START_TEST(shipped_schedules_are_for_processors_that_can_be_named) {
+    TuningFile file = {.arena = arena_create()};
+    Diag reading = {.arena = file.arena};
+    const Source source = {"shipped", tuning_shipped, tuning_shipped_length};
+    const char *last = "";
+    ck_assert(tuning_file_parse(&file, &source, &reading));
+    ck_assert_int_gt(file.count, 0);
+    for (int i = 0; i < file.count; i++) {
+        const TuningMachine *machine = &file.record[i].machine;
+        if (strcmp(machine->cpu, last) == 0) continue;
+        Thalweg *thalweg = create_with((ThalwegOptions){.cpu = machine->cpu}, model);
+        assert_works(thalweg, compiler_target(thalweg));
+        ck_assert_str_eq(compiler_tuning_machine(thalweg).cpu, machine->cpu);
+        ck_assert_str_eq(compiler_tuning_machine(thalweg).features, machine->features);
+        thalweg_destroy(thalweg);
+        last = machine->cpu;
+    }
+    arena_destroy(file.arena);
+}
+END_TEST
+
 static Suite *target_suite(void) {
     Suite *suite = suite_create("target");
     TCase *choices = tcase_create("choices");
@@ -232,9 +301,12 @@ static Suite *target_suite(void) {
     tcase_add_test(choices, what_does_not_go_together_is_refused);
     tcase_add_test(choices, a_machine_is_what_its_features_are);
     tcase_add_test(choices, a_program_can_find_out_each_feature_that_code_may_use);
+    tcase_add_test(choices, the_name_of_the_host_is_known_on_it);
+    tcase_add_test(choices, llvm_knows_every_processor);
     tcase_add_test(choices, this_machine_is_known_as_such);
     suite_add_tcase(suite, choices);
     TCase *code = in_a_folder(suite, "code");
+    tcase_add_test(code, shipped_schedules_are_for_processors_that_can_be_named);
     tcase_add_test(code, objects_for_riscv_have_the_abi_of_its_cc);
     return suite;
 }
