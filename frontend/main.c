@@ -1,5 +1,7 @@
 /* main.c - the program `thalweg`: finds the command and hands it its arguments. */
+#include "codegen/codegen.h"
 #include "frontend/command.h"
+#include "frontend/commit.h"
 #include "frontend/interrupt.h"
 
 #include <string.h>
@@ -22,6 +24,14 @@ static int refuse(const char *command, const Complaint *complaint) {
     fprintf(stderr, "`thalweg %s%s--help` says what there is\n", command ? command : "",
             command ? " " : "");
     return EXIT_USAGE;
+}
+
+static int print_version(void) {
+    Arena *arena = arena_create();
+    printf("thalweg %s%s%s, LLVM %s\n", THALWEG_VERSION, *thalweg_commit ? ", commit " : "",
+           thalweg_commit, target_llvm_version(arena));
+    arena_destroy(arena);
+    return end(EXIT_DONE);
 }
 
 static int print_help(Command command) {
@@ -68,10 +78,7 @@ int main(int argc, char **argv) {
         options_print_usage(stdout);
         return end(EXIT_DONE);
     }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("thalweg %s\n", THALWEG_VERSION);
-        return end(EXIT_DONE);
-    }
+    if (strcmp(argv[1], "--version") == 0) return print_version();
     const Command command = options_command(argv[is_help ? 2 : 1], &complaint);
     if (command == COMMAND_COUNT) return refuse(NULL, &complaint);
     if (is_help) return print_help(command);

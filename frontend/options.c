@@ -27,7 +27,7 @@ typedef struct {
 typedef struct {
     const char *name, *operands;
     int least, most;
-    const char *summary, *description;
+    const char *summary, *description, *example;
 } CommandText;
 
 enum {
@@ -62,8 +62,7 @@ static const Option option_table[] = {
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table };
 
 static const CommandText command_table[] = {
-#define COMMAND(name, operands, least, most, summary, description)                                 \
-    {#name, operands, least, most, summary, description},
+#define COMMAND(name, ...) {#name, __VA_ARGS__},
 #include "frontend/commands.def"
 #undef COMMAND
 };
@@ -342,7 +341,7 @@ void options_print_help(Command command, FILE *out) {
     const CommandText *text = &command_table[command];
     fprintf(out, "Usage: thalweg %s [OPTION]... %s\n\n", text->name, text->operands);
     print_wrapped(text->description, 0, 0, out);
-    fprintf(out, "\nOptions:\n");
+    fprintf(out, "\nExample:\n  thalweg %s %s\n\nOptions:\n", text->name, text->example);
     for (int i = 0; i < OPTION_COUNT; i++)
         if (has_option(command, &option_table[i])) print_option(&option_table[i], out);
 }

@@ -64,6 +64,14 @@ for command in check run compile opt explain bench; do
     silent err
     [ "$(wc -L <out)" -le 110 ] || fail "help of $command is too wide"
 done
+for command in check run compile opt explain bench tune; do
+    expect 0 $command --help
+    example_words=$(sed -n "/^Example:/{n;s/^  thalweg //p}" out)
+    case $example_words in
+    "$command "*) eval "expect 0 $example_words --help" ;; # its options are options
+    *) fail "help of $command has no example" ;;
+    esac
+done
 expect 0 help bench
 says out '^Usage: thalweg bench '
 says_usage() { # pattern
@@ -72,7 +80,7 @@ says_usage() { # pattern
     silent out
 }
 expect 0 --version
-says out '^thalweg [0-9]'
+says out '^thalweg [0-9.]*\(, commit [0-9a-f]*\)*, LLVM [0-9.]*$'
 expect 2
 says_usage 'command is missing'
 expect 2 chekc

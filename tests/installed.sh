@@ -70,6 +70,22 @@ cmake --build cmake >>cmake.log
 cmake/generate cmake/shakespeare.weights "$prompt" >out
 same out 'the example with CMake'
 
+# ---- the build's own folder ----
+
+# It has nothing for find_package(), also where PATH has it.
+PATH="$build:$PATH" cmake -S examples/cmake -B strange -DCMAKE_C_COMPILER="$compiler" >strange.log 2>&1 || :
+if grep -qF "$build/" strange.log; then fail "find_package() finds the build: $(cat strange.log)"; fi
+
+# The quickstart builds what is installed, and no tests.
+target=$(sed -n 's/^setup_build "$build" \([a-z]*\).*/\1/p' "$source/examples/quickstart.sh")
+if [ -e "$build/build.ninja" ]; then
+    ninja -C "$build" -t commands "$target" >commands
+    for file in $(sed -n 's/^-- Installing: //p' install.log | grep -E '(\.a|bin/thalweg)$'); do
+        grep -qE "[ /]${file##*/}( |\$)" commands || fail "the quickstart does not build ${file##*/}"
+    done
+    if grep -qE 'tests/.*\.c\.o' commands; then fail 'the quickstart builds tests'; fi
+fi
+
 # ---- the header ----
 
 mkdir header
