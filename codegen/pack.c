@@ -251,7 +251,7 @@ static bool prepare(Pack *pack) {
         if (tensor->form == FORM_ROPE) continue;
         is_ready =
             pack_values_prepare(&pack->values, tensor->graph, tensor->constant, &worker.scratch);
-        if (!is_ready) fail(pack, PACK_NO_INPUT, 0);
+        if (!is_ready) fail(pack, pack->values.is_exhausted ? PACK_NO_MEMORY : PACK_NO_INPUT, 0);
     }
     worker_destroy(&worker);
     return is_ready;

@@ -38,6 +38,7 @@ static bool keep_vector(PackValues *values, const char *name, double *value) {
     if (values->vector_count == values->vector_capacity) {
         int capacity = values->vector_capacity ? values->vector_capacity * 2 : 16;
         VectorValue *grown = realloc(values->vector, (size_t)capacity * sizeof *grown);
+        values->is_exhausted |= !grown;
         if (!grown) return false;
         values->vector = grown;
         values->vector_capacity = capacity;
@@ -51,6 +52,7 @@ static bool prepare_vector(PackValues *values, const Graph *graph, Ref ref, Pack
     const Node *node = ir_node(graph, ref);
     if (find_vector(values, node->name)) return true;
     double *value = malloc((size_t)node->type.dim[0] * sizeof *value);
+    values->is_exhausted |= !value;
     if (value && pack_rows(values, graph, ref, 0, node->type.dim[0], scratch, value) &&
         keep_vector(values, node->name, value))
         return true;

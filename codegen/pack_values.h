@@ -14,6 +14,7 @@ typedef struct {
     const Weights *weights;
     VectorValue *vector;
     int vector_count, vector_capacity;
+    bool is_exhausted; /* there was no memory for one */
 } PackValues;
 
 /* What one thread works with: room for `floats` numbers each. */
@@ -25,7 +26,7 @@ typedef struct {
 void pack_values_destroy(PackValues *values);
 
 /* Evaluates the vectors below a constant. Afterwards pack_rows() may be called by several threads.
- * False: weights cannot be read, or memory is out. */
+ * False: weights cannot be read, or memory is out (is_exhausted). */
 bool pack_values_prepare(PackValues *values, const Graph *graph, Ref constant,
                          PackScratch *scratch);
 

@@ -15,6 +15,8 @@
 #include "ir/interp.h"
 #include "passes/pass.h"
 
+#include <locale.h>
+
 typedef enum { STEP_target, STEP_passes, STEP_plan, STEP_module, STEP_jit, STEP_COUNT } Step;
 typedef enum { NOT_TAKEN, SUCCEEDED, FAILED } StepState;
 
@@ -25,6 +27,9 @@ struct Thalweg {
     ThalwegOptions options;
     Arena *arena; /* texts, description, graphs, plan, diagnostics */
     Diag diag;
+    locale_t locale;      /* "C": of all that is read and written */
+    bool is_exhausted;    /* a call ran out of memory: what stands here may be half made */
+    Diagnostic no_memory; /* of that call */
     StepState step[STEP_COUNT];
 
     bool has_input;        /* a description was handed in, good or not */
@@ -167,6 +172,8 @@ bool compiler_link(Thalweg *thalweg, ThalwegEmit form, const char *path);
 bool compiler_write_header(Thalweg *thalweg, const char *path);
 
 /* ---- compiler_costs.c ---- */
+
+bool compiler_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCosts *out);
 
 /* Bytes of keys and values that a kernel reads in a call. */
 double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t position);

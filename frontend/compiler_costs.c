@@ -12,8 +12,7 @@ double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t positi
     return 4 * (double)seen * (double)(keys->type.dim[1] + values->type.dim[1]);
 }
 
-bool thalweg_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCosts *out) {
-    *out = (ThalwegCosts){0};
+bool compiler_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCosts *out) {
     if (!compiler_plan(thalweg)) return false;
     const int64_t context = thalweg_model(thalweg).context;
     if (tokens < 1 || position < 0 || tokens > context || position > context - tokens)

@@ -47,6 +47,23 @@ static bool asks_for_help(const char *value) {
     return value && strcmp(value, "help") == 0;
 }
 
+typedef struct {
+    Command command;
+    const Arguments *arguments;
+    int code;
+} Call;
+
+static void call(void *context) {
+    Call *this = context;
+    this->code = function[this->command](this->arguments);
+}
+
+static int call_command(Command command, const Arguments *arguments) {
+    Call this = {command, arguments, EXIT_FAILED};
+    if (!arena_try(call, &this)) fprintf(stderr, "thalweg: out of memory\n");
+    return this.code;
+}
+
 static int run(Command command, int count, const char **words) {
     const char *name = options_command_name(command);
     Arguments arguments;
@@ -66,7 +83,7 @@ static int run(Command command, int count, const char **words) {
     if (arguments.print_target) return end(command_print_target(&arguments));
     if (!options_check_operands(command, &arguments, &complaint)) return refuse(name, &complaint);
     interrupt_begin();
-    return end(function[command](&arguments));
+    return end(call_command(command, &arguments));
 }
 
 int main(int argc, char **argv) {

@@ -9,7 +9,13 @@
  * A Thalweg is one model on its way from text to code, and is used by one thread at a time; any
  * number of them may work at once. There is no global state. The library never prints, except to
  * a FILE it is given, and never exits. What fails returns false or null and adds diagnostics.
- * Steps that a call needs and that have not been taken yet are taken by it.
+ * Steps that a call needs and that have not been taken yet are taken by it. Numbers are written and
+ * read as in the C locale, whatever the program's.
+ *
+ * Without memory a call fails like others, with the error "out of memory", and so do all later ones
+ * of that Thalweg, which is to be destroyed; what the call held beside the Thalweg's own is lost.
+ * LLVM, which makes the code, ends the process where it gets no memory itself: where that matters,
+ * compile in a process of its own.
  */
 #ifndef THALWEG_THALWEG_H
 #define THALWEG_THALWEG_H
@@ -48,8 +54,8 @@ typedef struct ThalwegOptions {
     bool no_code_cache;  /* compile in any case, and keep nothing of it */
     bool perf;           /* tell perf the functions of loaded code, by /tmp/perf-PID.map and
                             /tmp/jit-PID.dump; for one Thalweg of a process */
-    /* Called now and then during long work, with 0 <= done <= 1; false stops the work, which then
-     * fails and leaves no file. Null: not wanted. */
+    /* Called now and then during long work, in the C locale, with 0 <= done <= 1; false stops the
+     * work, which then fails and leaves no file. Null: not wanted. */
     bool (*progress)(void *context, const char *what, double done);
     void *progress_context;
 } ThalwegOptions;

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -155,17 +154,9 @@ bool yaml_read_integer(const YamlNode *node, Diag *diag, int64_t least, int64_t 
         arena_printf(diag->arena, "an integer from %" PRId64 " to %" PRId64, least, most));
 }
 
-/* strtod() as in the C locale, whatever the program's locale writes for a point. */
-static double to_real(const char *text) {
-    const locale_t locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    const double value = locale ? strtod_l(text, NULL, locale) : strtod(text, NULL);
-    if (locale) freelocale(locale);
-    return value;
-}
-
 bool yaml_read_real(const YamlNode *node, Diag *diag, double least, double most, double *out) {
     const bool is_number = is_plain(node) && is_real(node->text);
-    const double value = is_number ? to_real(node->text) : 0;
+    const double value = is_number ? strtod(node->text, NULL) : 0;
     if (is_number && isfinite(value) && value >= least && value <= most) {
         *out = value;
         return true;

@@ -19,17 +19,22 @@ static bool is_full(const Diag *diag) {
     return diag->errors > DIAG_MAX_ERRORS;
 }
 
+void diag_append(Diag *diag, Diagnostic *own) {
+    own->next = NULL;
+    if (diag->last)
+        diag->last->next = own;
+    else
+        diag->first = own;
+    diag->last = own;
+}
+
 __attribute__((format(printf, 4, 0))) static void add(Diag *diag, Severity severity, Loc loc,
                                                       const char *format, va_list args) {
     if (is_full(diag)) return;
     Diagnostic *added = ARENA_NEW(diag->arena, Diagnostic);
     *added = (Diagnostic){.severity = severity, .loc = loc};
     added->message = format_text(diag->arena, format, args);
-    if (diag->last)
-        diag->last->next = added;
-    else
-        diag->first = added;
-    diag->last = added;
+    diag_append(diag, added);
 }
 
 bool diag_error(Diag *diag, Loc loc, const char *format, ...) {

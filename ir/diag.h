@@ -55,6 +55,9 @@ void diag_note(Diag *diag, Loc loc, const char *format, ...) __attribute__((form
 /* Says what to do about the diagnostic just reported ("did you mean 'hidden'?"). Returns false. */
 bool diag_hint(Diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Adds one that the caller keeps, where there is no memory for another. */
+void diag_append(Diag *diag, Diagnostic *own);
+
 /* Line and column, both from 1; {0, 0} for a place without text. Columns count bytes. */
 typedef struct {
     int line, column;

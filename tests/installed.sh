@@ -73,8 +73,8 @@ same out 'the example with CMake'
 # ---- the build's own folder ----
 
 # It has nothing for find_package(), also where PATH has it.
-PATH="$build:$PATH" cmake -S examples/cmake -B strange -DCMAKE_C_COMPILER="$compiler" >strange.log 2>&1 || :
-if grep -qF "$build/" strange.log; then fail "find_package() finds the build: $(cat strange.log)"; fi
+PATH="$build:$PATH" cmake -S examples/cmake -B unfound -DCMAKE_C_COMPILER="$compiler" >unfound.log 2>&1 || :
+if grep -qF "$build/" unfound.log; then fail "find_package() finds the build: $(cat unfound.log)"; fi
 
 # The quickstart builds what is installed, and no tests.
 target=$(sed -n 's/^setup_build "$build" \([a-z]*\).*/\1/p' "$source/examples/quickstart.sh")
