@@ -62,15 +62,25 @@ static Texts write_texts(void) {
     return texts;
 }
 
+static void free_texts(Texts *texts) {
+    free(texts->graph);
+    free(texts->explained);
+}
+
 START_TEST(numbers_are_written_and_read_with_a_point) {
-    const Texts point = write_texts();
+    Texts point = write_texts();
     ck_assert_ptr_nonnull(strstr(point.graph, "0.125"));
     ck_assert_ptr_nonnull(strstr(point.explained, "1e-05"));
-    if (!begin_comma()) return;
-    const Texts comma = write_texts();
+    if (!begin_comma()) {
+        free_texts(&point);
+        return;
+    }
+    Texts comma = write_texts();
     ck_assert_str_eq(point.graph, comma.graph);
     ck_assert_str_eq(point.explained, comma.explained);
     ck_assert_str_eq(point.header, comma.header);
+    free_texts(&point);
+    free_texts(&comma);
     ck_assert_str_eq(localeconv()->decimal_point, ","); /* the program's own is as it was */
     Thalweg *thalweg = create(model);
     assert_right(thalweg);

@@ -33,7 +33,7 @@ void *__wrap_realloc(void *memory, size_t bytes) {
 }
 
 /* What a call held when it failed is lost, as thalweg.h says. */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "detect_leaks=0";
 }
