@@ -61,9 +61,10 @@ static void leave_memory(void *memory) {
 }
 
 /* In place of LLVM's own reporter, which prints. */
-static void keep_failure(void *jit, LLVMErrorRef error) {
+static void keep_failure(void *context, LLVMErrorRef error) {
+    Jit *jit = context;
     char *message = LLVMGetErrorMessage(error);
-    snprintf(((Jit *)jit)->failure, sizeof((Jit *)jit)->failure, "%s", message);
+    snprintf(jit->failure, sizeof jit->failure, "%s", message);
     LLVMDisposeErrorMessage(message);
 }
 
