@@ -5,7 +5,7 @@
 
 /* One event; the array has one before it, which names the process. Takes the event over. */
 static void write_event(TraceFile *trace, json_t *event, const char *before) {
-    enum { DIGITS = 12 }; /* nanoseconds of a quarter of an hour, in microseconds */
+    enum { DIGITS = 15 }; /* all of a time below ten days */
     char *text = event ? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS)) : NULL;
     json_decref(event);
     if (text)
@@ -35,11 +35,19 @@ static void name_threads(TraceFile *trace, int threads) {
     }
 }
 
+/* Microseconds since the trace's first event, to the nearest eighth: such times and their
+ * differences are exact as doubles, in JSON, and as whole nanoseconds. So to no viewer an event
+ * seems to begin before the one before has ended. */
+static double trace_time(const TraceFile *trace, int64_t nanoseconds) {
+    enum { EIGHTH = 125 };
+    return 0.125 * (double)((nanoseconds - trace->origin + EIGHTH / 2) / EIGHTH);
+}
+
 /* A complete event: from a time of the clock to another. */
 static void write_span(TraceFile *trace, const char *name, const TimedCall *call, int thread,
                        int64_t begun, int64_t ended, json_t *arguments) {
-    const double start = 1e-3 * (double)(begun - trace->origin);
-    const double length = 1e-3 * (double)(ended - begun);
+    const double start = trace_time(trace, begun);
+    const double length = trace_time(trace, ended) - start;
     write_event(trace,
                 json_pack("{s:s, s:s, s:s, s:i, s:i, s:f, s:f, s:o}", "name", name, "cat",
                           call->phase, "ph", "X", "pid", 1, "tid", thread, "ts", start, "dur",

@@ -1,4 +1,4 @@
-/* trace_file.h - calls of a model as a Chrome trace, which chrome://tracing and Perfetto show.
+/* trace_file.h - calls of a model in the JSON of Chrome's traces, which Perfetto shows.
  *
  * A JSON array of events: a row for each thread, on it each kernel and, named "wait", each time at
  * a barrier. The file appears whole or not at all.
