@@ -1,6 +1,7 @@
 /* keys.c - the tables of model.def, and the one loop that reads them all. */
 #include "frontend/keys.h"
 
+#include "frontend/foreign_names.h"
 #include "ir/spelling.h"
 
 #include <inttypes.h>
@@ -8,8 +9,6 @@
 #include <string.h>
 
 /* ---- tables ---- */
-
-enum { OPTIONAL = false, REQUIRED = true };
 
 #define ROW(type, key, kind, need, least, most, help)                                              \
     {#key,                                                                                         \
@@ -203,9 +202,11 @@ enum { MOST_NAMES = 64 };
 
 /* Adds the names of a section's keys: all, or those alone that may stand elsewhere. */
 static int add_names(const Section *section, bool is_elsewhere, const char **names, int count) {
-    for (int i = 0; i < section->count && count < MOST_NAMES; i++)
-        if (!is_elsewhere || section->key[i].read != keys_read_NODE)
-            names[count++] = section->key[i].name;
+    for (int i = 0; i < section->count && count < MOST_NAMES; i++) {
+        const KeyInfo *key = &section->key[i];
+        if (key->need != RESERVED && (!is_elsewhere || key->read != keys_read_NODE))
+            names[count++] = key->name;
+    }
     return count;
 }
 
@@ -230,6 +231,8 @@ static bool report_unknown(Reader *reader, const YamlNode *node, const Section *
     if (section->around && find_key(section->around, node->key))
         return diag_hint(reader->diag, "'%s' begins a branch of its own: '- %s: {...}'", node->key,
                          node->key);
+    const char *known = foreign_names_key(section, node->key, reader->diag->arena);
+    if (known) return diag_hint(reader->diag, "%s", known);
     const char *nearest = spelling_nearest(node->key, names, add_aliases(section, names, count));
     if (nearest) return diag_hint(reader->diag, "did you mean '%s'?", nearest);
     return diag_hint(reader->diag, "the keys here are %s", join(names, count, reader->diag->arena));
@@ -262,26 +265,53 @@ static bool check_keys(Reader *reader, const YamlNode *mapping, const Section *s
     return ok;
 }
 
+/* Kinds with a word for nothing, which null says too. */
+static bool can_be_none(const KeyInfo *key) {
+    static ReadKind *const kinds[] = {
+        keys_read_INT_OR_NONE, keys_read_REAL_OR_NONE, keys_read_NORM,
+        keys_read_QK_NORM,     keys_read_SCALING,      keys_read_ROPE,
+        keys_read_EXPERTS,     keys_read_POSITIONS,    keys_read_TOKENIZER,
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (key->read == kinds[i]) return true;
+    return false;
+}
+
+static const YamlNode *find_in_pattern(const Place *place, const Section *section,
+                                       const KeyInfo *key) {
+    const YamlNode *list = find_in(place->pattern, section, key);
+    return list ? yaml_element(list, place->layer % list->count) : NULL;
+}
+
+/* The first place that says something. Null says nothing where it does not mean `none`; it is the
+ * value of a required key that has no other. */
 static const YamlNode *find_value(const Place *place, const Section *section, const KeyInfo *key) {
     if (key->read == keys_read_NODE) return find_in(place->mapping, section, key);
-    const YamlNode *list = find_in(place->pattern, section, key);
-    if (list) return yaml_element(list, place->layer % list->count);
-    const YamlNode *value = find_in(place->inside, section, key);
-    if (!value) value = find_in(place->mapping, section, key);
-    if (!value) value = find_in(place->defaults_inside, section, key);
-    return value ? value : find_in(place->defaults, section, key);
+    const YamlNode *const values[] = {
+        find_in_pattern(place, section, key), find_in(place->inside, section, key),
+        find_in(place->mapping, section, key), find_in(place->defaults_inside, section, key),
+        find_in(place->defaults, section, key)};
+    const YamlNode *null = NULL;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        if (!values[i]) continue;
+        if (can_be_none(key) || !yaml_is_null(values[i])) return values[i];
+        if (!null) null = values[i];
+    }
+    return key->need == REQUIRED ? null : NULL;
 }
 
 static bool take_value(Reader *reader, const YamlNode *value, const KeyInfo *key, void *out) {
     *(Loc *)(void *)((char *)out + key->loc_offset) = value->loc;
-    return key->read(reader, value, key, (char *)out + key->offset);
+    if (key->read(reader, value, key, (char *)out + key->offset)) return true;
+    if (key->need != RESERVED) return false;
+    return diag_hint(reader->diag, "leave '%s' out: it is not lowered yet", key->name);
 }
 
 static bool read_key(Reader *reader, const Place *place, const Section *section, const KeyInfo *key,
                      void *out) {
     const YamlNode *value = find_value(place, section, key);
     if (value) return take_value(reader, value, key, out);
-    if (!key->is_required || place->is_partial) return true;
+    if (key->need != REQUIRED || place->is_partial) return true;
     yaml_key_error(place->mapping, reader->diag, "missing key '%s'", key->name);
     return diag_hint(reader->diag, "%s: %s", key->name, key->help);
 }
@@ -310,12 +340,16 @@ bool keys_read_mapping(Reader *reader, const YamlNode *mapping, const Section *s
 
 /* ---- kinds that are one value ---- */
 
+bool keys_is_none(const YamlNode *node) {
+    return yaml_is_word(node, "none") || yaml_is_null(node);
+}
+
 bool keys_read_INT(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     return yaml_read_integer(node, reader->diag, (int64_t)key->least, (int64_t)key->most, out);
 }
 
 bool keys_read_INT_OR_NONE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    if (yaml_is_word(node, "none")) {
+    if (keys_is_none(node)) {
         *(int64_t *)out = 0;
         return true;
     }
@@ -328,7 +362,7 @@ bool keys_read_REAL(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
 }
 
 bool keys_read_REAL_OR_NONE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    if (yaml_is_word(node, "none")) {
+    if (keys_is_none(node)) {
         *(double *)out = 0;
         return true;
     }
@@ -361,7 +395,7 @@ static bool is_name(const char *text) {
 
 bool keys_read_NAME(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     (void)key;
-    if (node->kind != YAML_SCALAR || !is_name(node->text))
+    if (node->kind != YAML_SCALAR || yaml_is_null(node) || !is_name(node->text))
         return yaml_expected(node, reader->diag,
                              "a name of up to 100 letters, digits, '.', '_' and '-' that begins "
                              "with a letter or digit");
@@ -371,8 +405,7 @@ bool keys_read_NAME(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
 
 bool keys_read_NODE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     (void)reader;
-    (void)key;
-    *(const YamlNode **)out = node;
+    *(const YamlNode **)out = key->need != REQUIRED && yaml_is_null(node) ? NULL : node;
     return true;
 }
 

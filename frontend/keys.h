@@ -24,12 +24,15 @@ typedef struct {
     bool is_partial; /* required keys may be missing: they are somewhere else */
 } Place;
 
+/* RESERVED: an optional key whose meaning is not lowered yet, and which no message offers. */
+typedef enum { OPTIONAL, REQUIRED, RESERVED } KeyNeed;
+
 typedef struct KeyInfo KeyInfo;
 typedef bool ReadKind(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out);
 
 struct KeyInfo {
     const char *name, *help;
-    bool is_required;
+    KeyNeed need;
     double least, most;
     size_t offset, loc_offset; /* in the section's struct */
     ReadKind *read;
@@ -60,8 +63,11 @@ bool keys_read_value(Reader *reader, const YamlNode *value, const Section *secti
 bool keys_has(const Section *section, const char *name);
 bool keys_is_inherited(const Section *section, const char *name);
 
-/* "a, b, c": the names of a section's keys. */
+/* "a, b, c": the names of a section's keys that are lowered. */
 const char *keys_list(const Section *section, Arena *arena);
+
+/* The word `none`, or null. */
+bool keys_is_none(const YamlNode *node);
 
 /* ---- one for each kind of model.def ---- */
 

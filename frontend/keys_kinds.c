@@ -1,4 +1,5 @@
 /* keys_kinds.c - kinds of values that are a word, a section, or a choice of both. */
+#include "frontend/foreign_names.h"
 #include "frontend/keys.h"
 
 #include "ir/spelling.h"
@@ -9,16 +10,33 @@
 
 /* ---- words ---- */
 
-static bool read_word(Reader *reader, const YamlNode *node, const char *const *words, int count,
-                      int *out) {
-    return yaml_read_word(node, reader->diag, words, count, out);
+/* Words of a kind, of which the first `lowered` are offered to who writes another one. */
+typedef struct {
+    ReadKind *kind;
+    const char *const *word;
+    int count, lowered;
+} Words;
+
+/* A word that is known elsewhere, or here but for its case. */
+static bool hint_word(Reader *reader, const YamlNode *node, const Words *words) {
+    if (node->kind != YAML_SCALAR) return false;
+    const char *meant = foreign_names_word(words->kind, node->text);
+    for (int i = 0; i < words->lowered && !meant; i++)
+        if (foreign_names_match(words->word[i], node->text)) meant = words->word[i];
+    return meant ? diag_hint(reader->diag, "did you mean '%s'?", meant) : false;
+}
+
+static bool read_word(Reader *reader, const YamlNode *node, const Words *words, int *out) {
+    return yaml_read_word(node, reader->diag, words->word, words->count, words->lowered, out) ||
+           hint_word(reader, node, words);
 }
 
 bool keys_read_OVER(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     static const char *const words[] = {"head", "width"};
+    static const Words both = {keys_read_OVER, words, COUNT(words), COUNT(words)};
     int word = 0;
     (void)key;
-    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    if (!read_word(reader, node, &both, &word)) return false;
     *(NormOver *)out = (NormOver)word;
     return true;
 }
@@ -28,9 +46,11 @@ static const NormKind norm_kinds[] = {NORM_none, NORM_rms, NORM_layer, NORM_l2};
 
 /* The word `none` is no kind inside a mapping: the mapping would say how nothing is done. */
 bool keys_read_NORM_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Words kinds = {keys_read_NORM_KIND, norm_words + 1, COUNT(norm_words) - 1,
+                                COUNT(norm_words) - 1};
     int word = 0;
     (void)key;
-    if (!read_word(reader, node, norm_words + 1, COUNT(norm_words) - 1, &word)) return false;
+    if (!read_word(reader, node, &kinds, &word)) return false;
     *(NormKind *)out = norm_kinds[word + 1];
     return true;
 }
@@ -38,9 +58,10 @@ bool keys_read_NORM_KIND(Reader *reader, const YamlNode *node, const KeyInfo *ke
 bool keys_read_ROPE_STYLE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     static const char *const words[] = {"half", "interleaved"};
     static const RopeStyle styles[] = {ROPE_half, ROPE_interleaved};
+    static const Words all = {keys_read_ROPE_STYLE, words, COUNT(words), COUNT(words)};
     int word = 0;
     (void)key;
-    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    if (!read_word(reader, node, &all, &word)) return false;
     *(RopeStyle *)out = styles[word];
     return true;
 }
@@ -48,9 +69,10 @@ bool keys_read_ROPE_STYLE(Reader *reader, const YamlNode *node, const KeyInfo *k
 bool keys_read_FORMAT(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     static const char *const words[] = {"f32", "bf16", "q8", "q4"};
     static const WeightFormat formats[] = {FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4};
+    static const Words all = {keys_read_FORMAT, words, COUNT(words), COUNT(words)};
     int word = 0;
     (void)key;
-    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    if (!read_word(reader, node, &all, &word)) return false;
     *(WeightFormat *)out = formats[word];
     return true;
 }
@@ -60,10 +82,18 @@ static const char *const scaling_words[] = {
 #include "frontend/model.def"
 };
 
+enum {
+    LOWERED_SCALINGS = 0
+#define SCALING_WORD(word, lowered) +((int)(lowered) != NOT_LOWERED)
+#include "frontend/model.def"
+};
+
 bool keys_read_SCALING_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Words kinds = {keys_read_SCALING_KIND, scaling_words + 1, COUNT(scaling_words) - 1,
+                                LOWERED_SCALINGS - 1};
     int word = 0;
     (void)key;
-    if (!read_word(reader, node, scaling_words + 1, COUNT(scaling_words) - 1, &word)) return false;
+    if (!read_word(reader, node, &kinds, &word)) return false;
     *(RopeScalingKind *)out = (RopeScalingKind)(word + 1);
     return true;
 }
@@ -73,9 +103,15 @@ bool keys_read_ACTIVATION(Reader *reader, const YamlNode *node, const KeyInfo *k
 #define ACTIVATION_WORD(word, lowered) #word,
 #include "frontend/model.def"
     };
+    enum {
+        LOWERED = 0
+#define ACTIVATION_WORD(word, lowered) +((int)(lowered) != NOT_LOWERED)
+#include "frontend/model.def"
+    };
+    static const Words all = {keys_read_ACTIVATION, words, COUNT(words), LOWERED};
     int word = 0;
     (void)key;
-    if (!read_word(reader, node, words, COUNT(words), &word)) return false;
+    if (!read_word(reader, node, &all, &word)) return false;
     *(ActivationKind *)out = (ActivationKind)word;
     return true;
 }
@@ -92,8 +128,8 @@ bool keys_read_WRITE_SCALE(Reader *reader, const YamlNode *node, const KeyInfo *
 
 bool keys_read_TOKENIZER(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     (void)key;
-    if (yaml_is_word(node, "none") || yaml_is_word(node, "bytes")) {
-        *(Tokenizer *)out = yaml_is_word(node, "none") ? TOKENIZER_none : TOKENIZER_bytes;
+    if (keys_is_none(node) || yaml_is_word(node, "bytes")) {
+        *(Tokenizer *)out = keys_is_none(node) ? TOKENIZER_none : TOKENIZER_bytes;
         return true;
     }
     if (node->kind != YAML_MAPPING)
@@ -106,8 +142,9 @@ bool keys_read_TOKENIZER(Reader *reader, const YamlNode *node, const KeyInfo *ke
 
 bool keys_read_POSITIONS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     static const char *const words[] = {"none", "learned", "sinusoidal"};
+    static const Words all = {keys_read_POSITIONS, words, COUNT(words), COUNT(words)};
     Positions positions = {0};
-    int word = POSITIONS_learned;
+    int word = yaml_is_null(node) ? POSITIONS_none : POSITIONS_learned;
     (void)key;
     if (node->kind == YAML_MAPPING) {
         const YamlNode *learned = yaml_find(node, "learned");
@@ -117,7 +154,7 @@ bool keys_read_POSITIONS(Reader *reader, const YamlNode *node, const KeyInfo *ke
                                  "'none', 'learned', 'sinusoidal' or {learned: {offset: 2}}");
         if (!keys_read_mapping(reader, learned, &keys_learned, &keys)) return false;
         positions.offset = keys.offset;
-    } else if (!read_word(reader, node, words, COUNT(words), &word)) {
+    } else if (!yaml_is_null(node) && !read_word(reader, node, &all, &word)) {
         return false;
     }
     positions.kind = (PositionsKind)word;
@@ -137,8 +174,10 @@ static bool expect_mapping(Reader *reader, const YamlNode *node, const char *oth
 /* A word alone is the kind of a norm that is plain otherwise. */
 static bool read_norm_word(Reader *reader, const YamlNode *node, const Section *section,
                            NormKind *kind) {
+    static const Words all = {keys_read_NORM_KIND, norm_words, COUNT(norm_words),
+                              COUNT(norm_words)};
     for (int i = 0; i < COUNT(norm_words); i++) {
-        if (!yaml_is_word(node, norm_words[i])) continue;
+        if (!yaml_is_word(node, norm_words[i]) && (i || !yaml_is_null(node))) continue;
         *kind = norm_kinds[i];
         return true;
     }
@@ -146,7 +185,8 @@ static bool read_norm_word(Reader *reader, const YamlNode *node, const Section *
     const char *nearest = node->kind == YAML_SCALAR
                               ? spelling_nearest(node->text, norm_words, COUNT(norm_words))
                               : NULL;
-    return nearest ? diag_hint(reader->diag, "did you mean '%s'?", nearest) : false;
+    if (nearest) diag_hint(reader->diag, "did you mean '%s'?", nearest);
+    return hint_word(reader, node, &all);
 }
 
 static bool read_norm(Reader *reader, const YamlNode *node, const Section *section, Norm *norm) {
@@ -249,7 +289,7 @@ bool keys_read_SCALING(Reader *reader, const YamlNode *node, const KeyInfo *key,
     Scaling *scaling = out;
     (void)key;
     *scaling = initial;
-    if (yaml_is_word(node, "none") || yaml_is_word(node, "null")) return true;
+    if (keys_is_none(node)) return true;
     if (node->kind != YAML_MAPPING) {
         expect_mapping(reader, node, "'none'", &keys_scaling);
         return diag_hint(reader->diag,
@@ -269,9 +309,8 @@ bool keys_read_ROPE(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
     Rope *rope = out;
     (void)key;
     *rope = initial;
-    if (yaml_is_word(node, "none") || yaml_is_word(node, "false")) return true;
+    if (keys_is_none(node) || yaml_is_bool(node, &rope->is_used)) return true;
     rope->is_used = true;
-    if (yaml_is_word(node, "true")) return true;
     if (node->kind != YAML_MAPPING)
         return expect_mapping(reader, node, "true, false, 'none'", &keys_rope);
     if (!keys_read_mapping(reader, node, &keys_rope, rope)) return false;
@@ -307,7 +346,7 @@ bool keys_read_MLP_BIAS(Reader *reader, const YamlNode *node, const KeyInfo *key
 bool keys_read_EXPERTS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     Experts *experts = out;
     (void)key;
-    if (yaml_is_word(node, "none")) return true;
+    if (keys_is_none(node)) return true;
     if (node->kind != YAML_MAPPING) return expect_mapping(reader, node, "'none'", &keys_experts);
     if (!keys_read_mapping(reader, node, &keys_experts, experts)) return false;
     if (experts->used <= experts->count) return true;

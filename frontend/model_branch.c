@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 enum { MAX_HEAD_COLUMNS = 1 << 20, MAX_PARALLEL = 64 };
 
@@ -148,7 +149,7 @@ static bool read_work(Reader *reader, const YamlNode *work, const Scope *scope, 
                          .defaults = yaml_find(scope->defaults, work->key),
                          .layer = scope->layer};
     branch->loc = work->key_loc;
-    branch->kind = branch->attention ? BRANCH_attention : BRANCH_mlp;
+    branch->kind = strcmp(work->key, "attention") == 0 ? BRANCH_attention : BRANCH_mlp;
     return branch->kind == BRANCH_attention ? read_attention(reader, &place, &branch->of_attention)
                                             : read_mlp(reader, &place, &branch->of_mlp);
 }

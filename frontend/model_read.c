@@ -1,6 +1,7 @@
 /* model_read.c - the whole description: blocks and their layers, and what stands around them. */
 #include "frontend/model.h"
 
+#include "frontend/foreign_names.h"
 #include "frontend/model_branch.h"
 
 #include <inttypes.h>
@@ -14,6 +15,8 @@ static bool check_pattern_list(Reader *reader, const YamlNode *list, int64_t rep
     if (!keys_is_inherited(&keys_attention, list->key) &&
         !keys_is_inherited(&keys_mlp, list->key)) {
         yaml_key_error(list, diag, "unknown key");
+        const char *known = foreign_names_key(&keys_attention, list->key, diag->arena);
+        if (known) return diag_hint(diag, "%s", known);
         return diag_hint(diag, "a pattern has keys of attention (%s) and of mlp (%s)",
                          keys_list(&keys_attention, diag->arena),
                          keys_list(&keys_mlp, diag->arena));

@@ -60,13 +60,20 @@ bool yaml_expected(const YamlNode *node, Diag *diag, const char *expected);
 /* ---- values of the type that is wanted; false: reported, *out is unchanged ---- */
 
 bool yaml_is_word(const YamlNode *node, const char *word);
+
+/* Null in any of YAML's spellings: null, ~, or nothing. Words in quotes are never null. */
+bool yaml_is_null(const YamlNode *node);
+
+/* True or false in any of YAML's spellings: true, yes, on, and their opposites. */
+bool yaml_is_bool(const YamlNode *node, bool *out);
+
 bool yaml_read_integer(const YamlNode *node, Diag *diag, int64_t least, int64_t most, int64_t *out);
 bool yaml_read_real(const YamlNode *node, Diag *diag, double least, double most, double *out);
 bool yaml_read_bool(const YamlNode *node, Diag *diag, bool *out);
 bool yaml_read_text(const YamlNode *node, Diag *diag, const char **out); /* not empty */
 
-/* *out becomes the index of the word. */
+/* *out becomes the index of the word. The first `offered` of them are named where it is none. */
 bool yaml_read_word(const YamlNode *node, Diag *diag, const char *const *words, int count,
-                    int *out);
+                    int offered, int *out);
 
 #endif

@@ -108,6 +108,31 @@ static bool is_plain(const YamlNode *node) {
     return node->kind == YAML_SCALAR && !node->is_quoted;
 }
 
+/* `small` in small letters, with a capital, or in capitals alone: as YAML 1.1 lists its words. */
+static bool is_spelling(const char *text, const char *small) {
+    enum { ASCII_CASE = 'a' - 'A' };
+    const bool is_capital = text[0] && text[0] == small[0] - ASCII_CASE;
+    const bool are_capitals = is_capital && text[1] && text[1] == small[1] - ASCII_CASE;
+    for (size_t i = 0; small[i]; i++)
+        if (text[i] != small[i] - (i ? are_capitals : is_capital) * ASCII_CASE) return false;
+    return !text[strlen(small)];
+}
+
+bool yaml_is_null(const YamlNode *node) {
+    return is_plain(node) &&
+           (!*node->text || strcmp(node->text, "~") == 0 || is_spelling(node->text, "null"));
+}
+
+bool yaml_is_bool(const YamlNode *node, bool *out) {
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
+    for (size_t i = 0; i < sizeof words / sizeof *words && is_plain(node); i++) {
+        if (!is_spelling(node->text, words[i])) continue;
+        *out = i % 2;
+        return true;
+    }
+    return false;
+}
+
 static const char *skip_digits(const char *text) {
     while (*text >= '0' && *text <= '9') text++;
     return text;
@@ -166,15 +191,12 @@ bool yaml_read_real(const YamlNode *node, Diag *diag, double least, double most,
 }
 
 bool yaml_read_bool(const YamlNode *node, Diag *diag, bool *out) {
-    if (is_plain(node) && (yaml_is_word(node, "true") || yaml_is_word(node, "false"))) {
-        *out = node->text[0] == 't';
-        return true;
-    }
-    return yaml_expected(node, diag, "true or false");
+    return yaml_is_bool(node, out) || yaml_expected(node, diag, "true or false");
 }
 
 bool yaml_read_text(const YamlNode *node, Diag *diag, const char **out) {
-    if (node->kind != YAML_SCALAR || !*node->text) return yaml_expected(node, diag, "a text");
+    if (node->kind != YAML_SCALAR || !*node->text || yaml_is_null(node))
+        return yaml_expected(node, diag, "a text");
     *out = node->text;
     return true;
 }
@@ -188,14 +210,14 @@ static const char *list_words(const char *const *words, int count, Arena *arena)
 }
 
 bool yaml_read_word(const YamlNode *node, Diag *diag, const char *const *words, int count,
-                    int *out) {
+                    int offered, int *out) {
     for (int i = 0; i < count; i++) {
         if (!yaml_is_word(node, words[i])) continue;
         *out = i;
         return true;
     }
-    yaml_expected(node, diag, list_words(words, count, diag->arena));
+    yaml_expected(node, diag, list_words(words, offered, diag->arena));
     const char *nearest =
-        node->kind == YAML_SCALAR ? spelling_nearest(node->text, words, count) : NULL;
+        node->kind == YAML_SCALAR ? spelling_nearest(node->text, words, offered) : NULL;
     return nearest ? diag_hint(diag, "did you mean '%s'?", nearest) : false;
 }

@@ -1,10 +1,13 @@
 #include "frontend/build_graph.h"
+#include "frontend/foreign_names.h"
 #include "frontend/model.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 typedef struct {
     Arena *arena;
@@ -307,9 +310,8 @@ static const Error errors[] = {
     {"mlp: {hidden: 1, activation: relu, norm: rms}, norm: rms", 58,
      AT ".mlp.norm: 'norm' stands beside 'mlp' already", "leave one of them out"},
     {"mlp: {hidden: 1, activation: rellu}", 52,
-     AT ".mlp.activation: expected relu, relu2, gelu, gelu_tanh, silu, swish, gelu_new, "
-        "gelu_pytorch_tanh, gelu_quick, sigmoid, tanh, "
-        "elu, mish, softplus or identity, found 'rellu'",
+     AT ".mlp.activation: expected relu, relu2, gelu, gelu_tanh, silu, swish, gelu_new "
+        "or gelu_pytorch_tanh, found 'rellu'",
      "did you mean 'relu'?"},
     {"mlp: {hidden: 0, activation: relu}", 37,
      AT ".mlp.hidden: expected an integer from 1 to 1048576, found '0'", NULL},
@@ -357,8 +359,9 @@ static const Error errors[] = {
      AT ".attention: both rope and alibi: positions come in one way",
      "say 'rope: none' or 'alibi: false'"},
     {"attention: {heads: 2, rope: {scaling: linear}}", 61,
-     AT ".attention.rope.scaling: expected 'none' or a mapping {kind, factor, low, high, original, "
-        "beta_fast, beta_slow, attention, short_factors, long_factors}, found 'linear'",
+     AT
+     ".attention.rope.scaling: expected 'none' or a mapping {kind, factor, low, high, original}, "
+     "found 'linear'",
      NULL},
     {"attention: {heads: 2, rope: {scaling: {type: linear, factor: 2, kind: linear}}}", 87,
      AT ".attention.rope.scaling.kind: another name of 'type', which is given already",
@@ -371,8 +374,8 @@ static const Error errors[] = {
      AT ".attention.window: expected an integer from 1 to 4194304, found '0'", "or 'none'"},
     {"attention: {heads: 2, scale: 0}", 52,
      AT ".attention.scale: expected a number from 1e-30 to 1e+30, found '0'", NULL},
-    {"attention: {heads: 2, causal: no}", 53,
-     AT ".attention.causal: expected true or false, found 'no'", NULL},
+    {"attention: {heads: 2, causal: nope}", 53,
+     AT ".attention.causal: expected true or false, found 'nope'", NULL},
     {"attention: {heads: 2, bias: [q]}", 51,
      AT ".attention.bias: expected true or false, found a list of 1", "or a mapping {q, k, v, o}"},
     {"parallel: []", 33, AT ".parallel: expected a list of 1 to 64 branches, found an empty list",
@@ -531,6 +534,15 @@ static const struct {
             "original_max_position_embeddings: 64")},
     {SCALED("llama3: {factor: 8, low: 0.5, original_context: 64}"),
      SCALED("kind: llama3, factor: 8, low: 0.5, high: 4, original: 64")},
+    {SCALED("kind: linear, factor: 2, low: null"), SCALED("linear: 2")},
+    {"attention: {heads: 2, kv_heads: ~, rope: null, softcap: , scale: NULL}, norm: ~",
+     "attention: {heads: 2, rope: none, softcap: none}, norm: none"},
+    {"attention: {heads: 2, rope: Yes, causal: off, bias: ON}",
+     "attention: {heads: 2, rope: true, causal: false, bias: true}"},
+    {"mlp: {hidden: 1, activation: silu, gated: TRUE, bias: null, experts: ~}, write: null",
+     "mlp: {hidden: 1, activation: silu, gated: true, bias: false}"},
+    {"mlp: {hidden: 1, activation: relu, norm: {kind: rms, eps: null, gain: no}}",
+     MLP ", norm: {kind: rms, gain: false}"},
 };
 
 START_TEST(two_forms_of_one_meaning_are_one_graph) {
@@ -640,7 +652,54 @@ START_TEST(examples_have_as_many_parameters_as_published) {
 }
 END_TEST
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+/* ---- names that are not this format's ---- */
+
+static const struct {
+    const char *name;
+    const Section *section;
+    const char *key, *form;
+} foreign_keys[] = {
+#define FOREIGN_KEY(name, section, key, form) {#name, &keys_##section, #key, form},
+#include "frontend/foreign_names.def"
+};
+
+START_TEST(a_foreign_key_leads_to_one_that_there_is) {
+    Arena *arena = arena_create();
+    const char *name = foreign_keys[_i].name, *key = foreign_keys[_i].key;
+    const Section *section = foreign_keys[_i].section;
+    ck_assert(keys_has(section, key));
+    ck_assert_ptr_nonnull(strstr(foreign_keys[_i].form, key));
+    ck_assert_str_eq(foreign_names_key(section, name, arena),
+                     arena_printf(arena, "did you mean '%s'?", key));
+    ck_assert_str_eq(foreign_names_key(&keys_tokenizer, name, arena),
+                     arena_printf(arena, "here that is '%s'", foreign_keys[_i].form));
+    arena_destroy(arena);
+}
+END_TEST
+
+START_TEST(foreign_names_are_known_in_any_case_and_with_any_marks) {
+    Arena *arena = arena_create();
+    ck_assert(foreign_names_match("RMSNorm", "rms_norm"));
+    ck_assert(!foreign_names_match("rms_norm", "rms_norm2"));
+    ck_assert_str_eq(foreign_names_word(keys_read_NORM_KIND, "Layer-Norm"), "layer");
+    ck_assert_ptr_null(foreign_names_word(keys_read_ACTIVATION, "Layer-Norm"));
+    ck_assert_ptr_null(foreign_names_word(keys_read_NORM_KIND, ""));
+    ck_assert_ptr_nonnull(foreign_names_key(&keys_mlp, "numKeyValueHeads", arena));
+    ck_assert_ptr_null(foreign_names_key(&keys_mlp, "num_key_value", arena));
+    arena_destroy(arena);
+}
+END_TEST
+
+/* What is not lowered is not offered, by standing last. */
+START_TEST(words_that_are_not_lowered_stand_last) {
+    for (int i = 1; i < ACTIVATION_COUNT; i++)
+        ck_assert(model_lowered_activation((ActivationKind)i) == NOT_LOWERED ||
+                  model_lowered_activation((ActivationKind)(i - 1)) != NOT_LOWERED);
+    for (int i = 1; i <= ROPE_SCALING_longrope; i++)
+        ck_assert(model_lowered_scaling((RopeScalingKind)i) == NOT_LOWERED ||
+                  model_lowered_scaling((RopeScalingKind)(i - 1)) != NOT_LOWERED);
+}
+END_TEST
 
 int main(void) {
     Suite *suite = suite_create("model");
@@ -662,6 +721,9 @@ int main(void) {
     tcase_add_test(tests, no_more_errors_are_collected_than_are_kept);
     tcase_add_loop_test(tests, what_is_not_lowered_is_read_and_refused, 0, COUNT(not_lowered));
     tcase_add_loop_test(tests, two_forms_of_one_meaning_are_one_graph, 0, COUNT(forms));
+    tcase_add_loop_test(tests, a_foreign_key_leads_to_one_that_there_is, 0, COUNT(foreign_keys));
+    tcase_add_test(tests, foreign_names_are_known_in_any_case_and_with_any_marks);
+    tcase_add_test(tests, words_that_are_not_lowered_stand_last);
     tcase_add_test(tests, nodes_know_the_line_that_asked_for_them);
     tcase_add_test(tests, a_model_that_looks_ahead_takes_a_sequence_in_one_call);
     tcase_add_test(tests, sizes_beyond_counting_are_refused);

@@ -251,21 +251,68 @@ START_TEST(reals_are_finite_and_in_range) {
 }
 END_TEST
 
-START_TEST(booleans_are_true_or_false_alone) {
-    static const char *const others[] = {"yes",   "no", "on",     "off", "True",
-                                         "FALSE", "1",  "'true'", "~",   "[]"};
-    Reading *r = read_text("t: true\nf: false\n");
+static Reading *read_value(const char *value) {
+    char text[64];
+    snprintf(text, sizeof text, "k: %s\n", value);
+    return read_text(text);
+}
+
+START_TEST(booleans_have_all_of_yamls_spellings) {
+    static const char *const words[] = {"false", "False", "FALSE", "no",   "No",   "NO",
+                                        "off",   "Off",   "OFF",   "true", "True", "TRUE",
+                                        "yes",   "Yes",   "YES",   "on",   "On",   "ON"};
+    const size_t count = sizeof words / sizeof *words;
+    for (size_t i = 0; i < count; i++) {
+        Reading *r = read_value(words[i]);
+        bool value = i < count / 2;
+        ck_assert(yaml_read_bool(yaml_find(r->root, "k"), &r->diag, &value));
+        ck_assert_int_eq(value, i >= count / 2);
+        end(r);
+    }
+}
+END_TEST
+
+START_TEST(what_is_no_boolean_is_refused) {
+    static const char *const others[] = {"1",  "'true'", "\"yes\"", "~", "[]",    "tRUE", "TRue",
+                                         "yE", "yess",   "y",       "n", "trueX", "T",    ""};
     bool value = false;
-    ck_assert(yaml_read_bool(yaml_find(r->root, "t"), &r->diag, &value) && value);
-    ck_assert(yaml_read_bool(yaml_find(r->root, "f"), &r->diag, &value) && !value);
-    end(r);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        char text[64];
-        snprintf(text, sizeof text, "k: %s\n", others[i]);
-        r = read_text(text);
+        Reading *r = read_value(others[i]);
         ck_assert(!yaml_read_bool(yaml_find(r->root, "k"), &r->diag, &value));
         end(r);
     }
+}
+END_TEST
+
+START_TEST(null_has_all_of_yamls_spellings) {
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+    static const char *const others[] = {"''",   "'~'", "\"null\"", "nULL",
+                                         "none", "nil", "[]",       "{}"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        Reading *r = read_value(words[i]);
+        const char *text;
+        ck_assert(yaml_is_null(yaml_find(r->root, "k")));
+        ck_assert(!yaml_read_text(yaml_find(r->root, "k"), &r->diag, &text));
+        end(r);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        Reading *r = read_value(others[i]);
+        ck_assert(!yaml_is_null(yaml_find(r->root, "k")));
+        end(r);
+    }
+}
+END_TEST
+
+START_TEST(words_that_are_not_offered_are_read) {
+    static const char *const words[] = {"relu", "silu", "mish"};
+    Reading *r = read_text("known: mish\nnear: mich\n");
+    int index = -1;
+    ck_assert(yaml_read_word(yaml_find(r->root, "known"), &r->diag, words, 3, 2, &index));
+    ck_assert_int_eq(index, 2);
+    ck_assert(!yaml_read_word(yaml_find(r->root, "near"), &r->diag, words, 3, 2, &index));
+    ck_assert_str_eq(r->diag.first->message, "near: expected relu or silu, found 'mich'");
+    ck_assert_ptr_null(r->diag.first->hint);
+    end(r);
 }
 END_TEST
 
@@ -283,12 +330,12 @@ START_TEST(words_are_suggested_where_one_is_near) {
     static const char *const words[] = {"relu", "gelu_tanh", "silu"};
     Reading *r = read_text("near: gelu_tanj\nfar: tanh\nlist: [relu]\n");
     int index = -1;
-    ck_assert(!yaml_read_word(yaml_find(r->root, "near"), &r->diag, words, 3, &index));
+    ck_assert(!yaml_read_word(yaml_find(r->root, "near"), &r->diag, words, 3, 3, &index));
     expect_error(r, 1, 7, "near: expected relu, gelu_tanh or silu, found 'gelu_tanj'");
     ck_assert_str_eq(r->diag.first->hint, "did you mean 'gelu_tanh'?");
-    ck_assert(!yaml_read_word(yaml_find(r->root, "far"), &r->diag, words, 3, &index));
+    ck_assert(!yaml_read_word(yaml_find(r->root, "far"), &r->diag, words, 3, 3, &index));
     ck_assert_ptr_null(r->diag.last->hint);
-    ck_assert(!yaml_read_word(yaml_find(r->root, "list"), &r->diag, words, 3, &index));
+    ck_assert(!yaml_read_word(yaml_find(r->root, "list"), &r->diag, words, 3, 3, &index));
     ck_assert_str_eq(r->diag.last->message,
                      "list: expected relu, gelu_tanh or silu, found a list of 1");
     ck_assert_int_eq(index, -1);
@@ -330,7 +377,10 @@ int main(void) {
                         (int)(sizeof integers / sizeof *integers));
     tcase_add_loop_test(tests, reals_are_finite_and_in_range, 0,
                         (int)(sizeof reals / sizeof *reals));
-    tcase_add_test(tests, booleans_are_true_or_false_alone);
+    tcase_add_test(tests, booleans_have_all_of_yamls_spellings);
+    tcase_add_test(tests, what_is_no_boolean_is_refused);
+    tcase_add_test(tests, null_has_all_of_yamls_spellings);
+    tcase_add_test(tests, words_that_are_not_offered_are_read);
     tcase_add_test(tests, errors_say_path_expected_and_found);
     tcase_add_test(tests, words_are_suggested_where_one_is_near);
     tcase_add_test(tests, shown_text_is_short_and_without_control_characters);
