@@ -180,7 +180,12 @@ double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t positi
 
 /* ---- compiler_explain.c ---- */
 
-void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out);
+void compiler_explain(const Thalweg *thalweg, FILE *out);
+
+/* ---- compiler_graphs.c ---- */
+
+/* The parts of the list, as thalweg_explain() has them; "": all. False: reported. */
+bool compiler_print_graphs(Thalweg *thalweg, const char *parts, FILE *out);
 
 /* ---- compiler_size.c ---- */
 

@@ -194,12 +194,7 @@ static void print_memory(const Plan *plan, FILE *out) {
             (double)plan->cache_floats * 4e-6, (double)plan->arena_floats * 4e-6);
 }
 
-static void print_graph(const char *title, const Graph *graph, FILE *out) {
-    fprintf(out, "\n# %s\n", title);
-    ir_print(graph, out);
-}
-
-void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out) {
+void compiler_explain(const Thalweg *thalweg, FILE *out) {
     const Plan *plan = thalweg->plan;
     const Graph *graph = plan->prefill.graph;
     Table prefill = {.name = "prefill", .phase = &plan->prefill, .thalweg = thalweg};
@@ -213,9 +208,4 @@ void compiler_explain(const Thalweg *thalweg, bool graphs, FILE *out) {
     print_phase(&decode, scratch, out);
     print_memory(plan, out);
     arena_destroy(scratch);
-    if (!graphs) return;
-    print_graph("as described", thalweg->described, out);
-    print_graph("after the passes on the model", thalweg->optimised, out);
-    print_graph("prefill", thalweg->prefill, out);
-    print_graph("decode", thalweg->decode, out);
 }

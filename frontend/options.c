@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { FLAG, TEXT, COUNT, REAL, WORD } Kind;
+typedef enum { FLAG, TEXT, COUNT, REAL, WORD, OPTIONAL } Kind;
 
 typedef struct {
     const char *name;
@@ -133,7 +133,8 @@ static bool set(const Option *option, const char *text, Arguments *arguments,
     void *field = (char *)arguments + option->offset;
     switch (option->kind) {
     case FLAG: *(bool *)field = true; return true;
-    case TEXT: *(const char **)field = text; return true;
+    case TEXT:
+    case OPTIONAL: *(const char **)field = text; return true;
     case COUNT:
         if (read_count(option, text, field)) return true;
         return complain(complaint, "--%s is '%.40s'; expected a whole number from %lld to %lld",
@@ -219,6 +220,8 @@ typedef struct {
     const char **words;
     Arguments *arguments;
     Complaint *complaint;
+    const Option *open; /* whose value the operand `open_operand` may be; null: none */
+    int open_operand;
 } Parser;
 
 /* attached: the value that stands in the same word, or null. */
@@ -226,6 +229,12 @@ static bool parse_value(Parser *p, const Option *option, const char *attached) {
     if (option->kind == FLAG) {
         if (attached) return complain(p->complaint, "--%s takes no value", option->name);
         return set(option, NULL, p->arguments, p->complaint);
+    }
+    if (option->kind == OPTIONAL && !attached) {
+        const bool is_word_next = p->next < p->count && p->words[p->next][0] != '-';
+        p->open = is_word_next ? option : p->open;
+        p->open_operand = p->arguments->operand_count;
+        return set(option, "", p->arguments, p->complaint);
     }
     if (!attached && p->next == p->count)
         return complain(p->complaint, "--%s needs a value: %s", option->name, option->value);
@@ -244,7 +253,7 @@ static bool parse_letters(Parser *p, const char *letters) {
     while (*letters) {
         const Option *option = find_letter(p->command, *letters++, p->complaint);
         if (!option) return false;
-        if (option->kind != FLAG) {
+        if (option->kind != FLAG && (option->kind != OPTIONAL || *letters)) {
             if (*letters == '=') letters++;
             return parse_value(p, option, *letters ? letters : NULL);
         }
@@ -253,11 +262,21 @@ static bool parse_letters(Parser *p, const char *letters) {
     return true;
 }
 
+/* An operand more than the command takes is the value of the option before it. */
+static bool take_open(Parser *p) {
+    Arguments *arguments = p->arguments;
+    if (!p->open || arguments->operand_count <= command_table[p->command].most) return true;
+    const char *value = p->words[p->open_operand];
+    arguments->operand_count--;
+    for (int i = p->open_operand; i < arguments->operand_count; i++) p->words[i] = p->words[i + 1];
+    return set(p->open, value, arguments, p->complaint);
+}
+
 bool options_parse(Command command, int count, const char **words, Arguments *out,
                    Complaint *complaint) {
     set_fallbacks(out);
     out->operands = words;
-    Parser p = {command, count, 0, words, out, complaint};
+    Parser p = {command, count, 0, words, out, complaint, NULL, 0};
     bool are_options = true;
     while (p.next < count) {
         const char *word = words[p.next++];
@@ -269,7 +288,7 @@ bool options_parse(Command command, int count, const char **words, Arguments *ou
         else if (word[1] == '-' ? !parse_name(&p, word + 2) : !parse_letters(&p, word + 1))
             return false;
     }
-    return true;
+    return take_open(&p);
 }
 
 bool options_check_operands(Command command, const Arguments *arguments, Complaint *complaint) {
@@ -326,7 +345,8 @@ static void print_option(const Option *option, FILE *out) {
     char text[512];
     int column = option->letter ? fprintf(out, "  -%c, --%s", option->letter, option->name)
                                 : fprintf(out, "      --%s", option->name);
-    if (option->value) column += fprintf(out, " %s", option->value);
+    if (option->value)
+        column += fprintf(out, option->kind == OPTIONAL ? "[=%s]" : " %s", option->value);
     if (column + 2 > HELP_INDENT) {
         fputc('\n', out);
         column = 0;

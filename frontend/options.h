@@ -3,7 +3,8 @@
  *
  * `--name value`, `--name=value`, `-x value` and `-xvalue` are the same. A name may be shortened
  * as long as it says which one is meant. Options and operands mix; `--` ends the options. Of an
- * option that is given twice the later counts.
+ * option that is given twice the later counts. A value that may be left out stands in the same
+ * word, or in the next one where that would be an operand too many.
  */
 #ifndef FRONTEND_OPTIONS_H
 #define FRONTEND_OPTIONS_H
@@ -22,11 +23,12 @@ typedef enum Command {
 
 enum { ENGINE_NATIVE, ENGINE_INTERPRETER }; /* the words of --engine */
 
-#define OPTION_TYPE_FLAG  bool
-#define OPTION_TYPE_TEXT  const char *
-#define OPTION_TYPE_COUNT int64_t
-#define OPTION_TYPE_REAL  double
-#define OPTION_TYPE_WORD  int
+#define OPTION_TYPE_FLAG     bool
+#define OPTION_TYPE_TEXT     const char *
+#define OPTION_TYPE_COUNT    int64_t
+#define OPTION_TYPE_REAL     double
+#define OPTION_TYPE_WORD     int
+#define OPTION_TYPE_OPTIONAL const char *
 
 typedef struct Arguments {
 #define OPTION(field, name, letter, kind, ...) OPTION_TYPE_##kind field;

@@ -300,13 +300,15 @@ static bool check_stream(Thalweg *thalweg, FILE *out) {
 }
 
 static bool explain(Thalweg *thalweg, Call *call) {
+    const char *graphs = call->text;
     if (!compiler_plan(thalweg)) return false;
-    compiler_explain(thalweg, call->flag, call->out);
+    if (!graphs || !*graphs) compiler_explain(thalweg, call->out);
+    if (graphs && !compiler_print_graphs(thalweg, graphs, call->out)) return false;
     return check_stream(thalweg, call->out);
 }
 
-bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out) {
-    return call(thalweg, explain, &(Call){.flag = graphs, .out = out});
+bool thalweg_explain(Thalweg *thalweg, const char *graphs, FILE *out) {
+    return call(thalweg, explain, &(Call){.text = graphs, .out = out});
 }
 
 static bool print_size(Thalweg *thalweg, Call *call) {

@@ -133,8 +133,9 @@ TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t c
                               int64_t position, int64_t rows, double *out);
 
 /* What became of the model: kernels of each phase, arena, bytes and floating-point operations of a
- * token; with `graphs` also the graphs themselves. */
-TW_API bool thalweg_explain(Thalweg *thalweg, bool graphs, FILE *out);
+ * token. With `graphs` ("", or null for none) also the graphs themselves; where it names some of
+ * described, optimised, prefill, decode, or the number of a layer, by commas, these alone. */
+TW_API bool thalweg_explain(Thalweg *thalweg, const char *graphs, FILE *out);
 
 /* What the object file's bytes are, function by function, and the memory that a session takes. */
 TW_API bool thalweg_size(Thalweg *thalweg, FILE *out);

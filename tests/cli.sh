@@ -324,6 +324,14 @@ expect 0 explain --graph "$example"
 mv out kept.explained
 graph 1 >kept.ir
 graph 2 >kept.optimised.ir
+expect 0 explain -g described "$example"
+sed 1d out >kept.described.ir
+same kept.described.ir kept.ir
+expect 0 explain "$example" --graph=decode,0
+says out '^# decode, layer 0$'
+expect 1 explain -g 99 "$example"
+says err 'layers 0 to 4'
+silent out
 expect 0 opt kept.ir --skip-passes=place-buffers,schedule --statistics
 says err 'fuse-write: 10 of 10'
 same out kept.optimised.ir

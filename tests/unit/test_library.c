@@ -238,7 +238,7 @@ START_TEST(what_cannot_be_written_is_a_diagnostic) {
     FILE *full = fopen("/dev/full", "w");
     ck_assert_ptr_nonnull(full);
     setvbuf(full, NULL, _IONBF, 0);
-    ck_assert(!thalweg_explain(thalweg, false, full));
+    ck_assert(!thalweg_explain(thalweg, NULL, full));
     fclose(full);
     thalweg_destroy(thalweg);
 }
@@ -270,16 +270,66 @@ START_TEST(explain_shows_passes_kernels_and_costs) {
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     Thalweg *thalweg = create(model);
-    assert_works(thalweg, thalweg_explain(thalweg, false, out));
+    assert_works(thalweg, thalweg_explain(thalweg, NULL, out));
     fflush(out);
     for (int i = 0; i < 8; i++)
         ck_assert_msg(strstr(text, expected[i]) != NULL, "'%s' is not in\n%s", expected[i], text);
     ck_assert(!strstr(text, "graph @"));
-    assert_works(thalweg, thalweg_explain(thalweg, true, out));
+    assert_works(thalweg, thalweg_explain(thalweg, "", out));
     fclose(out);
     ck_assert_ptr_nonnull(strstr(text, "graph @small"));
     free(text);
     thalweg_destroy(thalweg);
+}
+END_TEST
+
+/* What explain shows for a part of the graphs; null: the part was refused. */
+static char *explain_part(const char *part) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    Thalweg *thalweg = create(model);
+    const bool is_done = thalweg_explain(thalweg, part, out);
+    fclose(out);
+    if (!is_done) assert_message(thalweg, "is no part of the graphs");
+    thalweg_destroy(thalweg);
+    if (is_done) return text;
+    ck_assert_uint_eq(length, 0);
+    free(text);
+    return NULL;
+}
+
+static int count(const char *text, const char *word) {
+    int found = 0;
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++) found++;
+    return found;
+}
+
+START_TEST(explain_shows_a_phase_alone) {
+    char *text = explain_part("decode");
+    ck_assert_int_eq(strncmp(text, "# decode\ngraph @small", 21), 0);
+    ck_assert_int_eq(count(text, "graph @"), 1);
+    free(text);
+}
+END_TEST
+
+START_TEST(explain_shows_a_layer_alone) {
+    char *text = explain_part("1");
+    ck_assert_int_eq(count(text, ", layer 1\n"), 4);
+    ck_assert_int_eq(count(text, "graph @"), 0);
+    ck_assert_int_eq(count(text, "blocks.0") + count(text, "blocks.2"), 0);
+    free(text);
+    text = explain_part("described,1");
+    ck_assert_int_eq(count(text, " = scores "), 1);
+    ck_assert_int_eq(count(text, " = softmax "), 1);
+    ck_assert_int_eq(count(text, " = write "), 2);
+    free(text);
+}
+END_TEST
+
+START_TEST(parts_that_the_graphs_do_not_have_are_refused) {
+    static const char *const bad[] = {"3", "-1", "decoded", ",decode", "99999999999", "1x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_ptr_null(explain_part(bad[i]));
 }
 END_TEST
 
@@ -384,6 +434,9 @@ static Suite *library_suite(void) {
     tcase_add_test(files, what_cannot_be_written_is_a_diagnostic);
     tcase_add_test(files, a_link_keeps_pointing_at_the_file);
     tcase_add_test(files, explain_shows_passes_kernels_and_costs);
+    tcase_add_test(files, explain_shows_a_phase_alone);
+    tcase_add_test(files, explain_shows_a_layer_alone);
+    tcase_add_test(files, parts_that_the_graphs_do_not_have_are_refused);
     tcase_add_test(files, a_graph_goes_through_the_passes);
     tcase_add_test(files, there_are_lists_of_what_there_is);
     return suite;

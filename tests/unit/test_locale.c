@@ -54,7 +54,7 @@ static Texts write_texts(void) {
     assert_works(thalweg, thalweg_optimise_text(thalweg, "graph.ir", graph, sizeof graph - 1, out));
     ck_assert_int_eq(fclose(out), 0);
     out = open_memstream(&texts.explained, &length);
-    assert_works(thalweg, thalweg_explain(thalweg, true, out));
+    assert_works(thalweg, thalweg_explain(thalweg, "", out));
     ck_assert_int_eq(fclose(out), 0);
     assert_works(thalweg, thalweg_write_header(thalweg, in_folder("small.h")));
     read_start(in_folder("small.h"), texts.header, sizeof texts.header);

@@ -48,7 +48,7 @@ static bool explain(Thalweg *thalweg) {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
-    const bool is_done = thalweg_explain(thalweg, true, out);
+    const bool is_done = thalweg_explain(thalweg, "", out);
     fclose(out);
     free(text);
     return is_done;

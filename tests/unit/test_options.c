@@ -168,6 +168,31 @@ START_TEST(operands_are_counted) {
 }
 END_TEST
 
+START_TEST(a_value_may_be_left_out) {
+    ck_assert_ptr_null(PARSE(explain, "a").arguments.graph);
+    ck_assert_str_eq(PARSE(explain, "--graph", "a").arguments.graph, "");
+    ck_assert_str_eq(PARSE(explain, "a", "-g").arguments.graph, "");
+    ck_assert_str_eq(PARSE(explain, "--graph=3", "a").arguments.graph, "3");
+    ck_assert_str_eq(PARSE(explain, "-gdecode,3", "a").arguments.graph, "decode,3");
+    ck_assert_str_eq(PARSE(explain, "-g=decode", "a").arguments.graph, "decode");
+    ck_assert_int_eq(PARSE(explain, "-g", "-j2", "a").arguments.threads, 2);
+}
+END_TEST
+
+START_TEST(an_operand_too_many_is_the_value_before_it) {
+    const Line lines[] = {PARSE(explain, "-g", "decode", "a"), PARSE(explain, "a", "-g", "decode"),
+                          PARSE(explain, "--graph", "decode", "-j2", "a")};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(lines[i].arguments.graph, "decode");
+        ck_assert_int_eq(lines[i].arguments.operand_count, 1);
+        ck_assert_str_eq(lines[i].words[0], "a");
+    }
+    const Line far = PARSE(explain, "-g", "-j2", "a", "b");
+    ck_assert_int_eq(far.arguments.operand_count, 2);
+    ck_assert_str_eq(far.arguments.graph, "");
+}
+END_TEST
+
 START_TEST(commands_are_found_by_name) {
     Complaint complaint;
     ck_assert_int_eq(options_command("bench", &complaint), COMMAND_bench);
@@ -212,6 +237,8 @@ int main(void) {
     tcase_add_test(all, reals_are_finite_decimals_within_their_range);
     tcase_add_test(all, words_are_those_of_the_table);
     tcase_add_test(all, operands_are_counted);
+    tcase_add_test(all, a_value_may_be_left_out);
+    tcase_add_test(all, an_operand_too_many_is_the_value_before_it);
     tcase_add_test(all, commands_are_found_by_name);
     tcase_add_test(all, help_names_every_option_and_keeps_to_its_width);
     suite_add_tcase(suite, all);
