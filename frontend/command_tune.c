@@ -20,7 +20,9 @@ typedef struct {
     const Arguments *arguments;
     Progress *progress;
     Thalweg *thalweg;
-    double budget;
+    double budget;    /* seconds of the whole command */
+    double begun;     /* of the clock */
+    double *limit;    /* [kernels], seconds of the roofline; 0: not known */
     const char *path; /* of the file of what was tuned */
     const char *lock_path;
     int lock; /* -1: not held */
@@ -241,6 +243,12 @@ static bool show_and_save(void *data, const TuneSearch *search) {
 
 /* ---- after the search ---- */
 
+/* Seconds of whole calls of each phase: a part of the budget. */
+static double compared_seconds(const Tune *tune) {
+    const double most = 3, share = 0.05;
+    return tune->budget * share < most ? tune->budget * share : most;
+}
+
 static bool compare(Tune *tune) {
     const size_t count = (size_t)tune->kernel_count;
     Schedule *now = ARENA_ARRAY(tune->thalweg->arena, Schedule, count + 1);
@@ -258,7 +266,7 @@ static bool compare(Tune *tune) {
             tune->model.use_threads[tune->kernels[i].phase] = (int)tune->kernels[i].best.threads;
     progress_show(tune->progress, "comparing whole calls", 1);
     tune->is_compared = experiment_compare(&tune->model, tune->kernels, tune->kernel_count, now,
-                                           then, all_threads, 3, tune->pairs);
+                                           then, all_threads, compared_seconds(tune), tune->pairs);
     return tune->is_compared || interrupt_signal();
 }
 
@@ -325,16 +333,14 @@ static bool write_page(Tune *tune, const TuneReport *report) {
 }
 
 static bool report(Tune *tune) {
-    double *limit = ARENA_ARRAY(tune->thalweg->arena, double, (size_t)tune->kernel_count + 1);
-    memset(limit, 0, (size_t)tune->kernel_count * sizeof *limit);
     const TuneReport what = {.model = thalweg_model(tune->thalweg).name,
                              .cpu = tune->thalweg->target->cpu,
                              .tuned = &tune->model,
                              .search = &tune->search,
                              .pairs = tune->is_compared ? tune->pairs : NULL,
-                             .limit = limit};
+                             .limit = tune->limit};
     const char *page = tune->arguments->report;
-    if (page && (!find_limits(tune, limit) || !write_page(tune, &what))) return false;
+    if (page && !write_page(tune, &what)) return false;
     progress_end(tune->progress);
     int left = 0;
     for (int i = 0; i < tune->kernel_count; i++)
@@ -352,7 +358,11 @@ static bool tune_model(Tune *tune) {
         forget(tune);
     else
         recall(tune);
-    const TuneOptions options = {.budget = tune->budget,
+    tune->limit = ARENA_ARRAY(tune->thalweg->arena, double, (size_t)tune->kernel_count + 1);
+    memset(tune->limit, 0, (size_t)tune->kernel_count * sizeof *tune->limit);
+    if (tune->arguments->report && !find_limits(tune, tune->limit)) return false;
+    const TuneOptions options = {.budget = tune->budget - (tune_clock() - tune->begun),
+                                 .compared = compared_seconds(tune),
                                  .from_scratch = tune->arguments->from_scratch,
                                  .found = show_and_save,
                                  .data = tune};
@@ -377,7 +387,7 @@ int command_tune(const Arguments *arguments) {
     Progress progress;
     if (!arguments->merge && arguments->operand_count > 1)
         return command_misused(COMMAND_tune, "one model at a time; --merge takes several files");
-    Tune tune = {.arguments = arguments, .progress = &progress, .lock = -1};
+    Tune tune = {.arguments = arguments, .progress = &progress, .lock = -1, .begun = tune_clock()};
     tune.thalweg = command_thalweg(arguments, &progress);
     if (!tune.thalweg) return EXIT_FAILED;
     const bool is_done =

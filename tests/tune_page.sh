@@ -29,6 +29,7 @@ plots=$(grep -o '<svg' page.dom | wc -l)
 [ "$plots" -eq 14 ] || fail "$plots plots in place of 14"
 grep -q '<circle class="' page.dom || fail 'no schedule is drawn'
 grep -q '<line class="limit"' page.dom || fail 'no roofline is drawn'
+grep -qE ' (y|y1|y2|cy)="-' page.dom && fail 'something is drawn above its plot'
 grep -q '<title>Tuning of shakespeare</title>' page.dom || fail 'the page has no title'
 grep -qE '(src|href)="(http|//)' page.html && fail 'the page wants something from elsewhere'
 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$work/browser" --hide-scrollbars \

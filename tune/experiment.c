@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { LEAST_STEPS = 2, MOST_STEPS = 32 };
+enum { LEAST_STEPS = 2, MOST_STEPS = 32, LEAST_PAIRS = 5 };
 static const double step_seconds = 0.02; /* decoding in each turn of a program */
 
 double tune_clock(void) {
@@ -287,7 +287,27 @@ bool experiment_run(const TuneModel *model, TuneKernel *kernels, int kernel_coun
     return ok;
 }
 
+double experiment_run_time(const TuneCosts *costs, int schedules, int rounds) {
+    const double check = costs->call[PHASE_PREFILL] + costs->call[PHASE_DECODE];
+    const double steps = (LEAST_STEPS + 1) * costs->call[PHASE_DECODE];
+    const double turn =
+        costs->call[PHASE_PREFILL] + (steps > 0 && steps < step_seconds ? step_seconds : steps);
+    return schedules * (costs->compile + check + rounds * turn);
+}
+
 /* ---- the reference ---- */
+
+static bool time_call(const TuneModel *model, TwSession *session, Phase phase, double *seconds) {
+    const double begun = tune_clock();
+    if (phase == PHASE_PREFILL) {
+        if (!call_prefill(model, session)) return false;
+    } else {
+        for (int i = 0; i < LEAST_STEPS; i++)
+            if (!call_decode(model, session)) return false;
+    }
+    *seconds = (tune_clock() - begun) / (phase == PHASE_PREFILL ? 1 : LEAST_STEPS);
+    return true;
+}
 
 static Schedule by_rule(void *data, int kernel, int instance, int program, int *choice) {
     (void)instance, (void)program;
@@ -302,10 +322,12 @@ static float *copy_logits(const TuneModel *model, const TwSession *session, int6
 }
 
 bool experiment_reference(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
-                          TuneLogits *logits) {
+                          TuneLogits *logits, TuneCosts *costs) {
     *logits = (TuneLogits){NULL, NULL};
+    const double begun = tune_clock();
     Programs *programs = programs_create(model, kernels, kernel_count, 1, false, by_rule, &kernels);
     if (!programs) return false;
+    *costs = (TuneCosts){.compile = tune_clock() - begun};
     const int64_t vocab = programs->program[0]->vocab;
     TwSession *session = make_session(model, programs->program[0]);
     bool ok = session != NULL;
@@ -313,6 +335,10 @@ bool experiment_reference(const TuneModel *model, const TuneKernel *kernels, int
         logits->prefill = copy_logits(model, session, vocab);
     if (ok && model->position >= 0 && (ok = call_decode(model, session)))
         logits->decode = copy_logits(model, session, vocab);
+    if (ok && logits->prefill)
+        ok = time_call(model, session, PHASE_PREFILL, &costs->call[PHASE_PREFILL]);
+    if (ok && logits->decode)
+        ok = time_call(model, session, PHASE_DECODE, &costs->call[PHASE_DECODE]);
     tw_session_destroy(session);
     programs_destroy(programs);
     return ok;
@@ -331,18 +357,6 @@ static Schedule side(void *data, int kernel, int instance, int program, int *cho
     return sides->schedule[program][kernel];
 }
 
-static bool time_call(const TuneModel *model, TwSession *session, Phase phase, double *seconds) {
-    const double begun = tune_clock();
-    if (phase == PHASE_PREFILL) {
-        if (!call_prefill(model, session)) return false;
-    } else {
-        for (int i = 0; i < LEAST_STEPS; i++)
-            if (!call_decode(model, session)) return false;
-    }
-    *seconds = (tune_clock() - begun) / (phase == PHASE_PREFILL ? 1 : LEAST_STEPS);
-    return true;
-}
-
 /* What is called: a program in a session. */
 typedef struct {
     TwSession *session;
@@ -353,7 +367,7 @@ typedef struct {
  * measured on. */
 static bool time_pairs(const TuneModel *model, const Side sides[2], Phase phase, double budget,
                        TunePairs *out) {
-    enum { LEAST_PAIRS = 5, MOST_PAIRS = 200 };
+    enum { MOST_PAIRS = 200 };
     const double clear = 1.25;
     double ratio[MOST_PAIRS], seconds[2][MOST_PAIRS];
     const double begun = tune_clock();
@@ -404,6 +418,17 @@ bool experiment_compare(const TuneModel *model, const TuneKernel *kernels, int k
     for (int i = 0; i < 2; i++) tw_session_destroy(both[i].session);
     programs_destroy(programs);
     return ok;
+}
+
+/* Time runs out behind the last pair. */
+double experiment_compare_time(const TuneCosts *costs, int programs, double seconds) {
+    double time = programs * costs->compile;
+    for (int p = 0; p < 2; p++) {
+        const double pair = 2 * costs->call[p] * (p == PHASE_DECODE ? LEAST_STEPS : 1);
+        const double least = (LEAST_PAIRS + 1) * pair;
+        if (pair > 0) time += seconds + pair > least ? seconds + pair : least;
+    }
+    return time;
 }
 
 bool experiment_compare_threads(const TuneModel *model, const TuneKernel *kernels, int kernel_count,

@@ -6,6 +6,7 @@
  * so again, alone against the best. Then those of a phase have to show that whole calls are not
  * slower for them.
  */
+#include "tune/budget.h"
 #include "tune/tune.h"
 
 #include <stdlib.h>
@@ -22,10 +23,31 @@ typedef struct {
     TuneSearch *search;
     TuneLogits logits;
     TuneTrial *trials; /* [kernels] */
+    Budget budget;
 } Search;
 
 static double now_seconds(Search *s) {
     return tune_clock() - s->search->begun;
+}
+
+/* ---- time ---- */
+
+static bool is_stopped(const Search *s) {
+    return s->model.is_stopped && s->model.is_stopped(s->model.data);
+}
+
+static void guess_times(Search *s, const TuneCosts *costs) {
+    Budget *budget = &s->budget;
+    *budget = (Budget){.end = s->search->begun + s->options->budget};
+    budget->reserved = experiment_compare_time(costs, 2, s->options->compared);
+    budget_guess(budget, STEP_THREADS, experiment_compare_time(costs, 1, compare_seconds));
+    budget_guess(budget, STEP_TRIAL, experiment_run_time(costs, TUNE_TRIALS, ROUNDS));
+    budget_guess(budget, STEP_AGAIN, experiment_run_time(costs, 2, ROUNDS));
+    budget_guess(budget, STEP_CALLS, experiment_compare_time(costs, 2, compare_seconds));
+}
+
+static void note(Search *s, BudgetStep step, double begun) {
+    budget_note(&s->budget, step, tune_clock() - begun);
 }
 
 /* ---- events ---- */
@@ -233,11 +255,13 @@ static void keep_winners(Search *s, Phase phase, const Winners *winners, const T
 static bool confirm(Search *s, const Winners *winners, const bool has_winner[2]) {
     TunePairs pairs[2];
     TuneModel model = s->model;
+    const double begun = tune_clock();
     if (!has_winner[PHASE_PREFILL]) model.prefill_tokens = 0;
     if (!has_winner[PHASE_DECODE]) model.position = -1;
     if (!experiment_compare(&model, s->search->kernel, s->search->kernels, winners->now,
                             winners->then, model.use_threads, compare_seconds, pairs))
         return false;
+    note(s, STEP_CALLS, begun);
     for (int p = 0; p < 2; p++)
         if (has_winner[p]) keep_winners(s, (Phase)p, winners, &pairs[p]);
     return true;
@@ -253,9 +277,11 @@ static bool decide(Search *s, int count, Arena *scratch) {
     bool has_winner[2] = {false, false};
     const int again = take_winners(s, count);
     if (!again) return true;
+    const double begun = tune_clock();
     if (!experiment_run(&s->model, search->kernel, search->kernels, s->trials, again, ROUNDS,
                         &s->logits))
         return false;
+    note(s, STEP_AGAIN, begun);
     for (size_t i = 0; i < kernels; i++) {
         winners.now[i] = winners.then[i] = search->kernel[i].best;
         winners.ratio[i] = 0;
@@ -275,19 +301,15 @@ static bool decide(Search *s, int count, Arena *scratch) {
 
 /* ---- the whole ---- */
 
-static bool is_over(Search *s) {
-    const TuneModel *model = &s->model;
-    return (model->is_stopped && model->is_stopped(model->data)) ||
-           now_seconds(s) >= s->options->budget;
-}
-
 static bool experiment(Search *s, int count) {
     TuneSearch *search = s->search;
+    const double begun = tune_clock();
     do {
         if (!experiment_run(&s->model, search->kernel, search->kernels, s->trials, count, ROUNDS,
                             &s->logits))
             return false;
     } while (drop_wrong(s, count));
+    note(s, STEP_TRIAL, begun);
     Arena *scratch = arena_create();
     const bool ok = decide(s, count, scratch);
     arena_destroy(scratch);
@@ -298,11 +320,13 @@ static bool experiment(Search *s, int count) {
 
 static bool try_threads(Search *s, TuneKernel *call) {
     const Schedule schedule = call->candidate[call->tried];
+    const double begun = tune_clock();
     TunePairs pairs;
     if (!experiment_compare_threads(&s->model, s->search->kernel, s->search->kernels, call->phase,
                                     (int)schedule.threads, (int)call->best.threads, compare_seconds,
                                     &pairs))
         return false;
+    note(s, STEP_THREADS, begun);
     const bool is_better = pairs.ratio < margin && pairs.high < 1;
     call->tried++;
     call->rule_seconds = call->best.threads ? call->rule_seconds : pairs.then_seconds;
@@ -316,12 +340,19 @@ static bool try_threads(Search *s, TuneKernel *call) {
     return true;
 }
 
+/* The first look comes in any case. */
+static bool has_time_for_threads(Search *s, const TuneCosts *costs) {
+    return budget_has(&s->budget, tune_clock(),
+                      s->budget.expected[STEP_THREADS] +
+                          experiment_run_time(costs, 2, FIRST_ROUNDS));
+}
+
 /* How many threads, before anything is measured with them. */
-static bool tune_calls(Search *s) {
+static bool tune_calls(Search *s, const TuneCosts *costs) {
     for (int i = 0; i < s->search->kernels; i++) {
         TuneKernel *call = &s->search->kernel[i];
         if (!call->is_call) continue;
-        while (call->tried < call->candidates && !is_over(s))
+        while (call->tried < call->candidates && !is_stopped(s) && has_time_for_threads(s, costs))
             if (!try_threads(s, call)) return false;
         s->model.use_threads[call->phase] = (int)call->best.threads;
     }
@@ -335,10 +366,12 @@ static void forget_trials(Search *s, const int *tried) {
 
 static bool run(Search *s, int *tried) {
     TuneSearch *search = s->search;
-    if (!experiment_reference(&s->model, search->kernel, search->kernels, &s->logits) ||
-        !tune_calls(s) || !measure_best(s))
+    TuneCosts costs;
+    if (!experiment_reference(&s->model, search->kernel, search->kernels, &s->logits, &costs))
         return false;
-    while (!is_over(s)) {
+    guess_times(s, &costs);
+    if (!tune_calls(s, &costs) || !measure_best(s)) return false;
+    while (!is_stopped(s) && budget_has_experiment(&s->budget, tune_clock())) {
         for (int i = 0; i < search->kernels; i++) tried[i] = search->kernel[i].tried;
         const int count = choose_trials(s);
         if (!count) break;
@@ -368,5 +401,5 @@ bool tune_search(const TuneModel *model, TuneKernel *kernels, int count, const T
     int *tried = ARENA_ARRAY(scratch, int, (size_t)count + 1);
     const bool ok = run(&s, tried);
     arena_destroy(scratch);
-    return ok || (model->is_stopped && model->is_stopped(model->data));
+    return ok || is_stopped(&s);
 }

@@ -3,6 +3,7 @@
  *   kernels     what may be tuned in a model, and which schedules there are for it
  *   experiment  measures several schedules of all kernels at once, in the running model
  *   search      which to measure next, and which to believe
+ *   budget      whether there is time for it
  *   report      what was found, as a table and as a page
  *
  * Nothing here reads files.
@@ -70,9 +71,15 @@ typedef struct {
     float *prefill, *decode; /* [vocab], owned by the model's arena; null: that phase is not run */
 } TuneLogits;
 
+/* What it takes to measure a model. */
+typedef struct {
+    double compile; /* seconds, of one program */
+    double call[2]; /* of a call of each Phase; 0: that phase is not run */
+} TuneCosts;
+
 /* Fills in what the model computes with all schedules by rule. False: stopped, or reported. */
 bool experiment_reference(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
-                          TuneLogits *logits);
+                          TuneLogits *logits, TuneCosts *costs);
 
 /* Measures `rounds` times. In one call equal layers have different schedules, and from one call to
  * the next they change places; so what disturbs the machine disturbs all alike, and weights come
@@ -81,6 +88,9 @@ bool experiment_reference(const TuneModel *model, const TuneKernel *kernels, int
  * reported. */
 bool experiment_run(const TuneModel *model, TuneKernel *kernels, int kernel_count,
                     TuneTrial *trials, int trial_count, int rounds, const TuneLogits *logits);
+
+/* About how long that takes, with the longest trial of so many schedules. */
+double experiment_run_time(const TuneCosts *costs, int schedules, int rounds);
 
 /* Whole calls, with each kernel's `now` against its `then`, in turns. */
 typedef struct {
@@ -94,6 +104,9 @@ typedef struct {
 bool experiment_compare(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
                         const Schedule *now, const Schedule *then, const int then_threads[2],
                         double seconds, TunePairs pairs[2 /* of each Phase */]);
+
+/* About how long that takes for `programs` that are compiled. */
+double experiment_compare_time(const TuneCosts *costs, int programs, double seconds);
 
 /* The same for calls of a phase by `now` threads against `then`, all kernels with their best. */
 bool experiment_compare_threads(const TuneModel *model, const TuneKernel *kernels, int kernel_count,
@@ -122,15 +135,17 @@ typedef struct {
 } TuneSearch;
 
 typedef struct {
-    double budget;     /* seconds */
+    double budget;   /* seconds */
+    double compared; /* of the budget: for experiment_compare() with so many `seconds` behind it */
     bool from_scratch; /* begin at the smallest schedules */
     /* Called after each experiment, with all that is known then; false: stop. */
     bool (*found)(void *data, const TuneSearch *search);
     void *data;
 } TuneOptions;
 
-/* Tunes until the budget is spent, all is tried, or the model is stopped, which is no failure. The
- * kernels' `best` and `tried` come in as what is known already. False: reported. */
+/* Tunes until the budget has no time for another experiment, all is tried, or the model is stopped,
+ * which is no failure. A first look at the kernels is taken on any budget. Their `best` and `tried`
+ * come in as what is known already. False: reported. */
 bool tune_search(const TuneModel *model, TuneKernel *kernels, int count, const TuneOptions *options,
                  TuneSearch *search);
 

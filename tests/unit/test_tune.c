@@ -2,6 +2,7 @@
  * asked. */
 #include "frontend/compiler.h"
 #include "tests/unit/library_fixture.h"
+#include "tune/budget.h"
 #include "tune/report.h"
 
 static Thalweg *thalweg;
@@ -64,7 +65,8 @@ END_TEST
 START_TEST(an_experiment_times_every_schedule_in_every_round) {
     TuneTrial trials[] = {trial_of(&kernels[1], 4), trial_of(&kernels[kernel_count - 1], 2)};
     TuneLogits logits;
-    ck_assert(experiment_reference(&subject, kernels, kernel_count, &logits));
+    TuneCosts costs;
+    ck_assert(experiment_reference(&subject, kernels, kernel_count, &logits, &costs));
     ck_assert(experiment_run(&subject, kernels, kernel_count, trials, 2, 3, &logits));
     for (int t = 0; t < 2; t++)
         for (int c = 0; c < trials[t].count; c++)
@@ -76,7 +78,8 @@ END_TEST
 START_TEST(a_schedule_that_computes_something_else_is_found) {
     TuneTrial trial = trial_of(&kernels[1], 3);
     TuneLogits logits;
-    ck_assert(experiment_reference(&subject, kernels, kernel_count, &logits));
+    TuneCosts costs;
+    ck_assert(experiment_reference(&subject, kernels, kernel_count, &logits, &costs));
     ck_assert(experiment_run(&subject, kernels, kernel_count, &trial, 1, 1, &logits));
     ck_assert(!trial.is_wrong[1] && !trial.is_wrong[2]);
     logits.decode[VOCAB - 1] += 1;
@@ -131,6 +134,16 @@ START_TEST(a_search_tries_all_and_then_nothing) {
 }
 END_TEST
 
+START_TEST(a_search_leaves_time_for_the_comparison_behind_it) {
+    TuneSearch search;
+    const TuneOptions options = {.budget = 300, .compared = 1000};
+    ck_assert(tune_search(&subject, kernels, kernel_count, &options, &search));
+    ck_assert_int_eq(search.events, 0);
+    for (int i = 0; i < kernel_count; i++)
+        if (!kernels[i].is_call) ck_assert_double_gt(kernels[i].rule_seconds, 0);
+}
+END_TEST
+
 START_TEST(a_stopped_search_forgets_what_was_under_way) {
     for (calls_left = 1; calls_left < 60;) {
         const int stop_after = calls_left;
@@ -141,22 +154,151 @@ START_TEST(a_stopped_search_forgets_what_was_under_way) {
 }
 END_TEST
 
-START_TEST(a_page_names_every_kernel) {
-    double limit[64] = {0};
-    const TuneSearch search = search_for(0, false);
+static char *print_page(const TuneSearch *search, const double *limit) {
     const TuneReport report = {
-        .model = "a<b", .cpu = "c", .tuned = &subject, .search = &search, .limit = limit};
+        .model = "a<b", .cpu = "c", .tuned = &subject, .search = search, .limit = limit};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     ck_assert_ptr_nonnull(out);
     tune_report_page(&report, out);
     ck_assert_int_eq(fclose(out), 0);
+    return text;
+}
+
+static int count(const char *text, const char *word) {
+    int found = 0;
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++) found++;
+    return found;
+}
+
+START_TEST(a_page_names_every_kernel) {
+    const double limit[64] = {0};
+    const TuneSearch search = search_for(0, false);
+    char *text = print_page(&search, limit);
     ck_assert_ptr_nonnull(strstr(text, "a&lt;b"));
-    int plots = 0;
-    for (const char *at = text; (at = strstr(at, "<svg")); at++) plots++;
-    ck_assert_int_eq(plots, kernel_count);
+    ck_assert_int_eq(count(text, "<h2>"), kernel_count);
+    ck_assert_int_eq(count(text, "<svg"), kernel_count - 2); /* calls were not measured */
+    ck_assert_int_eq(count(text, "Not measured this time: all 2 threads; 0 of 1 tried."), 2);
+    ck_assert_int_eq(count(text, ": ;"), 0);
     free(text);
+}
+END_TEST
+
+/* Every number that stands behind that word. */
+static void check_within(const char *text, const char *word, double least, double most) {
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++) {
+        const double number = strtod(at + strlen(word), NULL);
+        ck_assert_msg(number >= least && number <= most, "%s%g", word, number);
+    }
+}
+
+START_TEST(all_that_a_page_draws_is_inside_of_its_plots) {
+    static const double limits[] = {0, 1e-9, 1e-6, 1e-3, 1e3}; /* less and more than was measured */
+    const TuneSearch measured = search_for(0, false);
+    for (int i = 0; i < 5; i++) {
+        TuneEvent events[5];
+        double limit[64];
+        for (int k = 0; k < kernel_count; k++) limit[k] = kernels[k].is_call ? 0 : limits[i];
+        for (int e = 0; e < 5; e++)
+            events[e] = (TuneEvent){.kernel = &kernels[e], .seconds = limits[4 - e], .ratio = 1};
+        TuneSearch search = measured;
+        search.event = events;
+        search.events = 5;
+        char *text = print_page(&search, limit);
+        ck_assert_int_eq(count(text, "<circle"), 5);
+        const int lines = count(text, "class=\"limit\""), words = count(text, "Its roofline lies");
+        ck_assert_int_eq(lines + words, limits[i] > 0 ? kernel_count - 2 : 0);
+        ck_assert(limits[i] < 1e3 || !lines);
+        ck_assert(limits[i] > 1e-9 || !words);
+        check_within(text, " y1=\"", 20, 180);
+        check_within(text, " cy=\"", 20, 180);
+        check_within(text, " y=\"", 10, 195);
+        check_within(text, " cx=\"", 110, 640);
+        ck_assert_int_eq(count(text, "nan") + count(text, "inf"), 0);
+        free(text);
+    }
+}
+END_TEST
+
+/* ---- the budget, by a clock of its own ---- */
+
+static const double usual_seconds[BUDGET_STEPS] = {
+    [STEP_TRIAL] = 3, [STEP_AGAIN] = 1.25, [STEP_CALLS] = 2};
+static uint32_t random_state;
+
+static double random_factor(void) { /* from 0.5 to 1.5 */
+    random_state = random_state * 1664525U + 1013904223U;
+    return 0.5 + (double)(random_state >> 8) / (1 << 24);
+}
+
+/* Experiments, some with winners, until there is no time for one more. Returns the clock then, and
+ * in *last how long the last one took. `spread` is 1 where steps differ in length, else 0. */
+static double spend(Budget *budget, double spread, double *last) {
+    double now = 0;
+    *last = 0;
+    while (budget_has_experiment(budget, now)) {
+        *last = 0;
+        for (BudgetStep step = STEP_TRIAL; step <= STEP_CALLS; step++) {
+            const double seconds = usual_seconds[step] * (1 + spread * (random_factor() - 1));
+            budget_note(budget, step, seconds);
+            *last += seconds;
+            if (spread > 0 && random_factor() < 0.8) break; /* no winners */
+        }
+        now += *last;
+    }
+    return now;
+}
+
+static Budget budget_of(double seconds) {
+    Budget budget = {.end = seconds, .reserved = 4};
+    for (BudgetStep step = 0; step < BUDGET_STEPS; step++)
+        budget_guess(&budget, step, usual_seconds[step]);
+    return budget;
+}
+
+START_TEST(a_budget_is_kept_and_used_where_steps_are_alike) {
+    const double all = 3 + 1.25 + 2;
+    for (double seconds = 4; seconds < 200; seconds += 0.75) {
+        double last;
+        Budget budget = budget_of(seconds);
+        const double spent = spend(&budget, 0, &last) + budget.reserved;
+        ck_assert(spent <= seconds && spent > seconds - all);
+    }
+}
+END_TEST
+
+START_TEST(a_budget_is_exceeded_by_less_than_an_experiment) {
+    for (uint32_t seed = 1; seed < 1000; seed++) {
+        double last;
+        random_state = seed;
+        Budget budget = budget_of(100 * random_factor());
+        const double spent = spend(&budget, 1, &last) + budget.reserved;
+        ck_assert(last == 0 || spent < budget.end + last);
+    }
+}
+END_TEST
+
+START_TEST(the_longest_step_is_expected_again) {
+    Budget budget = budget_of(100);
+    budget_note(&budget, STEP_TRIAL, 1);
+    ck_assert_double_eq(budget.expected[STEP_TRIAL], 1); /* not the guess */
+    budget_note(&budget, STEP_TRIAL, 9);
+    budget_note(&budget, STEP_TRIAL, 2);
+    ck_assert_double_eq(budget.expected[STEP_TRIAL], 9);
+    ck_assert(budget_has_experiment(&budget, 100 - 4 - (9 + 1.25 + 2)));
+    ck_assert(!budget_has_experiment(&budget, 100 - 4 - (9 + 1 + 2)));
+}
+END_TEST
+
+START_TEST(times_are_guessed_from_what_calls_take) {
+    const TuneCosts decode_alone = {.compile = 1, .call = {[PHASE_DECODE] = 0.5}};
+    ck_assert_double_eq(experiment_run_time(&decode_alone, 2, 5), 2 * (1 + 0.5 + 5 * 1.5));
+    ck_assert_double_eq(experiment_compare_time(&decode_alone, 2, 1), 2 + 6 * 4 * 0.5);
+    ck_assert_double_eq(experiment_compare_time(&decode_alone, 2, 30), 2 + 30 + 4 * 0.5);
+    const TuneCosts fast = {.compile = 1, .call = {1e-6, 1e-6}};
+    ck_assert(experiment_compare_time(&fast, 1, 3) > 7 &&
+              experiment_compare_time(&fast, 1, 3) < 7.001);
 }
 END_TEST
 
@@ -170,9 +312,17 @@ int main(void) {
     tcase_add_test(tests, whole_calls_are_compared_in_pairs);
     tcase_add_test(tests, calls_are_compared_by_threads);
     tcase_add_test(tests, a_search_tries_all_and_then_nothing);
+    tcase_add_test(tests, a_search_leaves_time_for_the_comparison_behind_it);
     tcase_add_test(tests, a_stopped_search_forgets_what_was_under_way);
     tcase_add_test(tests, a_page_names_every_kernel);
+    tcase_add_test(tests, all_that_a_page_draws_is_inside_of_its_plots);
     suite_add_tcase(suite, tests);
+    TCase *budget = tcase_create("budget");
+    tcase_add_test(budget, a_budget_is_kept_and_used_where_steps_are_alike);
+    tcase_add_test(budget, a_budget_is_exceeded_by_less_than_an_experiment);
+    tcase_add_test(budget, the_longest_step_is_expected_again);
+    tcase_add_test(budget, times_are_guessed_from_what_calls_take);
+    suite_add_tcase(suite, budget);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
