@@ -15,7 +15,7 @@ bool budget_has(const Budget *budget, double now, double seconds) {
 }
 
 bool budget_has_experiment(const Budget *budget, double now) {
-    return budget_has(budget, now,
-                      budget->expected[STEP_TRIAL] + budget->expected[STEP_AGAIN] +
-                          budget->expected[STEP_CALLS]);
+    const double winners = budget->expected[STEP_AGAIN] + budget->expected[STEP_CALLS];
+    const double seconds = budget->expected[STEP_TRIAL];
+    return budget_has(budget, now, seconds + (budget->is_known[STEP_TRIAL] ? winners : 0));
 }

@@ -31,7 +31,8 @@ void budget_note(Budget *budget, BudgetStep step, double seconds);
 /* Whether so many seconds from now on leave what is reserved. */
 bool budget_has(const Budget *budget, double now, double seconds);
 
-/* Whether there is time for an experiment, which may find winners. */
+/* Whether there is time for an experiment, which may find winners. The first one is begun even if
+ * these might take it beyond the end: a short budget shall not go by unused. */
 bool budget_has_experiment(const Budget *budget, double now);
 
 #endif

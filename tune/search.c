@@ -14,7 +14,7 @@
 enum { FIRST_ROUNDS = 3, ROUNDS = 5, LEAST_WINS = 4 };
 static const double margin = 0.985;      /* of the best's time */
 static const double call_margin = 1;     /* of whole calls, that do not get slower */
-static const double compare_seconds = 1; /* of whole calls of a phase */
+static const double most_seconds = 1;    /* of whole calls of a phase */
 static const double least_share = 0.005; /* of a phase, to be tried early */
 
 typedef struct {
@@ -24,6 +24,7 @@ typedef struct {
     TuneLogits logits;
     TuneTrial *trials; /* [kernels] */
     Budget budget;
+    double compare_seconds; /* of whole calls of a phase: shorter than the comparison at the end */
 } Search;
 
 static double now_seconds(Search *s) {
@@ -40,10 +41,10 @@ static void guess_times(Search *s, const TuneCosts *costs) {
     Budget *budget = &s->budget;
     *budget = (Budget){.end = s->search->begun + s->options->budget};
     budget->reserved = experiment_compare_time(costs, 2, s->options->compared);
-    budget_guess(budget, STEP_THREADS, experiment_compare_time(costs, 1, compare_seconds));
+    budget_guess(budget, STEP_THREADS, experiment_compare_time(costs, 1, s->compare_seconds));
     budget_guess(budget, STEP_TRIAL, experiment_run_time(costs, TUNE_TRIALS, ROUNDS));
     budget_guess(budget, STEP_AGAIN, experiment_run_time(costs, 2, ROUNDS));
-    budget_guess(budget, STEP_CALLS, experiment_compare_time(costs, 2, compare_seconds));
+    budget_guess(budget, STEP_CALLS, experiment_compare_time(costs, 2, s->compare_seconds));
 }
 
 static void note(Search *s, BudgetStep step, double begun) {
@@ -259,7 +260,7 @@ static bool confirm(Search *s, const Winners *winners, const bool has_winner[2])
     if (!has_winner[PHASE_PREFILL]) model.prefill_tokens = 0;
     if (!has_winner[PHASE_DECODE]) model.position = -1;
     if (!experiment_compare(&model, s->search->kernel, s->search->kernels, winners->now,
-                            winners->then, model.use_threads, compare_seconds, pairs))
+                            winners->then, model.use_threads, s->compare_seconds, pairs))
         return false;
     note(s, STEP_CALLS, begun);
     for (int p = 0; p < 2; p++)
@@ -323,8 +324,8 @@ static bool try_threads(Search *s, TuneKernel *call) {
     const double begun = tune_clock();
     TunePairs pairs;
     if (!experiment_compare_threads(&s->model, s->search->kernel, s->search->kernels, call->phase,
-                                    (int)schedule.threads, (int)call->best.threads, compare_seconds,
-                                    &pairs))
+                                    (int)schedule.threads, (int)call->best.threads,
+                                    s->compare_seconds, &pairs))
         return false;
     note(s, STEP_THREADS, begun);
     const bool is_better = pairs.ratio < margin && pairs.high < 1;
@@ -389,7 +390,9 @@ bool tune_search(const TuneModel *model, TuneKernel *kernels, int count, const T
     *search = (TuneSearch){
         .kernel = kernels, .kernels = count, .begun = tune_clock(), .budget = options->budget};
     Arena *scratch = arena_create();
+    const double third = options->compared / 3;
     Search s = {.model = *model,
+                .compare_seconds = third < most_seconds ? third : most_seconds,
                 .options = options,
                 .search = search,
                 .trials = ARENA_ARRAY(scratch, TuneTrial, (size_t)count + 1)};
