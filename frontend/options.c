@@ -232,7 +232,7 @@ static bool parse_value(Parser *p, const Option *option, const char *attached) {
     }
     if (option->kind == OPTIONAL && !attached) {
         const bool is_word_next = p->next < p->count && p->words[p->next][0] != '-';
-        p->open = is_word_next ? option : p->open;
+        p->open = is_word_next ? option : NULL;
         p->open_operand = p->arguments->operand_count;
         return set(option, "", p->arguments, p->complaint);
     }
