@@ -6,11 +6,9 @@
 #include "codegen/object_file.h"
 
 #include <elf.h>
-#include <errno.h>
 #include <llvm-c/Core.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #ifndef SHF_X86_64_LARGE
 #define SHF_X86_64_LARGE 0x10000000
@@ -38,54 +36,35 @@ static void fill(FILE *out, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) fputc(0, out);
 }
 
-typedef struct {
-    const ObjectWeights *weights;
-    FILE *from, *out;
-    uint64_t bytes;
-    Diag *diag;
-} Print;
-
-static bool report_progress(const Print *p, uint64_t done) {
-    const ObjectWeights *weights = p->weights;
+static bool report_progress(const ObjectWeights *weights, size_t done, Diag *diag) {
     static const char what[] = "writing the object";
     if (!weights->progress ||
-        weights->progress(weights->progress_context, what, (double)done / (double)p->bytes))
+        weights->progress(weights->progress_context, what, (double)done / (double)weights->bytes))
         return true;
-    return diag_error(p->diag, (Loc){0}, "%s was stopped", what);
+    return diag_error(diag, (Loc){0}, "%s was stopped", what);
 }
 
-static bool append(const Print *p) {
+static bool append(const ObjectWeights *weights, FILE *out, Diag *diag) {
     enum { BLOCK = 1 << 20 };
-    char *block = malloc(BLOCK);
-    if (!block) return diag_error(p->diag, (Loc){0}, "out of memory");
-    uint64_t done = 0;
-    bool goes_on = true;
-    for (size_t count;
-         goes_on && (count = fread(block, 1, BLOCK, p->from)) > 0 && !ferror(p->out);) {
-        fwrite(block, 1, count, p->out);
-        done += count;
-        goes_on = report_progress(p, done);
+    const char *file = weights->file;
+    for (size_t done = 0, count; done < weights->bytes && !ferror(out); done += count) {
+        count = weights->bytes - done < BLOCK ? weights->bytes - done : BLOCK;
+        fwrite(file + done, 1, count, out);
+        if (!report_progress(weights, done + count, diag)) return false;
     }
-    free(block);
-    return goes_on &&
-           (done == p->bytes || ferror(p->out) ||
-            diag_error(p->diag, (Loc){0}, "'%s' has changed while it was read", p->weights->path));
+    return true;
 }
 
-static bool print(Print *p, char *object, size_t bytes) {
-    struct stat info;
+static bool print(char *object, size_t bytes, const ObjectWeights *weights, FILE *out, Diag *diag) {
     Elf64_Shdr *section = find_section(object, bytes);
-    if (!section) return bug(p->diag);
-    if (fstat(fileno(p->from), &info) != 0)
-        return diag_error(p->diag, (Loc){0}, "'%s': %s", p->weights->path, strerror(errno));
+    if (!section) return bug(diag);
     const uint64_t gap = -(uint64_t)bytes % OBJECT_WEIGHTS_ALIGNMENT;
-    p->bytes = (uint64_t)info.st_size;
     section->sh_offset = bytes + gap;
-    section->sh_size = p->bytes;
+    section->sh_size = weights->bytes;
     if (((Elf64_Ehdr *)object)->e_machine == EM_X86_64) section->sh_flags |= SHF_X86_64_LARGE;
-    fwrite(object, 1, bytes, p->out);
-    fill(p->out, gap);
-    return append(p);
+    fwrite(object, 1, bytes, out);
+    fill(out, gap);
+    return append(weights, out, diag);
 }
 
 bool object_print(Module *module, const ObjectWeights *weights, FILE *out, Diag *diag) {
@@ -93,17 +72,9 @@ bool object_print(Module *module, const ObjectWeights *weights, FILE *out, Diag 
     if (!buffer) return false;
     const size_t bytes = LLVMGetBufferSize(buffer);
     char *object = malloc(bytes); /* the buffer is not to be written to */
-    Print p = {.weights = weights, .from = fopen(weights->path, "rb"), .out = out, .diag = diag};
-    bool is_done = false;
-    if (!object)
-        diag_error(diag, (Loc){0}, "out of memory");
-    else if (!p.from)
-        diag_error(diag, (Loc){0}, "'%s' cannot be read: %s", weights->path, strerror(errno));
-    else {
-        memcpy(object, LLVMGetBufferStart(buffer), bytes);
-        is_done = print(&p, object, bytes);
-    }
-    if (p.from) fclose(p.from);
+    if (object) memcpy(object, LLVMGetBufferStart(buffer), bytes);
+    const bool is_done = object ? print(object, bytes, weights, out, diag)
+                                : diag_error(diag, (Loc){0}, "out of memory");
     free(object);
     LLVMDisposeMemoryBuffer(buffer);
     return is_done;

@@ -10,7 +10,8 @@ enum { OBJECT_WEIGHTS_ALIGNMENT = 4096 };
 
 /* A packed weight file for an object. */
 typedef struct {
-    const char *path;
+    const void *file; /* all its bytes, as they lie on disk */
+    size_t bytes;
     bool (*progress)(void *context, const char *what, double done); /* may be null; false: stop */
     void *progress_context;
 } ObjectWeights;

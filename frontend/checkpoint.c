@@ -4,6 +4,7 @@
 #include "frontend/float16.h"
 #include "frontend/synthetic.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -14,7 +15,7 @@ enum { TILE = 16 };
 struct Checkpoint {
     Arena *arena;
     Weights weights;
-    uint64_t seed, identity;
+    uint64_t seed, identity, origin;
     SafeTensors *tensors; /* null: synthetic */
     ParamList params;
 };
@@ -98,6 +99,17 @@ static const char *path_of(const CheckpointSpec *spec, Arena *arena) {
                         spec->file);
 }
 
+/* The folder without links, and the name as it is given: where that is a link, it leads to one
+ * version after the other. */
+static uint64_t hash_path(const char *path, Arena *arena) {
+    const char *slash = strrchr(path, '/');
+    const int length = slash ? (int)(slash - path) + 1 : 0;
+    char *folder = realpath(length ? arena_printf(arena, "%.*s", length, path) : ".", NULL);
+    const uint64_t hash = hash_text(path + length, folder ? hash_text(folder, 0) : 0);
+    free(folder);
+    return hash;
+}
+
 /* A pattern that fits no param is a slip of the pen, or part of a mapping for several models. */
 static void warn_of_idle_names(const CheckpointSpec *spec, const ParamList *params, Diag *diag) {
     for (int i = 0; i < spec->inline_count; i++) {
@@ -120,12 +132,14 @@ static bool open_file(Checkpoint *checkpoint, const CheckpointSpec *spec, Diag *
         table = tensor_names_find(spec->names ? spec->names : "thalweg", spec->loc, diag);
     if (!table) return false;
     warn_of_idle_names(spec, &checkpoint->params, diag);
-    checkpoint->tensors = safetensors_open(path_of(spec, diag->arena), spec->loc, diag);
+    const char *path = path_of(spec, diag->arena);
+    checkpoint->tensors = safetensors_open(path, spec->loc, diag);
     if (!checkpoint->tensors) return false;
     if (!params_place(&checkpoint->params, table, checkpoint->tensors, diag)) return false;
     checkpoint->weights = (Weights){.rows = read_rows, .context = checkpoint};
     checkpoint->identity =
         hash_places(&checkpoint->params, safetensors_identity(checkpoint->tensors));
+    checkpoint->origin = hash_places(&checkpoint->params, hash_path(path, diag->arena));
     return true;
 }
 
@@ -135,7 +149,7 @@ Checkpoint *checkpoint_open(const Graph *graph, const CheckpointSpec *spec) {
     checkpoint->arena = arena;
     if (spec->synthetic) {
         checkpoint->seed = spec->seed;
-        checkpoint->identity = hash_text("synthetic", spec->seed);
+        checkpoint->identity = checkpoint->origin = hash_text("synthetic", spec->seed);
         checkpoint->weights = synthetic_weights(&checkpoint->seed);
         return checkpoint;
     }
@@ -157,4 +171,8 @@ const Weights *checkpoint_weights(const Checkpoint *checkpoint) {
 
 uint64_t checkpoint_identity(const Checkpoint *checkpoint) {
     return checkpoint->identity;
+}
+
+uint64_t checkpoint_origin(const Checkpoint *checkpoint) {
+    return checkpoint->origin;
 }

@@ -36,4 +36,8 @@ const Weights *checkpoint_weights(const Checkpoint *checkpoint);
  * which tensors were taken; or the seed. */
 uint64_t checkpoint_identity(const Checkpoint *checkpoint);
 
+/* A hash of the file's name with its folder, and of which tensors were taken; or of the seed.
+ * Versions of one file have it in common: at any time, one of them is there. */
+uint64_t checkpoint_origin(const Checkpoint *checkpoint);
+
 #endif

@@ -37,7 +37,8 @@ CodeFileStatus code_file_read(const char *folder, const char *name, Bytes key, A
 bool code_file_write(const char *folder, const char *name, Bytes key, Bytes object, Diag *diag);
 
 /* Removes files of code until all that are left have no more than `most` bytes, first those that
- * were used the longest ago, and what writers that were killed left behind. */
+ * were used the longest ago, and what writers that were killed left behind. Of a folder's other
+ * files none is touched, whatever they are called. */
 void code_files_trim(const char *folder, int64_t most);
 
 /* The object in the bytes of a file. False: they are not those of a whole file of this key. */

@@ -47,8 +47,8 @@ struct Thalweg {
     const char *statistics; /* a line for each pass that ran */
     Plan *plan;
     Module *module;
-    Bytes code; /* the module's object, made or kept from before */
-    bool is_code_warned;
+    Bytes code;           /* the module's object, made or kept from before */
+    bool is_cache_warned; /* it was said that something is not kept */
     Jit *jit;
     const TwProgram *program; /* owned by the jit */
     PerfFiles *perf;          /* null: nothing was told */
@@ -56,7 +56,6 @@ struct Thalweg {
 
     Checkpoint *checkpoint;
     TwWeights *weights;
-    const char *weights_path; /* of the packed file in the cache, once it is there */
     Interp *interp;
 };
 
@@ -132,12 +131,19 @@ bool compiler_tell_perf(Thalweg *thalweg, Bytes object, const char *symbol,
                         const TwProgram *program);
 void compiler_end_perf(Thalweg *thalweg);
 
-/* ---- compiler_weights.c ---- */
+/* ---- compiler_cache.c ---- */
 
-/* Where packed weights and tuning.yaml are kept. Null: reported. */
+/* Where packed weights, code and tuning.yaml are kept. Null: the environment names no place. */
 const char *compiler_cache_directory(Thalweg *thalweg);
-bool compiler_has_cache_directory(Thalweg *thalweg);
 bool compiler_make_cache(const char *path, Diag *diag);
+
+/* That a file of the cache is not used; and, once of all that is kept, that something is not. */
+void compiler_warn_unsafe_file(Thalweg *thalweg, const char *directory, const char *name,
+                               const char *why);
+void compiler_warn_unsafe_cache(Thalweg *thalweg, const char *directory, const char *why);
+void compiler_warn_not_kept(Thalweg *thalweg, const char *what, const char *why);
+
+/* ---- compiler_weights.c ---- */
 
 bool compiler_checkpoint(Thalweg *thalweg);
 bool compiler_weights(Thalweg *thalweg);

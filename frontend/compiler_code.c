@@ -3,7 +3,7 @@
  * A file of the cache is called <model>-<hash of the key>.code (frontend/code_file.h). Its key is a
  * text of all that the code depends on, so that there is nothing to be invalidated: other inputs
  * are another file. What cannot be kept, or is not safe to be used, is compiled as if there were no
- * cache, with a warning.
+ * cache.
  */
 #include "codegen/source_id.h"
 #include "frontend/code_file.h"
@@ -77,19 +77,12 @@ typedef struct {
     Bytes key;
 } Place;
 
-static void warn(Thalweg *thalweg, const char *what, const char *why, const char *hint) {
-    if (thalweg->is_code_warned) return;
-    thalweg->is_code_warned = true;
-    diag_warning(&thalweg->diag, (Loc){0}, "%s: %s", what, why);
-    diag_hint(&thalweg->diag, "%s", hint);
-}
-
 static Place choose_place(Thalweg *thalweg, bool is_timed) {
     Place place = {0};
-    if (thalweg->options.no_code_cache || !compiler_has_cache_directory(thalweg) ||
-        !make_key(thalweg, is_timed, &place.key))
+    const char *folder = compiler_cache_directory(thalweg);
+    if (thalweg->options.no_code_cache || !folder || !make_key(thalweg, is_timed, &place.key))
         return place;
-    place.folder = compiler_cache_directory(thalweg);
+    place.folder = folder;
     place.name = code_file_name(thalweg->model->name, place.key, thalweg->arena);
     return place;
 }
@@ -102,15 +95,10 @@ static bool find(Thalweg *thalweg, Place *place, Bytes *object) {
     case CODE_FILE_FOUND: return true;
     case CODE_FILE_MISSING: return false;
     case CODE_FILE_UNSAFE:
-        warn(thalweg,
-             arena_printf(thalweg->arena, "the compiled code '%s/%s' is not used", place->folder,
-                          place->name),
-             why, "it is replaced; see who could write there");
+        compiler_warn_unsafe_file(thalweg, place->folder, place->name, why);
         return false;
     case CODE_FOLDER_UNSAFE:
-        warn(thalweg,
-             arena_printf(thalweg->arena, "compiled code is not kept in '%s'", place->folder), why,
-             "make it your own directory (chmod go-w), or take another one (--cache)");
+        compiler_warn_unsafe_cache(thalweg, place->folder, why);
         place->folder = NULL;
         return false;
     }
@@ -125,8 +113,7 @@ static void keep(Thalweg *thalweg, const Place *place, Bytes object) {
         code_file_write(place->folder, place->name, place->key, object, &diag))
         code_files_trim(place->folder, CODE_FILES_MOST_BYTES);
     else
-        warn(thalweg, "the compiled code is not kept", diag.first->message,
-             "it will be compiled again the next time");
+        compiler_warn_not_kept(thalweg, "the compiled code is not kept", diag.first->message);
 }
 
 /* ---- making ---- */

@@ -2,6 +2,7 @@
 #include "codegen/object_file.h"
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
+#include "runtime/weights.h"
 
 /* The model for each processor. False: reported. */
 static bool make_parts(Thalweg *thalweg, ModulePart *part) {
@@ -36,8 +37,12 @@ static bool write_module(Thalweg *thalweg, Module *module, ThalwegEmit form, con
                                        [THALWEG_ASSEMBLY] = MODULE_ASSEMBLY,
                                        [THALWEG_OBJECT] = MODULE_OBJECT};
     OutputFile file;
-    const ObjectWeights weights = {thalweg->weights_path, thalweg->options.progress,
-                                   thalweg->options.progress_context};
+    ObjectWeights weights = {.progress = thalweg->options.progress,
+                             .progress_context = thalweg->options.progress_context};
+    if (thalweg->weights) {
+        weights.file = thalweg->weights->map;
+        weights.bytes = thalweg->weights->map_bytes;
+    }
     if (!output_file_open(&file, path, &thalweg->diag)) return false;
     file.batch = thalweg->batch;
     const bool is_made = (thalweg->options.embed_weights

@@ -36,7 +36,11 @@ TuningMachine compiler_tuning_machine(const Thalweg *thalweg) {
 const char *compiler_tuning_path(Thalweg *thalweg) {
     if (thalweg->options.tuning) return thalweg->options.tuning;
     const char *directory = compiler_cache_directory(thalweg);
-    return directory ? arena_printf(thalweg->arena, "%s/tuning.yaml", directory) : NULL;
+    if (directory) return arena_printf(thalweg->arena, "%s/tuning.yaml", directory);
+    diag_error(&thalweg->diag, (Loc){0},
+               "there is no place for tuning.yaml: neither XDG_CACHE_HOME nor HOME is a full path");
+    diag_hint(&thalweg->diag, "name a file by --tuning, or a directory by --cache");
+    return NULL;
 }
 
 bool compiler_read_tuning(Thalweg *thalweg, const char *path, TuningFile *file) {
@@ -82,7 +86,7 @@ static bool read_shipped(Thalweg *thalweg, TuningFile *file) {
 
 /* A file that nobody asked for does not stop a compilation. */
 static void read_default(Thalweg *thalweg, TuningFile *file) {
-    if (!compiler_has_cache_directory(thalweg)) return;
+    if (!compiler_cache_directory(thalweg)) return;
     const char *path = compiler_tuning_path(thalweg);
     if (access(path, F_OK) != 0) return;
     const Diag outer = thalweg->diag;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 static const char *stamp_path(const char *path, Arena *arena) {
-    return arena_printf(arena, "%s.checked", path);
+    return arena_printf(arena, "%s" FILE_STAMP_ENDING, path);
 }
 
 /* Times of files go in steps of some milliseconds: a second write in the same step leaves the time
@@ -22,7 +22,8 @@ bool file_stamp_take(const char *path, FileStamp *out) {
     *out = (FileStamp){0};
     if (stat(path, &info) != 0) return false;
     snprintf(out->text, sizeof out->text,
-             "thalweg checked 1\ndevice %llu inode %llu size %lld\nwritten %lld.%09ld changed "
+             FILE_STAMP_MAGIC
+             "checked 1\ndevice %llu inode %llu size %lld\nwritten %lld.%09ld changed "
              "%lld.%09ld\n",
              (unsigned long long)info.st_dev, (unsigned long long)info.st_ino,
              (long long)info.st_size, (long long)info.st_mtim.tv_sec, info.st_mtim.tv_nsec,

@@ -9,6 +9,9 @@
 
 #include "ir/diag.h"
 
+#define FILE_STAMP_ENDING ".checked"
+#define FILE_STAMP_MAGIC  "thalweg " /* 8 bytes */
+
 typedef struct {
     char text[200];
     bool is_settled; /* the file has not changed for a while */

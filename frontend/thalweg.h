@@ -93,7 +93,8 @@ TW_API bool thalweg_check_weights(Thalweg *thalweg);
 TW_API const TwProgram *thalweg_program(Thalweg *thalweg);
 
 /* Packed weights of this model for this layout, from the cache, where they are put if they are not
- * there yet; owned by the Thalweg. */
+ * there yet. Where that cannot be, which is a warning, they are packed for this Thalweg alone.
+ * Owned by the Thalweg. */
 TW_API const TwWeights *thalweg_weights(Thalweg *thalweg);
 
 /* Files that are written between these two get their names together, or with `is_complete` false

@@ -21,6 +21,9 @@ TwStatus tw_weights_open_bytes(TwWeights *weights, const void *file, uint64_t by
                                uint64_t layout_id);
 void tw_weights_unmap(TwWeights *weights);
 
+/* As tw_weights_open(), of a file that is open for reading, and stays so. */
+TwStatus tw_weights_open_descriptor(int file, uint64_t layout_id, bool verify, TwWeights **out);
+
 /* Whether they are what the program reads. */
 TwStatus tw_weights_check(const TwWeights *weights, const TwProgram *program);
 

@@ -140,9 +140,13 @@ static TwStatus open_file(int file, uint64_t layout_id, bool verify, TwWeights *
     return status;
 }
 
+static int open_path(const char *path) {
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
+}
+
 TwStatus tw_weights_open_file(TwWeights *weights, const char *path, uint64_t layout_id,
                               bool verify) {
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
+    const int file = open_path(path);
     if (file < 0) return TW_CANNOT_OPEN;
     const TwStatus status = open_file(file, layout_id, verify, weights);
     close(file);
@@ -170,17 +174,26 @@ TwStatus tw_weights_check(const TwWeights *weights, const TwProgram *program) {
 
 /* ---- the same, with memory of its own ---- */
 
-TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWeights **out) {
-    if (!out) return TW_BAD_ARGUMENT;
+TwStatus tw_weights_open_descriptor(int file, uint64_t layout_id, bool verify, TwWeights **out) {
     *out = NULL;
-    if (!path) return TW_BAD_ARGUMENT;
     TwWeights *weights = calloc(1, sizeof *weights);
     if (!weights) return TW_NO_MEMORY;
-    const TwStatus status = tw_weights_open_file(weights, path, layout_id, verify);
+    const TwStatus status = open_file(file, layout_id, verify, weights);
     if (status == TW_OK)
         *out = weights;
     else
         free(weights);
+    return status;
+}
+
+TwStatus tw_weights_open(const char *path, uint64_t layout_id, bool verify, TwWeights **out) {
+    if (!out) return TW_BAD_ARGUMENT;
+    *out = NULL;
+    if (!path) return TW_BAD_ARGUMENT;
+    const int file = open_path(path);
+    if (file < 0) return TW_CANNOT_OPEN;
+    const TwStatus status = tw_weights_open_descriptor(file, layout_id, verify, out);
+    close(file);
     return status;
 }
 

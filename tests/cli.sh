@@ -228,7 +228,7 @@ says err 'warning: the compiled code is not kept'
 chmod go+w cache/thalweg
 expect 0 run --seed 7 -n 40
 same kept.text.1 out
-says err 'warning: compiled code is not kept in'
+says err 'warning: nothing is kept in'
 [ "$(kept_code)" -eq 0 ] || fail 'code is kept where others can write'
 chmod go-w cache/thalweg
 

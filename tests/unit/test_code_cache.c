@@ -197,8 +197,11 @@ END_TEST
 
 /* ---- how much is kept ---- */
 
+#define HASH        "-0123456789abcdef0123456789abcdef"
+#define NAME(model) model HASH CODE_FILE_ENDING
+
 START_TEST(what_was_used_the_longest_ago_goes_first) {
-    static const char *const names[] = {"a.code", "b.code", "c.code", "d.code"};
+    static const char *const names[] = {NAME("a"), NAME("b"), NAME("c"), NAME("d")};
     for (int i = 0; i < 4; i++) {
         write_code(names[i]);
         make_old(in_folder(names[i]), 1000 - 100 * i);
@@ -208,25 +211,70 @@ START_TEST(what_was_used_the_longest_ago_goes_first) {
 
     code_files_trim(folder, 4 * FILE_BYTES);
     ck_assert_int_eq(count_files(folder), 5);
-    ck_assert_int_eq(read_code("a.code", key), CODE_FILE_FOUND); /* and so just used */
+    ck_assert_int_eq(read_code(names[0], key), CODE_FILE_FOUND); /* and so just used */
     code_files_trim(folder, 3 * FILE_BYTES);
-    ck_assert(!is_there("b.code"));
+    ck_assert(!is_there(names[1]));
     code_files_trim(folder, 2 * FILE_BYTES - 1);
-    ck_assert(!is_there("c.code") && !is_there("d.code"));
-    ck_assert(is_there("a.code") && is_there("old.weights"));
+    ck_assert(!is_there(names[2]) && !is_there(names[3]));
+    ck_assert(is_there(names[0]) && is_there("old.weights"));
     code_files_trim(in_folder("none"), 0);
 }
 END_TEST
 
+/* Half-written files may end within the bytes that they are known by. */
 START_TEST(what_killed_writers_left_is_removed) {
-    write_file(in_folder("a.code.12-0.part"), "x", 1);
-    write_file(in_folder("b.code.13-0.part"), "x", 1);
-    write_file(in_folder("c.weights.14-0.part"), "x", 1);
-    make_old(in_folder("b.code.13-0.part"), 2 * 24 * 60 * 60);
-    make_old(in_folder("c.weights.14-0.part"), 2 * 24 * 60 * 60);
-    code_files_trim(folder, 1);
-    ck_assert(is_there("a.code.12-0.part") && is_there("c.weights.14-0.part"));
-    ck_assert(!is_there("b.code.13-0.part"));
+    static const char *const lengths[] = {"", "thal", CODE_FILE_MAGIC, CODE_FILE_MAGIC "\1"};
+    for (int i = 0; i < 4; i++) {
+        const char *old = arena_printf(diag.arena, NAME("a") ".%d-0.part", i);
+        write_file(in_folder(old), lengths[i], strlen(lengths[i]));
+        make_old(in_folder(old), 2 * 24 * 60 * 60);
+        const char *new = arena_printf(diag.arena, NAME("a") ".%d-1.part", i);
+        write_file(in_folder(new), lengths[i], strlen(lengths[i]));
+    }
+    code_files_trim(folder, 0);
+    ck_assert_int_eq(count_files(folder), 4);
+    ck_assert(is_there(NAME("a") ".0-1.part"));
+}
+END_TEST
+
+/* The folder is one that a user named, with files of the user's own. */
+START_TEST(only_what_is_ours_by_name_and_contents_is_removed) {
+    static const char *const ours[] = {NAME("a"), NAME("a") ".12-0.part"};
+    static const char *const others[] = {"precious.code",       "a.code.12-0.part",
+                                         HASH ".code",          "a" HASH "0.code.bak",
+                                         "a" HASH ".CODE",      "a-0123456789abcdef.code",
+                                         NAME("a") ".part",     NAME("a") ".12-0.part.part",
+                                         NAME("a") ".12-.part", NAME("a") ".-0.part",
+                                         NAME("a") "12-0.part"};
+    enum { OURS = 2, OTHERS = sizeof others / sizeof *others };
+    write_code("code");
+    char whole[FILE_BYTES + 1];
+    ck_assert_uint_eq(read_start(in_folder("code"), whole, sizeof whole), FILE_BYTES);
+    for (int i = 0; i < OTHERS; i++) write_file(in_folder(others[i]), whole, FILE_BYTES);
+    for (int i = 0; i < OTHERS; i++) make_old(in_folder(others[i]), 1000000);
+    for (int i = 0; i < OURS; i++) {
+        write_file(in_folder(ours[i]), "my own text", 11);
+        make_old(in_folder(ours[i]), 1000000);
+    }
+    code_files_trim(folder, 0);
+    ck_assert_int_eq(count_files(folder), 1 + OTHERS + OURS);
+
+    for (int i = 0; i < OURS; i++) {
+        unlink(in_folder(ours[i]));
+        char target[256];
+        strcpy(target, in_folder("code"));
+        ck_assert_int_eq(symlink(target, in_folder(ours[i])), 0);
+    }
+    code_files_trim(folder, 0);
+    ck_assert_int_eq(count_files(folder), 1 + OTHERS + OURS);
+
+    for (int i = 0; i < OURS; i++) {
+        unlink(in_folder(ours[i]));
+        write_file(in_folder(ours[i]), whole, FILE_BYTES);
+        make_old(in_folder(ours[i]), 1000000);
+    }
+    code_files_trim(folder, 0);
+    ck_assert_int_eq(count_files(folder), 1 + OTHERS);
 }
 END_TEST
 
@@ -432,6 +480,7 @@ static Suite *code_cache_suite(void) {
     tcase_add_test(files, what_is_no_file_is_not_used);
     tcase_add_test(files, what_was_used_the_longest_ago_goes_first);
     tcase_add_test(files, what_killed_writers_left_is_removed);
+    tcase_add_test(files, only_what_is_ours_by_name_and_contents_is_removed);
     TCase *models = with_diag(suite, "models");
     tcase_add_test(models, a_second_start_does_not_compile);
     tcase_add_test(models, code_that_was_kept_can_still_be_written);

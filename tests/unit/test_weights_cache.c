@@ -1,11 +1,13 @@
 /* test_weights_cache.c - packed weights: made once, made again when they are not right, in their
  * place, and never by halves. */
+#include "frontend/cache_folder.h"
 #include "frontend/file_stamp.h"
 #include "frontend/thalweg.h"
 #include "runtime/weights_file.h"
 #include "tests/unit/library_fixture.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -160,13 +162,181 @@ START_TEST(the_directory_of_the_cache_is_made) {
     ck_assert_int_eq(count_files(path), 1);
     ck_assert_int_eq(stat(path, &info), 0);
     ck_assert_uint_eq(info.st_mode & 0777, 0700);
+}
+END_TEST
 
+/* One warning, and logits that are right. */
+static void assert_runs_with_a_warning(const char *cache, const char *text) {
+    Thalweg *thalweg = create_with_code_cache((ThalwegOptions){.cache_directory = cache}, model);
+    assert_right(thalweg);
+    ck_assert_int_eq(thalweg_diagnostic_count(thalweg), 1);
+    ck_assert_int_eq(thalweg_diagnostic(thalweg, 0).severity, THALWEG_WARNING);
+    ck_assert_ptr_nonnull(thalweg_diagnostic(thalweg, 0).hint);
+    assert_message(thalweg, text);
+    thalweg_destroy(thalweg);
+}
+
+/* A file has no room for files, not even for root. */
+START_TEST(where_nothing_can_be_kept_it_runs_all_the_same) {
+    char path[256];
     write_file(in_folder("file"), "", 0);
     snprintf(path, sizeof path, "%s/file/b", folder);
-    thalweg = create_with((ThalwegOptions){.cache_directory = path}, model);
-    ck_assert(!thalweg_weights(thalweg));
-    ck_assert_ptr_nonnull(thalweg_diagnostic(thalweg, 0).hint);
+    setenv("TMPDIR", folder, 1);
+    assert_runs_with_a_warning(path, "not kept");
+    setenv("TMPDIR", "/no/such/folder", 1); /* in memory */
+    assert_runs_with_a_warning(path, "not kept");
+    ck_assert_int_eq(count_files(folder), 1);
+}
+END_TEST
+
+START_TEST(where_others_can_write_nothing_is_used_or_kept) {
+    char path[512];
+    pack_and_check();
+    only_file(path, sizeof path);
+    change_byte(path, TW_WEIGHTS_DATA);
+    const ino_t first = inode_of(path);
+    ck_assert_int_eq(chmod(folder, 0777), 0);
+    assert_runs_with_a_warning(folder, "others can write it");
+    only_file(path, sizeof path);
+    ck_assert_uint_eq(inode_of(path), first);
+}
+END_TEST
+
+START_TEST(a_file_that_others_can_write_is_replaced) {
+    char path[512];
+    struct stat info;
+    pack_and_check();
+    only_file(path, sizeof path);
+    const ino_t first = inode_of(path);
+    ck_assert_int_eq(chmod(path, 0664), 0);
+    Thalweg *thalweg = create(model);
+    assert_right(thalweg);
+    assert_message(thalweg, "others can write it");
     thalweg_destroy(thalweg);
+    only_file(path, sizeof path);
+    ck_assert_uint_ne(inode_of(path), first);
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 07777, 0600);
+}
+END_TEST
+
+/* ---- versions of a checkpoint ---- */
+
+static const char from_file[] =
+    "thalweg: 1\nname: pairs\nvocab: 2\ncontext: 4\nstream: {width: 2}\n"
+    "embed: {positions: none}\nhead: {norm: none, tied: true}\nblocks:\n"
+    "  - branches: [{mlp: {hidden: 2, activation: silu, bias: false}}]\n"
+    "weights: {file: %s}\n";
+
+/* As training writes it again and again: first under another name. */
+static void write_checkpoint(const char *name, float value) {
+    static const char *const params[] = {"embed.tokens", "blocks.0.mlp.up.weight",
+                                         "blocks.0.mlp.down.weight"};
+    char path[256], bytes[512];
+    int length = 8;
+    for (int i = 0; i < 3; i++)
+        length += sprintf(bytes + length,
+                          "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[%d,%d]}",
+                          i ? "," : "{", params[i], 16 * i, 16 * i + 16);
+    bytes[length++] = '}';
+    memcpy(bytes, &(uint64_t){(uint64_t)length - 8}, 8);
+    for (int i = 0; i < 12; i++, length += 4) memcpy(bytes + length, &value, 4);
+    strcpy(path, in_folder("new"));
+    write_file(path, bytes, (size_t)length);
+    ck_assert_int_eq(rename(path, in_folder(name)), 0);
+}
+
+static void pack_checkpoint(const char *name, const char *type, const char *cache) {
+    char text[512];
+    snprintf(text, sizeof text, from_file, name);
+    Thalweg *thalweg = thalweg_create(
+        &(ThalwegOptions){.cache_directory = cache, .no_code_cache = true, .weights_type = type});
+    assert_works(thalweg, thalweg_read_text(thalweg, "m", text, strlen(text), folder));
+    assert_works(thalweg, thalweg_weights(thalweg));
+    thalweg_destroy(thalweg);
+}
+
+START_TEST(of_a_checkpoint_the_newest_version_is_kept) {
+    char cache[256], other[512];
+    strcpy(cache, in_folder("cache"));
+    write_checkpoint("a", 1);
+    write_checkpoint("b", 1);
+    pack_checkpoint("b", "f32", cache);
+    pack_checkpoint("a", "q8", cache);
+    ck_assert_int_eq(count_files(cache), 2);
+    for (int i = 0; i < 4; i++) {
+        write_checkpoint("a", (float)i);
+        pack_checkpoint("a", "f32", cache);
+        ck_assert_int_eq(count_files(cache), 3);
+    }
+    /* What only looks like a version is a file of the user's. */
+    DIR *directory = opendir(cache);
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (is_counted(entry->d_name)) snprintf(other, sizeof other, "%s/%s", cache, entry->d_name);
+    closedir(directory);
+    char *source = strrchr(other, '-') + 1;
+    memcpy(source, "0000000000000000", 16);
+    write_file(other, "my own weights", 14);
+    write_checkpoint("a", 9);
+    write_checkpoint("b", 9);
+    pack_checkpoint("a", "f32", cache);
+    pack_checkpoint("b", "f32", cache);
+    pack_checkpoint("a", "q8", cache);
+    ck_assert_int_eq(count_files(cache), 4);
+    ck_assert_int_eq(access(other, F_OK), 0);
+}
+END_TEST
+
+/* As one that is killed leaves them; those of today may be written still. */
+START_TEST(half_written_weights_go_after_a_day) {
+    static const char id[] = "-0123456789abcdef-0123456789abcdef-0123456789abcdef.weights";
+    struct timespec old;
+    clock_gettime(CLOCK_REALTIME, &old);
+    old.tv_sec -= 2 * 24 * 60 * 60;
+    for (int i = 0; i < 4; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "m%s%s.1%d-0.part", id, i < 2 ? "" : FILE_STAMP_ENDING, i);
+        write_file(in_folder(name), TW_WEIGHTS_MAGIC "\0\0", i < 2 ? 10 : 0);
+        if (i % 2)
+            ck_assert_int_eq(utimensat(AT_FDCWD, in_folder(name), (struct timespec[]){old, old}, 0),
+                             0);
+    }
+    pack_and_check();
+    char left[128];
+    snprintf(left, sizeof left, "m%s.10-0.part", id);
+    ck_assert_int_eq(access(in_folder(left), F_OK), 0);
+    ck_assert_int_eq(count_files(folder), 2); /* stamps are not counted */
+    snprintf(left, sizeof left, "m%s" FILE_STAMP_ENDING ".12-0.part", id);
+    ck_assert_int_eq(access(in_folder(left), F_OK), 0);
+    snprintf(left, sizeof left, "m%s" FILE_STAMP_ENDING ".13-0.part", id);
+    ck_assert_int_ne(access(in_folder(left), F_OK), 0);
+}
+END_TEST
+
+/* What is being packed can be told from a file of somebody else before it has a header. */
+static bool looks_at_half_written(void *context, const char *what, double done) {
+    int *looks = context;
+    char path[512], start[CACHE_MAGIC + 1];
+    if (strcmp(what, "packing weights") != 0 || done >= 1) return true;
+    only_file(path, sizeof path);
+    ck_assert_ptr_nonnull(strstr(path, ".part"));
+    ck_assert_uint_eq(read_start(path, start, sizeof start), CACHE_MAGIC);
+    ck_assert_mem_eq(start, TW_WEIGHTS_MAGIC, CACHE_MAGIC);
+    ++*looks;
+    return true;
+}
+
+START_TEST(half_written_weights_say_what_they_are) {
+    int looks = 0;
+    cpu_set_t one; /* it is the first thread that tells of progress */
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    Thalweg *thalweg = create_with(
+        (ThalwegOptions){.progress = looks_at_half_written, .progress_context = &looks}, model);
+    assert_works(thalweg, thalweg_weights(thalweg));
+    thalweg_destroy(thalweg);
+    ck_assert_int_gt(looks, 0);
 }
 END_TEST
 
@@ -192,7 +362,8 @@ START_TEST(the_environment_says_where_the_cache_is) {
     setenv("XDG_CACHE_HOME", "not/a/full/path", 1);
     thalweg = thalweg_create(NULL);
     assert_works(thalweg, thalweg_read_text(thalweg, "m", model, sizeof model - 1, NULL));
-    ck_assert(!thalweg_weights(thalweg));
+    assert_right(thalweg);
+    ck_assert_int_eq(thalweg_diagnostic_count(thalweg), 1);
     assert_message(thalweg, "XDG_CACHE_HOME");
     ck_assert_ptr_nonnull(thalweg_diagnostic(thalweg, 0).hint);
     thalweg_destroy(thalweg);
@@ -253,6 +424,12 @@ static Suite *weights_cache_suite(void) {
     tcase_add_test(cache, files_that_change_are_not_remembered);
     tcase_add_test(cache, weights_of_another_source_are_packed_again);
     tcase_add_test(cache, the_directory_of_the_cache_is_made);
+    tcase_add_test(cache, where_nothing_can_be_kept_it_runs_all_the_same);
+    tcase_add_test(cache, where_others_can_write_nothing_is_used_or_kept);
+    tcase_add_test(cache, a_file_that_others_can_write_is_replaced);
+    tcase_add_test(cache, of_a_checkpoint_the_newest_version_is_kept);
+    tcase_add_test(cache, half_written_weights_go_after_a_day);
+    tcase_add_test(cache, half_written_weights_say_what_they_are);
     tcase_add_test(cache, the_environment_says_where_the_cache_is);
     tcase_add_test(cache, work_that_is_stopped_leaves_no_file);
     tcase_add_test(cache, work_that_is_stopped_keeps_the_file_before_it);
