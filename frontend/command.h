@@ -9,9 +9,15 @@
 #include "frontend/terminal.h"
 #include "frontend/thalweg.h"
 
-#include <limits.h>
+#include <signal.h>
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 /* plus the signal */ };
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_SIGNAL = 128, /* plus the signal */
+    EXIT_UNREAD = EXIT_SIGNAL + SIGPIPE
+};
 
 #define COMMAND(name, ...) int command_##name(const Arguments *arguments);
 #include "frontend/commands.def"
@@ -32,7 +38,8 @@ int command_print_target(const Arguments *arguments);
 void command_say_tuning(Thalweg *thalweg, Progress *progress, bool is_wanted);
 
 /* Erases the line of progress, prints the diagnostics and destroys the Thalweg. Returns the exit
- * code, for work that failed after a signal that of the signal. */
+ * code, for work that failed after a signal that of the signal. Says nothing of work that failed
+ * because standard output is unread. */
 int command_end(Thalweg *thalweg, Progress *progress, bool is_done);
 
 /* Says an error of the command line's own. Always returns false. */
@@ -42,11 +49,17 @@ bool command_fail(Progress *progress, const char *format, ...)
 /* The same for what the runtime answered; TW_OK says nothing. True: TW_OK. */
 bool command_runs(Progress *progress, TwStatus status);
 
-/* Creates an empty file in $TMPDIR, or else the system's place for such, to be removed by the
- * caller. False: said. */
-bool command_temporary(Progress *progress, char path[PATH_MAX]);
+typedef struct {
+    char *bytes; /* malloc */
+    size_t length;
+} CommandInput;
 
-/* Checks that all of standard output could be written. False: said. */
-bool command_flush(void);
+/* Reads a file, or for "-" standard input, to its end. False: said, or a signal came; the bytes are
+ * to be freed all the same. */
+bool command_read(Progress *progress, const char *path, size_t most, CommandInput *out);
+
+/* Whether standard output went to a pipe or a socket that nobody reads any more, as of `| head`.
+ * There is nobody to be told. */
+bool command_is_unread(void);
 
 #endif

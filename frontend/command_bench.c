@@ -9,14 +9,15 @@
 
 #include "frontend/bench_report.h"
 #include "frontend/clock.h"
+#include "frontend/compiler.h"
 #include "frontend/interrupt.h"
 #include "frontend/measure.h"
 #include "frontend/memory_watch.h"
+#include "frontend/temporary.h"
 #include "frontend/timed.h"
 #include "frontend/trace_file.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Timed code is measured less often: a call has many kernels, and decode many calls. */
 enum { MOST_TIMED_REPEATS = 5 };
@@ -357,15 +358,17 @@ static bool summarise(Bench *bench) {
 
 /* Packs into a file of its own, so that it is done even where the cache has one. */
 static bool measure_packing(Bench *bench) {
-    char path[PATH_MAX];
-    if (!command_temporary(bench->progress, path)) return false;
+    Thalweg *thalweg = bench->thalweg;
+    TemporaryFolder folder;
+    if (!temporary_make(&folder, &thalweg->diag)) return false;
+    const char *path = arena_printf(thalweg->arena, "%s/weights", folder.path);
     MemoryWatch watch;
     memory_watch_begin(&watch);
     const double begin = clock_seconds();
-    const bool is_packed = thalweg_write_weights(bench->thalweg, path);
+    const bool is_packed = thalweg_write_weights(thalweg, path);
     bench->result.pack_seconds = clock_seconds() - begin;
     bench->result.pack_memory = memory_watch_end(&watch);
-    unlink(path);
+    temporary_remove(&folder);
     return is_packed;
 }
 

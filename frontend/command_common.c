@@ -4,6 +4,8 @@
 #include "frontend/interrupt.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,10 +68,12 @@ void command_say_tuning(Thalweg *thalweg, Progress *progress, bool is_wanted) {
 
 int command_end(Thalweg *thalweg, Progress *progress, bool is_done) {
     const int number = is_done ? 0 : interrupt_signal();
+    const bool is_unread = !is_done && command_is_unread();
     progress_end(progress);
-    if (!number) thalweg_print_diagnostics(thalweg, stderr);
+    if (!number && !is_unread) thalweg_print_diagnostics(thalweg, stderr);
     thalweg_destroy(thalweg);
     if (number) return EXIT_SIGNAL + number;
+    if (is_unread) return EXIT_UNREAD;
     return is_done ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -88,20 +92,50 @@ bool command_runs(Progress *progress, TwStatus status) {
     return status == TW_OK || command_fail(progress, "%s", tw_status_text(status));
 }
 
-bool command_temporary(Progress *progress, char path[PATH_MAX]) {
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, PATH_MAX, "%s/thalweg-XXXXXX", folder && *folder ? folder : P_tmpdir);
-    const int file = mkstemp(path);
-    if (file < 0)
-        return command_fail(progress, "'%s' cannot be written: %s", path, strerror(errno));
-    close(file);
-    return true;
+/* ---- standard streams ---- */
+
+/* Until there is something to be read, or a signal came: read() would begin anew after a signal. */
+static bool wait_for_input(int file) {
+    struct pollfd wanted = {.fd = file, .events = POLLIN};
+    while (!interrupt_signal())
+        if (poll(&wanted, 1, -1) >= 0 || errno != EINTR) return true;
+    return false;
 }
 
-bool command_flush(void) {
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
-    const char *reason = errno ? strerror(errno) : "an earlier write failed";
-    fprintf(stderr, "error: standard output could not be written: %s\n", reason);
-    return false;
+static bool read_all(int file, const char *name, size_t most, CommandInput *out,
+                     Progress *progress) {
+    size_t room = 0;
+    for (;;) {
+        if (out->length == room) {
+            room = room ? 2 * room : 1 << 16;
+            char *bytes = realloc(out->bytes, room);
+            if (!bytes) return command_fail(progress, "%s: out of memory", name);
+            out->bytes = bytes;
+        }
+        if (!wait_for_input(file)) return false;
+        const ssize_t got = read(file, out->bytes + out->length, room - out->length);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            return command_fail(progress, "'%s' cannot be read: %s", name, strerror(errno));
+        if (got == 0) return true;
+        out->length += (size_t)got;
+        if (out->length > most)
+            return command_fail(progress, "'%s' is too long: at most %zu bytes", name, most);
+    }
+}
+
+bool command_read(Progress *progress, const char *path, size_t most, CommandInput *out) {
+    *out = (CommandInput){0};
+    if (strcmp(path, "-") == 0)
+        return read_all(STDIN_FILENO, "standard input", most, out, progress);
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return command_fail(progress, "'%s' cannot be read: %s", path, strerror(errno));
+    const bool is_read = read_all(file, path, most, out, progress);
+    close(file);
+    return is_read;
+}
+
+bool command_is_unread(void) {
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return ferror(stdout) && poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP));
 }

@@ -1,12 +1,14 @@
 /* command_compile.c - `thalweg compile`: a model as files, to be linked into a program. */
 #include "frontend/command.h"
 
+#include "frontend/compiler.h"
+#include "frontend/temporary.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct {
     const Arguments *arguments;
@@ -111,12 +113,13 @@ static bool copy(const char *path, Progress *progress) {
 
 /* The library writes to files, so the text takes a way through a temporary one. */
 static bool write_to_output(Compile *compile) {
-    char path[PATH_MAX];
-    if (!command_temporary(compile->progress, path)) return false;
+    Thalweg *thalweg = compile->thalweg;
+    TemporaryFolder folder;
+    if (!temporary_make(&folder, &thalweg->diag)) return false;
+    const char *path = arena_printf(thalweg->arena, "%s/code", folder.path);
     const ThalwegEmit form = (ThalwegEmit)compile->arguments->emit;
-    const bool is_done =
-        thalweg_write_code(compile->thalweg, form, path) && copy(path, compile->progress);
-    unlink(path);
+    const bool is_done = thalweg_write_code(thalweg, form, path) && copy(path, compile->progress);
+    temporary_remove(&folder);
     return is_done;
 }
 

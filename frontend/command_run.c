@@ -7,8 +7,10 @@
 #include "frontend/npy.h"
 #include "frontend/prompt.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DEFAULT_COUNT = 200 };
@@ -18,6 +20,7 @@ typedef struct {
     Progress *progress;
     Thalweg *thalweg;
     ThalwegModel model;
+    CommandInput input; /* the prompt, where it is read from a file */
     Prompt prompt;
     Engine *engine;
     TwSampler *sampler;
@@ -26,7 +29,7 @@ typedef struct {
     Diag diag; /* of the file of logits */
 
     int64_t asked, wanted, generated; /* tokens; wanted are as many of those asked as fit */
-    int32_t last;                     /* token generated */
+    bool is_line_open;                /* the text ends within a line */
     double compile_seconds, prompt_seconds, generate_seconds;
 } Run;
 
@@ -66,11 +69,33 @@ static bool read_model(Run *run) {
 
 /* ---- the prompt, and how much follows ---- */
 
+static Bytes bytes_of(const char *text) {
+    return (Bytes){text, text ? strlen(text) : 0};
+}
+
+/* Of the file or standard input that the options name, if any: the text, or tokens in its place. */
+static bool read_input(Run *run, PromptSource *source) {
+    enum { MOST_BYTES = 64 << 20 };
+    const Arguments *arguments = run->arguments;
+    const bool is_text = arguments->prompt && strcmp(arguments->prompt, "-") == 0;
+    const bool is_list = arguments->tokens && strcmp(arguments->tokens, "-") == 0;
+    const char *path = is_text || is_list ? "-" : arguments->tokens_file;
+    if (!path) return true;
+    if (!command_read(run->progress, path, MOST_BYTES, &run->input)) return false;
+    *(is_text ? &source->text : &source->tokens) = (Bytes){run->input.bytes, run->input.length};
+    source->file = strcmp(path, "-") == 0 ? "standard input" : path;
+    return true;
+}
+
 static bool read_prompt(Run *run) {
     const Arguments *arguments = run->arguments;
-    const PromptSource source = {arguments->prompt, arguments->tokens, run->model.has_byte_tokens,
-                                 run->model.vocab, run->model.context};
+    PromptSource source = {.text = bytes_of(arguments->prompt),
+                           .tokens = bytes_of(arguments->tokens),
+                           .has_byte_tokens = run->model.has_byte_tokens,
+                           .vocab = run->model.vocab,
+                           .context = run->model.context};
     Complaint complaint;
+    if (!read_input(run, &source)) return false;
     if (prompt_read(&source, &run->prompt, &complaint)) return true;
     return command_fail(run->progress, "%s", complaint.text);
 }
@@ -119,20 +144,35 @@ static bool open_sampler(Run *run) {
 
 static bool open_logits(Run *run) {
     if (!run->arguments->logits) return true;
-    run->has_npy = npy_open(&run->npy, run->arguments->logits, run->model.vocab, &run->diag);
+    const int64_t rows = run->prompt.count + (run->wanted > 1 ? run->wanted - 1 : 0);
+    run->has_npy = npy_open(&run->npy, run->arguments->logits, rows, run->model.vocab, &run->diag);
     return run->has_npy;
 }
 
 /* ---- generation ---- */
 
+static bool is_same_stream(int a, int b) {
+    struct stat one, other;
+    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* What is said comes on a line of its own, also where standard error goes behind the text. */
+static void begin_line(Run *run) {
+    if (run->is_line_open && is_same_stream(STDOUT_FILENO, STDERR_FILENO)) fputc('\n', stderr);
+    run->is_line_open = false;
+}
+
 /* One call, and its logits into the file. */
 static bool feed(Run *run, const int32_t *tokens, int64_t count) {
     const int64_t rows = run->has_npy ? count : 1;
     TwStatus status;
-    if (!engine_step(run->engine, tokens, count, rows, &status))
+    if (!engine_step(run->engine, tokens, count, rows, &status)) {
+        begin_line(run);
         return command_runs(run->progress, status) && false;
+    }
     for (int64_t i = 0; run->has_npy && i < rows; i++)
-        npy_append(&run->npy, engine_logits(run->engine, i));
+        if (!npy_append(&run->npy, engine_logits(run->engine, i))) return false;
     return true;
 }
 
@@ -153,13 +193,14 @@ static bool feed_prompt(Run *run) {
     return true;
 }
 
-static void print_token(const Run *run, int32_t token) {
+static void print_token(Run *run, int32_t token) {
     if (!run->model.has_byte_tokens)
         printf(run->generated ? " %d" : "%d", token);
     else if (token < 256)
         putchar(token);
     else
         printf("<%d>", token);
+    run->is_line_open = token != '\n' || !run->model.has_byte_tokens;
     fflush(stdout);
 }
 
@@ -168,12 +209,11 @@ static bool generate(Run *run) {
     int64_t row = run->has_npy ? (run->prompt.count - 1) % engine_chunk(run->engine) : 0;
     if (run->arguments->no_prefill) row = 0;
     bool is_fine = true;
-    while (is_fine && run->generated < run->wanted && !ferror(stdout)) {
+    while (is_fine && run->generated < run->wanted) {
         const int32_t token = tw_sampler_draw(run->sampler, engine_logits(run->engine, row));
         print_token(run, token);
-        run->last = token;
         run->generated++;
-        is_fine = !interrupt_signal();
+        is_fine = !interrupt_signal() && !ferror(stdout);
         if (is_fine && run->generated < run->wanted) is_fine = feed(run, &token, 1);
         row = 0;
     }
@@ -182,17 +222,23 @@ static bool generate(Run *run) {
 }
 
 /* Ends the line, where text that is piped on has to stay as it is. */
-static void end_text(const Run *run) {
+static void end_text(Run *run) {
     const bool is_text = run->model.has_byte_tokens;
-    if (run->generated && (!is_text || (isatty(STDOUT_FILENO) && run->last != '\n'))) putchar('\n');
+    if (run->generated && (!is_text || (run->is_line_open && isatty(STDOUT_FILENO)))) {
+        putchar('\n');
+        run->is_line_open = false;
+    }
     fflush(stdout);
 }
 
-static void print_end(const Run *run) {
-    if (run->generated == run->wanted && run->wanted < run->asked)
+static void print_end(Run *run) {
+    const bool is_full = run->generated == run->wanted && run->wanted < run->asked;
+    const bool has_stats = run->arguments->stats || terminal_is(stderr);
+    if (is_full || has_stats) begin_line(run);
+    if (is_full)
         fprintf(stderr, "note: stopped after %lld tokens: the context of %lld is full\n",
                 (long long)run->generated, (long long)run->model.context);
-    if (!run->arguments->stats && !terminal_is(stderr)) return;
+    if (!has_stats) return;
     fprintf(stderr, "%s: ready in %.0f ms, %lld threads; prompt of %lld at %.1f tokens/s",
             run->model.name, 1e3 * run->compile_seconds, (long long)engine_threads(run->engine),
             (long long)run->prompt.count, (double)run->prompt.count / run->prompt_seconds);
@@ -216,25 +262,35 @@ static bool run_all(Run *run) {
     return is_fine;
 }
 
-/* Logits up to where a signal came are whole rows, but not those that were asked for. */
+/* Logits up to where a signal came, or the text had no more room, are whole rows, but not those
+ * that were asked for. Why they could not be written themselves is said when they are closed. */
 static bool close_logits(Run *run, bool is_done) {
-    if (run->has_npy) is_done = npy_close(&run->npy, is_done, &run->diag);
-    return is_done;
+    if (!run->has_npy) return is_done;
+    return npy_close(&run->npy, is_done || run->npy.file.error, &run->diag);
+}
+
+/* Prints what there is to say, and frees all. Returns the exit code. */
+static int end_run(Run *run, bool is_done) {
+    const bool is_unread = run->has_npy && run->npy.file.error == EPIPE;
+    if (run->diag.first || thalweg_diagnostic_count(run->thalweg)) begin_line(run);
+    diag_print(&run->diag, stderr);
+    engine_destroy(run->engine);
+    tw_sampler_destroy(run->sampler);
+    free(run->prompt.tokens);
+    free(run->input.bytes);
+    arena_destroy(run->diag.arena);
+    const int code = command_end(run->thalweg, run->progress, is_done);
+    return is_unread ? EXIT_UNREAD : code;
 }
 
 int command_run(const Arguments *arguments) {
-    if (arguments->prompt && arguments->tokens)
-        return command_misused(COMMAND_run, "--prompt and --tokens exclude each other");
+    if (!!arguments->prompt + !!arguments->tokens + !!arguments->tokens_file > 1)
+        return command_misused(COMMAND_run,
+                               "--prompt, --tokens and --tokens-file exclude each other");
     Progress progress;
     Run run = {.arguments = arguments, .progress = &progress};
     run.thalweg = command_thalweg(arguments, &progress);
     if (!run.thalweg) return EXIT_FAILED;
     run.diag.arena = arena_create();
-    const bool is_done = close_logits(&run, run_all(&run));
-    diag_print(&run.diag, stderr);
-    engine_destroy(run.engine);
-    tw_sampler_destroy(run.sampler);
-    free(run.prompt.tokens);
-    arena_destroy(run.diag.arena);
-    return command_end(run.thalweg, &progress, is_done);
+    return end_run(&run, close_logits(&run, run_all(&run)));
 }

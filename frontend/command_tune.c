@@ -53,14 +53,18 @@ static bool read_budget(Tune *tune) {
 
 /* ---- the file, and its lock ---- */
 
+static bool refuse_path(Tune *tune, const char *why) {
+    diag_error(&tune->thalweg->diag, (Loc){0}, "'%s' cannot be written: %s", tune->path, why);
+    return diag_hint(&tune->thalweg->diag,
+                     "name another file by --tuning, or another directory by --cache");
+}
+
 /* The lock's file is removed while it is held: who got hold of a removed one tries again. */
 static bool take_lock(Tune *tune) {
     for (;;) {
         struct stat held, there;
         tune->lock = open(tune->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (tune->lock < 0)
-            return command_fail(tune->progress, "'%s' cannot be written: %s", tune->lock_path,
-                                strerror(errno));
+        if (tune->lock < 0) return refuse_path(tune, strerror(errno));
         if (flock(tune->lock, LOCK_EX | LOCK_NB) != 0) {
             close(tune->lock);
             tune->lock = -1;
@@ -94,9 +98,10 @@ static bool open_file(Tune *tune) {
     Thalweg *thalweg = tune->thalweg;
     tune->path = compiler_tuning_path(thalweg);
     if (!tune->path) return false;
+    Diag diag = {.arena = thalweg->arena};
     if (!tune->arguments->tuning &&
-        !compiler_make_cache(compiler_directory(thalweg, tune->path), &thalweg->diag))
-        return false;
+        !compiler_make_cache(compiler_directory(thalweg, tune->path), &diag))
+        return refuse_path(tune, diag.first->message);
     tune->lock_path = arena_printf(thalweg->arena, "%s.lock", tune->path);
     tune->file = (TuningFile){.arena = thalweg->arena};
     if (!take_lock(tune)) return false;
@@ -348,7 +353,7 @@ static bool report(Tune *tune) {
     tune_report_table(&what, stdout);
     printf("%d schedules measured, %d left to try; kept in '%s'\n", tune->search.events, left,
            tune->path);
-    return command_flush();
+    return true;
 }
 
 static bool tune_model(Tune *tune) {
@@ -380,7 +385,7 @@ static bool merge(Tune *tune) {
     }
     if (tune->arguments->tuning) return write_file(thalweg, tune->arguments->tuning, &file);
     tuning_file_print(&file, stdout);
-    return command_flush();
+    return true;
 }
 
 int command_tune(const Arguments *arguments) {

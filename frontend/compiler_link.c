@@ -6,6 +6,7 @@
 #include "frontend/archive.h"
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
+#include "frontend/temporary.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -25,7 +26,7 @@ typedef struct {
     Diag *diag;
     ThalwegEmit form;
     const char *prefix;
-    char *folder; /* of what is made on the way */
+    TemporaryFolder folder; /* of what is made on the way */
     const char *object, *result;
 } Link;
 
@@ -180,7 +181,7 @@ static bool copy_file(Link *link, const char *path, FILE *to) {
 /* ---- the three forms ---- */
 
 static const char *in_folder(Link *link, const char *name) {
-    return arena_printf(link->arena, "%s/%s", link->folder, name);
+    return arena_printf(link->arena, "%s/%s", link->folder.path, name);
 }
 
 /* The runtime's members stay what they are, so that two such archives meet in one program. */
@@ -238,26 +239,6 @@ static bool make_program(Link *link, const char *runtime) {
 
 /* ---- the whole ---- */
 
-static bool make_folder(Link *link) {
-    const char *temporary = getenv("TMPDIR");
-    link->folder = arena_printf(link->arena, "%s/thalweg-XXXXXX",
-                                temporary && *temporary ? temporary : "/tmp");
-    if (mkdtemp(link->folder)) return true;
-    diag_error(link->diag, (Loc){0}, "a folder '%s' cannot be made: %s", link->folder,
-               strerror(errno));
-    diag_hint(link->diag, "set TMPDIR to a folder that can be written");
-    link->folder = NULL;
-    return false;
-}
-
-static void remove_folder(Link *link) {
-    if (!link->folder) return;
-    if (link->object) unlink(link->object);
-    if (link->result) unlink(link->result);
-    unlink(in_folder(link, symbol_script));
-    rmdir(link->folder);
-}
-
 /* The result appears whole or not at all, and as executable as it was linked. */
 static bool place_result(Link *link, const char *path) {
     OutputFile output;
@@ -285,7 +266,7 @@ static bool write_object(Link *link) {
 static bool link_object(Link *link, const char *path) {
     const char *name = strrchr(path, '/');
     const char *runtime = find_runtime(link);
-    if (!runtime || !make_folder(link)) return false;
+    if (!runtime || !temporary_make(&link->folder, link->diag)) return false;
     link->object = in_folder(link, arena_printf(link->arena, "%s.o", link->prefix));
     link->result = in_folder(link, name ? name + 1 : path);
     if (!write_object(link)) return false;
@@ -304,6 +285,6 @@ bool compiler_link(Thalweg *thalweg, ThalwegEmit form, const char *path) {
                  .form = form,
                  .prefix = module_prefix(thalweg->plan->name, thalweg->arena)};
     const bool is_done = link_object(&link, path);
-    remove_folder(&link);
+    temporary_remove(&link.folder);
     return is_done;
 }

@@ -4,7 +4,10 @@
 #include "frontend/commit.h"
 #include "frontend/interrupt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef int CommandFunction(const Arguments *arguments);
 
@@ -14,8 +17,21 @@ static CommandFunction *const function[] = {
 #undef COMMAND
 };
 
+/* What is opened for the program's files must not take the place of a stream that is closed. */
+static bool fill_standard_streams(void) {
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) != stream) return false;
+    return true;
+}
+
+/* The exit code: whether all of standard output could be written may only be seen now. */
 static int end(int code) {
-    return command_flush() || code != EXIT_DONE ? code : EXIT_FAILED;
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    const char *reason = errno ? strerror(errno) : "an earlier write failed";
+    if (command_is_unread()) return EXIT_UNREAD;
+    fprintf(stderr, "error: standard output could not be written: %s\n", reason);
+    return code == EXIT_DONE ? EXIT_FAILED : code;
 }
 
 static int refuse(const char *command, const Complaint *complaint) {
@@ -88,6 +104,7 @@ static int run(Command command, int count, const char **words) {
 
 int main(int argc, char **argv) {
     Complaint complaint = {"a command is missing"};
+    if (!fill_standard_streams()) return EXIT_FAILED;
     if (argc < 2) return refuse(NULL, &complaint);
     const bool is_help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
                          strcmp(argv[1], "help") == 0;

@@ -9,17 +9,18 @@
 
 typedef struct Npy {
     OutputFile file;
-    int64_t rows, columns;
+    int64_t columns;
 } Npy;
 
-/* For rows of `columns` numbers. Stays where it is until npy_close(). False: reported, and there is
- * nothing to close. */
-bool npy_open(Npy *npy, const char *path, int64_t columns, Diag *diag);
+/* For so many rows of `columns` numbers, which the header says before they come: so it can go down
+ * a pipe. Stays where it is until npy_close(). False: reported, and there is nothing to close. */
+bool npy_open(Npy *npy, const char *path, int64_t rows, int64_t columns, Diag *diag);
 
-/* What cannot be written is reported by npy_close(). */
-void npy_append(Npy *npy, const float *row);
+/* False: it cannot be written, which npy_close() reports. */
+bool npy_append(Npy *npy, const float *row);
 
-/* Ends the file; without `is_complete` it leaves none. True: it is there. */
+/* Ends the file; without `is_complete`, which says that all rows were appended, it leaves none.
+ * True: it is there. */
 bool npy_close(Npy *npy, bool is_complete, Diag *diag);
 
 #endif

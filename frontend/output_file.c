@@ -103,7 +103,8 @@ bool output_file_close(OutputFile *file, bool is_complete, Diag *diag) {
     }
     const bool is_there = is_complete && !file->error;
     if (file->temporary && !is_there) unlink(file->temporary);
-    if (is_complete && file->error) return report(file->path, file->error, diag);
+    if (is_complete && file->error && file->error != EPIPE)
+        return report(file->path, file->error, diag);
     return is_there;
 }
 

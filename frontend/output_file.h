@@ -38,8 +38,8 @@ bool output_file_open(OutputFile *file, const char *path, Diag *diag);
 bool output_file_open_new(OutputFile *file, const char *path, mode_t mode, Diag *diag);
 
 /* Ends the file: with `is_complete` it gets its name, otherwise it is removed, as it is when
- * anything could not be written (a full disk), which is reported. True: it is there, or will be
- * when its batch ends. */
+ * anything could not be written (a full disk), which is reported, except that nobody reads a pipe
+ * any more: `error` is EPIPE. True: it is there, or will be when its batch ends. */
 bool output_file_close(OutputFile *file, bool is_complete, Diag *diag);
 
 /* Gives the files of a batch their names, or without `is_complete` removes them all. True: they are

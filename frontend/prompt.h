@@ -3,10 +3,12 @@
 #define FRONTEND_PROMPT_H
 
 #include "frontend/options.h"
+#include "ir/bytes.h"
 
 typedef struct PromptSource {
-    const char *text;     /* null: none was given */
-    const char *tokens;   /* "1,2,3", in place of the text; null: none */
+    Bytes text;           /* without data: none was given */
+    Bytes tokens;         /* "1,2,3", in place of the text; without data: none */
+    const char *file;     /* where the tokens stand; null: on the command line */
     bool has_byte_tokens; /* text is its bytes */
     int64_t vocab, context;
 } PromptSource;

@@ -3,8 +3,11 @@
 #include "runtime/runtime.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +16,7 @@
 /* In the object of the model. */
 extern const TwModule *const tw_program_module;
 
-enum { EXIT_USAGE = 2, DEFAULT_COUNT = 200 };
+enum { EXIT_USAGE = 2, EXIT_UNREAD = 128 + SIGPIPE, DEFAULT_COUNT = 200 };
 
 typedef struct {
     const char *program, *prompt, *tokens, *weights;
@@ -29,8 +32,10 @@ typedef struct {
 static const char help[] =
     "Continues a prompt, and writes what it generates to standard output.\n"
     "\n"
-    "  -p, --prompt TEXT       the text to continue (of models whose tokens are bytes)\n"
-    "      --tokens 1,2,3      token numbers in place of a prompt\n"
+    "  -p, --prompt TEXT       the text to continue (of models whose tokens are bytes); '-': "
+    "standard\n"
+    "                          input\n"
+    "      --tokens 1,2,3      token numbers in place of a prompt; '-': standard input\n"
     "  -n, --count COUNT       tokens to generate (200, or as many as fit)\n"
     "  -t, --temperature REAL  0 takes the most likely token (0.8)\n"
     "      --top-k COUNT       draw from so many of the most likely tokens (0: all)\n"
@@ -46,10 +51,22 @@ static int complain(const Arguments *arguments, const char *what, const char *te
     return EXIT_FAILURE;
 }
 
-/* The exit code: what could not be written may only be seen now. */
+/* The exit code: what could not be written may only be seen now. Where nobody reads any more, as
+ * behind `| head`, there is nobody to be told. */
 static int end_output(const Arguments *arguments) {
-    if (fflush(stdout) || ferror(stdout)) return complain(arguments, strerror(errno), NULL);
-    return EXIT_SUCCESS;
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_SUCCESS;
+    const char *reason = errno ? strerror(errno) : "an earlier write failed";
+    if (poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP))) return EXIT_UNREAD;
+    return complain(arguments, reason, NULL);
+}
+
+/* A file of the model must not take the place of a stream that is closed. */
+static bool fill_standard_streams(void) {
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) != stream) return false;
+    return true;
 }
 
 /* ---- arguments ---- */
@@ -121,28 +138,62 @@ static int read_arguments(int argc, char **argv, Arguments *a) {
 
 /* ---- the prompt ---- */
 
+/* Numbers, with a comma or white space between each and the next, and NUL behind them. */
 static bool read_list(const char *text, Tokens *out) {
-    for (char *end;; text = end + 1) {
+    static const char spaces[] = " \t\n\v\f\r";
+    for (char *end;; text = end) {
         errno = 0;
         const long token = strtol(text, &end, 10);
-        if (end == text || errno || token < 0 || token > INT32_MAX || (*end && *end != ','))
-            return false;
+        if (end == text || errno || token < 0 || token > INT32_MAX) return false;
         out->token[out->count++] = (int32_t)token;
-        if (!*end) return true;
+        const char *next = end + strspn(end, spaces);
+        if (!*next) return true;
+        if (next == end && *next != ',') return false;
+        end += next - end + (*next == ',');
     }
+}
+
+/* All of standard input, and NUL; malloc. Null: said. */
+static char *read_input(const Arguments *a, size_t *length) {
+    enum { MOST = 64 << 20 };
+    char *text = NULL;
+    size_t room = 1 << 16;
+    for (*length = 0;; room *= 2) {
+        char *more = realloc(text, room + 1);
+        if (!more) break;
+        text = more;
+        *length += fread(text + *length, 1, room - *length, stdin);
+        text[*length] = 0;
+        if (*length < room && !ferror(stdin)) return text;
+        if (*length < room || room >= MOST) break;
+    }
+    complain(a, "standard input cannot be read, or is too long", NULL);
+    free(text);
+    return NULL;
+}
+
+/* Of a text that comes from there. */
+static int read_tokens(const Arguments *a, const char *text, size_t length, const char *name,
+                       Tokens *out) {
+    if (!length) return complain(a, "the prompt is empty", NULL);
+    out->token = calloc(length, sizeof *out->token);
+    if (!out->token) return complain(a, "out of memory", NULL);
+    if (a->tokens)
+        return read_list(text, out) ? 0 : complain(a, "is no list of tokens, as 1,2,3", name);
+    for (size_t i = 0; i < length; i++) out->token[out->count++] = (unsigned char)text[i];
+    return 0;
 }
 
 static int read_prompt(const Arguments *a, const TwModule *module, Tokens *out) {
     const char *text = a->tokens ? a->tokens : a->prompt ? a->prompt : "\n";
+    size_t length = strlen(text);
     if (!a->tokens && !module->has_byte_tokens)
         return complain(a, "the model has no tokenizer for text: give --tokens, as 1,2,3", NULL);
-    if (!*text) return complain(a, "the prompt is empty", NULL);
-    out->token = calloc(strlen(text), sizeof *out->token);
-    if (!out->token) return complain(a, "out of memory", NULL);
-    if (a->tokens)
-        return read_list(text, out) ? 0 : complain(a, "is no list of tokens, as 1,2,3", text);
-    for (; *text; text++) out->token[out->count++] = (unsigned char)*text;
-    return 0;
+    if (strcmp(text, "-") != 0) return read_tokens(a, text, length, text, out);
+    char *input = read_input(a, &length);
+    const int code = input ? read_tokens(a, input, length, "standard input", out) : EXIT_FAILURE;
+    free(input);
+    return code;
 }
 
 /* ---- the model ---- */
@@ -183,7 +234,7 @@ static TwStatus generate(const Arguments *a, const TwModule *module, const Token
     const int64_t room = context - prompt->count;
     const int64_t count = a->count < room ? a->count : room;
     TwStatus status = tw_session_prefill(session, prompt->token, prompt->count);
-    for (int64_t i = 0; i < count && status == TW_OK; i++) {
+    for (int64_t i = 0; i < count && status == TW_OK && !ferror(stdout); i++) {
         const int32_t token = tw_sampler_draw(sampler, tw_session_logits(session, 0));
         print_token(module, i, token);
         if (i + 1 < count) status = tw_session_decode(session, token);
@@ -213,6 +264,8 @@ int main(int argc, char **argv) {
                            .sampling = {.temperature = 0.8F, .top_p = 1}};
     Tokens prompt = {0};
     TwModel *model = NULL;
+    if (!fill_standard_streams()) return EXIT_FAILURE;
+    signal(SIGPIPE, SIG_IGN);
     int code = read_arguments(argc, argv, &arguments);
     if (code < 0) {
         code = read_prompt(&arguments, module, &prompt);

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ START_TEST(rows_follow_a_header_that_tells_their_number) {
     Place place;
     Npy npy;
     begin(&place);
-    ck_assert(npy_open(&npy, place.path, 3, &place.diag));
+    ck_assert(npy_open(&npy, place.path, 2, 3, &place.diag));
     npy_append(&npy, rows[0]);
     npy_append(&npy, rows[1]);
     ck_assert_int_ne(access(place.path, F_OK), 0);
@@ -72,12 +73,59 @@ START_TEST(rows_follow_a_header_that_tells_their_number) {
 }
 END_TEST
 
+/* What is read from a pipe cannot be written again when the rows have been counted. */
+START_TEST(a_pipe_gets_the_same_bytes_as_a_file) {
+    const float rows[2][3] = {{1, 2, 3}, {4, 5, -6.5F}};
+    char in_file[256], in_pipe[256], path[32];
+    Place place;
+    Npy npy;
+    int ends[2];
+    begin(&place);
+    ck_assert_int_eq(pipe(ends), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+    const char *const paths[] = {place.path, path};
+    for (int i = 0; i < 2; i++) {
+        ck_assert(npy_open(&npy, paths[i], 2, 3, &place.diag));
+        ck_assert(npy_append(&npy, rows[0]) && npy_append(&npy, rows[1]));
+        ck_assert(npy_close(&npy, true, &place.diag));
+    }
+    const size_t length = read_file(&place, in_file, sizeof in_file);
+    ck_assert_int_eq(read(ends[0], in_pipe, sizeof in_pipe), (ssize_t)length);
+    ck_assert_mem_eq(in_pipe, in_file, length);
+    close(ends[0]);
+    close(ends[1]);
+    end(&place);
+}
+END_TEST
+
+/* Who reads from a pipe may stop when enough was read. */
+START_TEST(a_pipe_that_nobody_reads_is_no_fault) {
+    const float row[4096] = {0};
+    char path[32];
+    Place place;
+    Npy npy;
+    int ends[2];
+    signal(SIGPIPE, SIG_IGN);
+    begin(&place);
+    ck_assert_int_eq(pipe(ends), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+    ck_assert(npy_open(&npy, path, 9, 4096, &place.diag));
+    close(ends[0]);
+    for (int i = 0; i < 9; i++) npy_append(&npy, row);
+    ck_assert(!npy_close(&npy, true, &place.diag));
+    ck_assert_int_eq(npy.file.error, EPIPE);
+    ck_assert_int_eq(place.diag.errors, 0);
+    close(ends[1]);
+    end(&place);
+}
+END_TEST
+
 START_TEST(a_file_without_rows_is_a_file) {
     char bytes[256];
     Place place;
     Npy npy;
     begin(&place);
-    ck_assert(npy_open(&npy, place.path, 50257, &place.diag));
+    ck_assert(npy_open(&npy, place.path, 0, 50257, &place.diag));
     ck_assert(npy_close(&npy, true, &place.diag));
     ck_assert_uint_eq(read_file(&place, bytes, sizeof bytes), HEADER);
     ck_assert_ptr_nonnull(memmem(bytes, HEADER, "(0, 50257)", 10));
@@ -90,7 +138,7 @@ START_TEST(what_is_not_complete_leaves_nothing) {
     Place place;
     Npy npy;
     begin(&place);
-    ck_assert(npy_open(&npy, place.path, 1, &place.diag));
+    ck_assert(npy_open(&npy, place.path, 1, 1, &place.diag));
     npy_append(&npy, row);
     ck_assert(!npy_close(&npy, false, &place.diag));
     ck_assert_int_eq(count_files(&place), 0);
@@ -103,7 +151,7 @@ START_TEST(a_folder_that_is_not_there_is_reported) {
     Place place;
     Npy npy;
     begin(&place);
-    ck_assert(!npy_open(&npy, "/no/such/folder/a.npy", 1, &place.diag));
+    ck_assert(!npy_open(&npy, "/no/such/folder/a.npy", 1, 1, &place.diag));
     ck_assert_int_eq(place.diag.errors, 1);
     end(&place);
 }
@@ -114,8 +162,8 @@ START_TEST(a_full_disk_is_reported_once_and_as_what_it_is) {
     Place place;
     Npy npy;
     begin(&place);
-    ck_assert(npy_open(&npy, "/dev/full", 4096, &place.diag));
-    for (int i = 0; i < 100; i++) npy_append(&npy, row);
+    ck_assert(npy_open(&npy, "/dev/full", 100, 4096, &place.diag));
+    for (int i = 0; i < 100 && npy_append(&npy, row); i++) ck_assert_int_lt(i, 50);
     ck_assert(!npy_close(&npy, true, &place.diag));
     ck_assert_int_eq(place.diag.errors, 1);
     ck_assert_ptr_nonnull(strstr(place.diag.first->message, strerror(ENOSPC)));
@@ -127,6 +175,8 @@ int main(void) {
     Suite *suite = suite_create("npy");
     TCase *all = tcase_create("all");
     tcase_add_test(all, rows_follow_a_header_that_tells_their_number);
+    tcase_add_test(all, a_pipe_gets_the_same_bytes_as_a_file);
+    tcase_add_test(all, a_pipe_that_nobody_reads_is_no_fault);
     tcase_add_test(all, a_file_without_rows_is_a_file);
     tcase_add_test(all, what_is_not_complete_leaves_nothing);
     tcase_add_test(all, a_folder_that_is_not_there_is_reported);

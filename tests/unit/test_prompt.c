@@ -25,13 +25,13 @@ static void expect_refused(PromptSource source, const char *message) {
 
 static PromptSource text(const char *words) {
     PromptSource source = bytes;
-    source.text = words;
+    source.text = (Bytes){words, strlen(words)};
     return source;
 }
 
 static PromptSource list(const char *words) {
     PromptSource source = bytes;
-    source.tokens = words;
+    source.tokens = (Bytes){words, strlen(words)};
     return source;
 }
 
@@ -74,9 +74,45 @@ START_TEST(what_is_no_list_of_tokens_is_refused) {
 }
 END_TEST
 
+START_TEST(a_text_may_have_any_byte) {
+    PromptSource source = bytes;
+    source.text = (Bytes){"a\0b", 3};
+    Prompt prompt = expect_read(source, 3);
+    ck_assert_int_eq(prompt.tokens[1], 0);
+    ck_assert_int_eq(prompt.tokens[2], 'b');
+    free(prompt.tokens);
+}
+END_TEST
+
+static PromptSource file(const char *words) {
+    PromptSource source = list(words);
+    source.file = "ids.txt";
+    return source;
+}
+
+START_TEST(a_file_of_tokens_has_commas_or_white_space) {
+    Prompt prompt = expect_read(file("1 2\t3\r\n,4, 5\n\n 6\n"), 6);
+    for (int i = 0; i < 6; i++) ck_assert_int_eq(prompt.tokens[i], i + 1);
+    free(prompt.tokens);
+}
+END_TEST
+
+START_TEST(what_is_wrong_in_a_file_has_a_place) {
+    expect_refused(file("1 2\n3  4x 5"), "ids.txt:2:4: found '4x'; expected numbers with commas "
+                                         "between them, as 1,2,3");
+    expect_refused(file("1,\n,2"), "ids.txt:2:1: found ''; expected numbers with commas between "
+                                   "them, as 1,2,3");
+    expect_refused(file(" \n"), "ids.txt:2:1: found ''; expected numbers with commas between "
+                                "them, as 1,2,3");
+    expect_refused(file("1\n 256"), "ids.txt:2:2: found token 256 is not in the vocabulary: "
+                                    "expected 0 to 255");
+}
+END_TEST
+
 START_TEST(the_prompt_fits_the_context) {
     free(expect_read(text("12345678"), 8).tokens);
     expect_refused(text("123456789"), "the prompt has 9 tokens, the model's context 8");
+    expect_refused(list("1 2 3 4 5 6 7 8 9 10"), "the prompt has 10 tokens, the model's context 8");
     expect_refused(text(""), "the prompt is empty: give at least one character");
 }
 END_TEST
@@ -85,7 +121,7 @@ START_TEST(text_needs_a_tokenizer) {
     PromptSource source = text("a");
     source.has_byte_tokens = false;
     expect_refused(source, "the model has no tokenizer for text: give --tokens, as 1,2,3");
-    source.tokens = "3";
+    source.tokens = (Bytes){"3", 1};
     free(expect_read(source, 1).tokens);
 }
 END_TEST
@@ -111,6 +147,9 @@ int main(void) {
     tcase_add_test(all, without_a_prompt_there_is_a_line_end);
     tcase_add_test(all, a_list_has_commas_and_may_have_spaces);
     tcase_add_test(all, what_is_no_list_of_tokens_is_refused);
+    tcase_add_test(all, a_text_may_have_any_byte);
+    tcase_add_test(all, a_file_of_tokens_has_commas_or_white_space);
+    tcase_add_test(all, what_is_wrong_in_a_file_has_a_place);
     tcase_add_test(all, the_prompt_fits_the_context);
     tcase_add_test(all, text_needs_a_tokenizer);
     tcase_add_test(all, a_summary_interpolates_between_samples);
