@@ -35,6 +35,16 @@ static const char *find_target(const char *path, Arena *arena) {
     return target;
 }
 
+/* What has no contents to keep. A stream of this process is written as it is open: a socket could
+ * not be opened again, and a pipe that nobody reads would wait for somebody. */
+static int open_stream_of(const char *path) {
+    int number = -1, length = 0;
+    if (strcmp(path, "/dev/stdout") == 0) return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (sscanf(path, "/dev/fd/%9d%n", &number, &length) == 1 && !path[length])
+        return fcntl(number, F_DUPFD_CLOEXEC, 0);
+    return open(path, O_WRONLY | O_CLOEXEC);
+}
+
 static int open_descriptor(OutputFile *file, Arena *arena) {
     struct stat info;
     const bool is_there = stat(file->path, &info) == 0;
@@ -42,7 +52,7 @@ static int open_descriptor(OutputFile *file, Arena *arena) {
         errno = EISDIR;
         return -1;
     }
-    if (is_there && !S_ISREG(info.st_mode)) return open(file->path, O_WRONLY | O_CLOEXEC);
+    if (is_there && !S_ISREG(info.st_mode)) return open_stream_of(file->path);
     file->target = find_target(file->path, arena);
     return create_temporary(file, 0666, arena);
 }

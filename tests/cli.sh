@@ -1,13 +1,15 @@
 #!/bin/sh
-# cli.sh PROGRAM - the command line as scripts meet it: exit codes, streams, files, signals.
+# cli.sh PROGRAM [COMPILER] - the command line as scripts meet it: exit codes, streams, files, signals.
+# With a compiler also that of a model that is a program of its own.
 set -u
-program=$1
+program=$1 compiler=${2:-}
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME="$work/cache"
 export THALWEG_EXAMPLES="$here/examples"
 example=$here/examples/shakespeare/model.yaml
+shapes=$here/examples/shapes
 prompt=$(cat "$here/examples/shakespeare/prompt.txt")
 cd "$work" || exit 2
 failures=0
@@ -105,6 +107,8 @@ expect 2 check
 says_usage 'missing operand'
 expect 2 run -p a --tokens 1
 says err 'exclude each other'
+expect 2 run --tokens 1 --tokens-file x
+says err 'exclude each other'
 expect 2 compile "$example" -o -
 expect 2 compile "$example" -o ''
 expect 0 opt --operations
@@ -190,9 +194,169 @@ expect 1 run -n 0 --logits no/such/folder.npy
 says err 'no/such/folder.npy'
 no_leftovers ''
 
-"$program" run -n 200 >/dev/full 2>err
-[ $? -eq 1 ] || fail 'a full disk is not noticed'
-says err 'standard output could not be written'
+# ---- streams that are closed, full, unread or pipes ----
+
+full() { # command: standard output is a disk without room
+    "$@" >/dev/full 2>err
+    code=$?
+    [ $code -eq 1 ] || fail "$* >/dev/full: exit code $code, expected 1"
+    [ -s err ] || fail "$* >/dev/full: nothing is said"
+}
+
+unread() { # command: standard output is a pipe that nobody reads; also where the signal is ignored
+    mkfifo kept/unread
+    for disposition in - ''; do
+        exec 3<>kept/unread 4>kept/unread 3<&-
+        (trap "$disposition" PIPE && exec "$@" >&4 2>err)
+        code=$?
+        exec 4>&-
+        [ $code -eq 141 ] || fail "$*, unread: exit code $code, expected 141"
+        silent err
+    done
+    rm kept/unread
+}
+
+streams() { # command that continues a prompt
+    full "$@" -n 200
+    unread "$@" -n 200
+    full "$@" --help
+    unread "$@" --help
+    printf %s "$prompt" | "$@" -p - -n 200 -t 0 >out 2>err || fail "$* -p - fails"
+    same out "$here/examples/shakespeare/greedy.txt"
+    printf '%s\n' "$ids" | tr , ' ' | "$@" --tokens - -n 200 -t 0 >out 2>err ||
+        fail "$* --tokens - fails"
+    same out "$here/examples/shakespeare/greedy.txt"
+    printf '1 2 3x' | "$@" --tokens - >out 2>err && fail "$* takes what is no token"
+    says err 'standard input'
+    silent out
+    "$@" -p - </dev/null >out 2>err && fail "$* takes an empty prompt"
+    says err 'empty'
+    "$@" -n 5 <&- >&- 2>&- || fail "$* does not run without streams"
+}
+
+mkdir kept
+streams "$program" run
+if [ -n "$compiler" ]; then
+    expect 0 compile "$example" --emit=exe --cc "$compiler" -o kept/shakespeare
+    streams kept/shakespeare
+fi
+"$program" explain --graph "$example" >kept/graph || fail 'no graph'
+sed -n '/^graph/,/^}/p; /^}/q' kept/graph >kept/graph.ir
+for work_on in "explain --graph $shapes/gpt2-124m.yaml" "check $example" 'opt --operations' \
+    'opt kept/graph.ir --passes=canonicalise' "compile $example -o - --emit asm" 'run --cpu help'; do
+    # shellcheck disable=SC2086 # words
+    full "$program" $work_on
+    # shellcheck disable=SC2086
+    unread "$program" $work_on
+done
+
+# Logits are whole or not there, whatever becomes of the text, and go into no other file.
+expect 0 run -n 32 -p "$prompt" --logits kept/a.npy
+for stream in full unread; do
+    $stream "$program" run -n 32 -p "$prompt" --logits kept/none.npy
+    ls kept/none.npy* >out 2>&1 && fail 'logits that are not complete'
+done
+"$program" run -n 32 -p "$prompt" --stats --logits kept/b.npy <&- >&- 2>&- || fail 'closed streams'
+same kept/a.npy kept/b.npy
+expect 1 run -p x --logits /dev/full
+says err "'/dev/full' cannot be written"
+expect 0 run -p "$prompt" --logits kept/a.npy
+"$program" run -p "$prompt" --logits /dev/stdout 2>err | cat >kept/b.npy
+same kept/a.npy kept/b.npy
+mkfifo kept/pipe
+cat kept/pipe >kept/b.npy &
+expect 0 run -p "$prompt" --logits kept/pipe
+wait
+same kept/a.npy kept/b.npy
+unread "$program" run -p "$prompt" --logits /dev/stdout
+
+# Tokens of a file.
+printf %s "$ids" | tr , '\n' >kept/ids
+expect 0 run --tokens-file kept/ids -n 200 -t 0
+same out "$here/examples/shakespeare/greedy.txt"
+printf '1 2\n3,x4\n' >kept/ids
+expect 1 run --tokens-file kept/ids
+says err "kept/ids:2:3: found 'x4'"
+yes 7 | head -n 1000000 >kept/ids
+expect 1 run --tokens-file kept/ids
+says err 'prompt has 1000000 tokens'
+expect 1 run --tokens-file kept/none
+says err 'kept/none'
+head -c 70000000 /dev/zero | "$program" run -p - >out 2>err && fail 'a prompt without end'
+says err 'too long'
+
+# What is said has a line of its own, and the text no line end that is not its own.
+expect 0 run -n 3 --seed 5
+mv out kept/text
+"$program" run -n 3 --seed 5 --stats >out 2>&1
+says out '^shakespeare: ready'
+head -c 3 out >kept/start
+same kept/text kept/start
+"$program" run -n 3 --seed 5 --cache /proc >out 2>&1
+says out '^warning: '
+"$program" run -n 3 --seed 5 >out 2>&1
+same kept/text out
+"$program" run -n 3 --seed 5 --stats >out 2>err
+same kept/text out
+[ "$(wc -l <err)" -eq 1 ] || fail 'more than a line of timings'
+rm -r kept
+no_leftovers ''
+
+# ---- a cache that cannot be used, and what else is in one that can ----
+
+expect 0 run -n 20 --seed 3
+mv out kept.text
+warns() { # command: it runs all the same, and says so once
+    "$@" >out 2>err </dev/null || fail "$* fails"
+    same kept.text out
+    [ "$(grep -c '^warning: ' err)" -eq 1 ] || fail 'expected one warning'
+}
+for temporary in "$work" /no/such/folder; do
+    warns env -u HOME -u XDG_CACHE_HOME TMPDIR="$temporary" "$program" run -n 20 --seed 3
+    says err 'XDG_CACHE_HOME'
+    warns env TMPDIR="$temporary" "$program" run -n 20 --seed 3 --cache "$example/none"
+    no_leftovers ''
+done
+env -u HOME -u XDG_CACHE_HOME "$program" tune "$example" --budget 0 >out 2>err </dev/null &&
+    fail 'tuning is kept nowhere'
+says err 'tuning.yaml'
+says err '--tuning'
+expect 1 tune "$example" --budget 0 --cache "$example/none"
+says err "$example/none/tuning.yaml"
+says err '--tuning'
+
+# A disk that is full, or can only be read, where such can be made.
+cat >kept.mounted <<'EOF'
+mkdir kept.disk
+mount -t tmpfs -o size=64k none kept.disk 2>&1 || exit 9
+"$1" run -n 20 --seed 3 --cache kept.disk >out 2>err || exit 1
+ls kept.disk/*.part 2>&1 && exit 2
+mount -o remount,ro none kept.disk
+"$1" run -n 20 --seed 3 --cache kept.disk >>out 2>>err || exit 3
+"$1" tune "$2" --budget 0 --cache kept.disk >kept.tune 2>&1 && exit 4
+grep "^error: 'kept.disk/tuning.yaml' cannot be written: .*Read-only" kept.tune || exit 5
+EOF
+if unshare -rm sh -c 'mount -t tmpfs none /mnt' 2>err; then
+    unshare -rm sh kept.mounted "$program" "$example" >kept.why || fail "$? $(cat kept.why)"
+    cat kept.text kept.text >kept.twice
+    same kept.twice out
+    [ "$(grep -c '^warning: ' err)" -eq 2 ] || fail 'expected a warning of each run'
+    rmdir kept.disk
+else
+    echo "SKIPPED: disks that are full or can only be read: $(cat err)"
+fi
+
+# Of a user's own files none goes, however much room they take and whatever they are called.
+mkdir kept.mine
+for file in precious.code precious.code.1-0.part precious.weights precious.weights.1-0.part; do
+    truncate -s 300M kept.mine/$file
+    touch -d '3 days ago' kept.mine/$file
+done
+expect 0 run -n 20 --seed 3 --cache kept.mine
+silent err
+[ "$(ls kept.mine/precious.* | wc -l)" -eq 4 ] || fail 'files of the user are gone'
+[ "$(ls kept.mine | wc -l)" -eq 6 ] || fail 'code and weights are not kept'
+rm -r kept.mine
 
 # ---- code that is kept ----
 
@@ -309,6 +473,30 @@ expect 1 compile "$example" -o kept --target riscv64-linux-gnu --cpu znver4
 says err 'znver4'
 no_leftovers ''
 
+# What is made on the way is gone when the program is: at once, or when the next one looks.
+mkdir kept/tmp
+TMPDIR=$PWD/kept/tmp
+export TMPDIR
+cat >kept/killer <<EOF
+#!/bin/sh
+# Another program that looks leaves what is in use.
+"$program" compile "$example" -o - --emit llvm >/dev/null && ls kept/tmp >kept/in_use
+kill -KILL \$PPID
+EOF
+chmod +x kept/killer
+mkdir kept/tmp/thalweg-models
+echo precious | tee kept/tmp/thalweg-models/.thalweg-lock >kept/tmp/thalweg-models/file
+(exec "$program" compile "$example" --emit=shared --cc kept/killer -o gone.so) >out 2>err
+[ $? -eq 137 ] || fail 'the program was to be killed'
+[ "$(wc -l <kept/in_use)" -eq 2 ] || fail 'a folder that is in use was removed'
+rm -f gone.*
+[ "$(ls kept/tmp | wc -l)" -eq 2 ] || fail 'nothing is left of what was killed'
+expect 0 compile "$example" -o - --emit asm
+[ "$(ls kept/tmp)" = thalweg-models ] || fail 'what was killed has left its folder'
+[ "$(cat kept/tmp/thalweg-models/file)" = precious ] || fail 'files of the user are gone'
+unset TMPDIR
+rm -r kept/tmp
+
 # ---- opt and explain ----
 
 graph() { # number: that graph of `explain --graph`
@@ -391,7 +579,6 @@ interrupt() { # seconds, argument...: ends the program by a signal
     code=$?
     [ $code -eq $signal_code ] || fail "thalweg $*: exit code $code, expected $signal_code"
 }
-shapes=$here/examples/shapes
 interrupt 2 run "$shapes/gpt2-124m.yaml" --tokens 1 -n 1000 --engine interpreter --logits gone.npy
 no_leftovers ''
 interrupt 0.5 compile "$shapes/tinyllama-1.1b.yaml" -o gone
