@@ -347,7 +347,7 @@ else
 fi
 
 # Of a user's own files none goes, however much room they take and whatever they are called.
-mkdir kept.mine
+mkdir -m 700 kept.mine
 for file in precious.code precious.code.1-0.part precious.weights precious.weights.1-0.part; do
     truncate -s 300M kept.mine/$file
     touch -d '3 days ago' kept.mine/$file
