@@ -65,8 +65,9 @@ static bool read_token(Reading *reading) {
     int64_t token;
     while (end < reading->end && *end != ',' && !is_space(*end)) end++;
     const int length = (int)(end - reading->at < SHOWN ? end - reading->at : SHOWN);
-    snprintf(number, sizeof number, "%.*s", length, reading->at);
-    if (length >= (int)sizeof number || !options_read_integer(number, &token)) {
+    const bool is_short = length < (int)sizeof number;
+    snprintf(number, sizeof number, "%.*s", is_short ? length : 0, reading->at);
+    if (!options_read_integer(number, &token)) {
         snprintf(reading->complaint->text, sizeof reading->complaint->text,
                  "%s '%.*s'; expected numbers with commas between them, as 1,2,3",
                  name_place(reading, place, sizeof place), length, reading->at);

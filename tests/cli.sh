@@ -486,7 +486,7 @@ EOF
 chmod +x kept/killer
 mkdir kept/tmp/thalweg-models
 echo precious | tee kept/tmp/thalweg-models/.thalweg-lock >kept/tmp/thalweg-models/file
-(exec "$program" compile "$example" --emit=shared --cc kept/killer -o gone.so) >out 2>err
+sh -c '"$@"; exit $?' - "$program" compile "$example" --emit=shared --cc kept/killer -o gone.so >out 2>err
 [ $? -eq 137 ] || fail 'the program was to be killed'
 [ "$(wc -l <kept/in_use)" -eq 2 ] || fail 'a folder that is in use was removed'
 rm -f gone.*
