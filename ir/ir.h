@@ -158,7 +158,8 @@ bool ir_ref_equal(Ref a, Ref b);
 bool ir_type_equal(Type a, Type b);
 bool ir_schedule_equal(Schedule a, Schedule b);
 bool ir_is_constant(const Node *node);
-bool ir_can_be_prologue(const Node *node); /* of a projection's kernel: a norm or quantise of rows */
+bool ir_can_be_prologue(
+    const Node *node); /* of a projection's kernel: a norm or quantise of rows */
 /* Whether a projection multiplies what a norm of whole rows makes, by itself or before it. */
 bool ir_reads_norm(const Graph *graph, const Node *projection);
 Ref ir_root(const Graph *graph, Ref ref); /* the kernel's root: node->root, or the node itself */

@@ -28,16 +28,16 @@ check() {
     # shellcheck disable=SC2086 # a list of options
     "qemu-$architecture" $emulator -L "/usr/$architecture-linux-gnu" "$work/cross_logits" "$work/model.weights" "$work/logits.npy" \
         "$bound" "$tokens" >"$work/out"
-    cmp -n "$count" "$work/out" "$work/expected"
+    # Where logits may be off a little, two tokens may be as good as each other.
+    [ "$bound" = $loose ] || cmp -n "$count" "$work/out" "$work/expected"
     # What torch wrote, which the weights of the file make as they are.
     [ "$type" != f32 ] || cmp -n "$count" "$work/out" "$folder/greedy.txt"
 }
 
-tight=1e-3
+tight=1e-3 loose=0.5
 case $architecture in
 aarch64)
     # A value that is rounded to a byte may fall to the other side, and all that follows moves.
-    loose=0.5
     check shakespeare f32 200 $tight '' --cpu neoverse-n1
     check shakespeare bf16 60 $tight '' --cpu neoverse-n1
     check shakespeare q8 60 $loose '' --cpu neoverse-n1

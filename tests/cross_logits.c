@@ -4,9 +4,9 @@
  *
  * LOGITS.npy is what `thalweg run --engine interpreter --temperature 0 --logits` wrote: float32
  * [rows, vocab], first those of the tokens, then those of the text that follows. The tokens go in
- * as a prefill, then the likeliest token one by one. No logit may be off by more than BOUND. Writes
- * the likeliest tokens as bytes. MODULE is the symbol of the compiled
- * model.
+ * as a prefill, then the interpreter's likeliest token one by one, also where rounding makes
+ * another one likelier here. No logit may be off by more than BOUND. Writes the tokens that are
+ * likeliest here as bytes. MODULE is the symbol of the compiled model.
  */
 #include "runtime/runtime.h"
 
@@ -97,9 +97,9 @@ int main(int argc, char **argv) {
         worst = largest(worst, expected + row * vocab, tw_session_logits(session, row), vocab);
     for (int64_t row = count; row <= rows; row++) {
         const int64_t last = row == count ? count - 1 : 0;
-        const int32_t next = tw_sampler_draw(sampler, tw_session_logits(session, last));
-        putchar(next);
+        putchar(tw_sampler_draw(sampler, tw_session_logits(session, last)));
         if (row == rows) break;
+        const int32_t next = tw_sampler_draw(sampler, expected + (row - 1) * vocab);
         need(tw_session_step(session, &next, 1, 1), "step");
         worst = largest(worst, expected + row * vocab, tw_session_logits(session, 0), vocab);
     }
