@@ -26,6 +26,8 @@ typedef struct {
     PhasePlan prefill, decode;
     Layout *layout;
     int64_t vocab, logits_stride, arena_floats, cache_floats;
+    int64_t scratch_floats;     /* of each thread */
+    bool takes_whole_sequences; /* the model is not causal */
 } Plan;
 
 /* The graphs outlive the plan. Null: reported to their diag. */

@@ -63,7 +63,7 @@ void emit_columns(Emit *e, int64_t columns, ColumnBody *body, void *context) {
     if (whole < columns) body(e, context, emit_int(e, whole), columns - whole);
 }
 
-/* ---- variables and arrays on the stack, tables in the code ---- */
+/* ---- variables, and tables in the code ---- */
 
 /* In the entry block, where mem2reg looks and a loop does not grow the stack. */
 static Value stack_slot(Emit *e, VType type, const char *name) {
@@ -91,12 +91,6 @@ Value emit_get(Emit *e, VType type, Value variable) {
 
 void emit_set(Emit *e, Value variable, Value value) {
     LLVMBuildStore(e->builder, value, variable);
-}
-
-Value emit_stack_floats(Emit *e, int64_t count) {
-    Value slot = stack_slot(e, LLVMArrayType2(e->f32, (uint64_t)count), "scratch");
-    LLVMSetAlignment(slot, 64);
-    return slot;
 }
 
 Value emit_table(Emit *e, Value *values, int64_t count) {

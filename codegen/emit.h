@@ -54,6 +54,8 @@ EmitPlace emit_leave(Emit *e);
 void emit_return_to(Emit *e, EmitPlace place);
 void emit_line(Emit *e, Loc loc); /* that the instructions after it come from */
 Value emit_argument(Emit *e, int index, const char *name);
+/* What a pointer leads to is reached by no other argument. */
+void emit_argument_is_private(Emit *e, int index);
 Value emit_call(Emit *e, Value function, Value *arguments, int count);
 void emit_result(Emit *e, Value value); /* null: none */
 /* 32-bit integers of a function's type are extended as C's ABIs want it. */
@@ -80,11 +82,10 @@ void emit_if_end(Emit *e, If *branch);
 typedef void ColumnBody(Emit *e, void *context, Value column, int64_t lanes);
 void emit_columns(Emit *e, int64_t columns, ColumnBody *body, void *context);
 
-/* ---- variables and arrays on the stack, tables in the code ---- */
+/* ---- variables, and tables in the code ---- */
 Value emit_variable(Emit *e, VType type, Value initial);
 Value emit_get(Emit *e, VType type, Value variable);
 void emit_set(Emit *e, Value variable, Value value);
-Value emit_stack_floats(Emit *e, int64_t count);         /* 64-byte aligned */
 Value emit_table(Emit *e, Value *values, int64_t count); /* of f32 constants */
 
 /* ---- integers (64 bits) ---- */

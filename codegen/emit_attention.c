@@ -13,6 +13,7 @@
  * on how far the other rows of its tile can see.
  */
 #include "codegen/emit_kernel.h"
+#include "codegen/scratch.h"
 #include "ir/positions.h"
 
 #include <math.h>
@@ -290,10 +291,11 @@ void emit_attention(KernelEmit *k) {
     a.out = emit_slot(k, k->kernel->root, FORM_VECTOR);
     a.out_stride = emit_slot_stride(k, k->kernel->root);
     a.context_panels = round_up(a.context, e->panel) / e->panel;
-    a.scores = emit_stack_floats(e, a.rows * a.keys);
-    a.sums = emit_stack_floats(e, a.rows * a.padded_dim);
-    a.largest = emit_stack_floats(e, a.rows);
-    a.total = emit_stack_floats(e, a.rows);
+    const AttentionScratch scratch = scratch_of_attention(k->kernel, e->machine);
+    a.scores = emit_at(e, k->scratch, emit_int(e, scratch.scores));
+    a.sums = emit_at(e, k->scratch, emit_int(e, scratch.sums));
+    a.largest = emit_at(e, k->scratch, emit_int(e, scratch.largest));
+    a.total = emit_at(e, k->scratch, emit_int(e, scratch.total));
     if (node->attr.alibi) a.slopes = slope_table(k, a.heads);
     if (a.is_one)
         attend_one(k, &a);

@@ -122,6 +122,12 @@ Value emit_argument(Emit *e, int index, const char *name) {
     return argument;
 }
 
+void emit_argument_is_private(Emit *e, int index) {
+    const unsigned kind = LLVMGetEnumAttributeKindForName("noalias", strlen("noalias"));
+    LLVMAddAttributeAtIndex(e->function, (LLVMAttributeIndex)index + 1,
+                            LLVMCreateEnumAttribute(e->context, kind, 0));
+}
+
 Value emit_call(Emit *e, Value function, Value *arguments, int count) {
     return LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(function), function, arguments,
                           (unsigned)count, "");

@@ -2,7 +2,8 @@
  *
  * A kernel's function is called by every thread of the team:
  *
- *   void kernel(i64 thread, i64 threads, i64 rows, i64 tokens, i64 position, ptr slot...)
+ *   void kernel(i64 thread, i64 threads, i64 rows, i64 tokens, i64 position, ptr scratch,
+ *               ptr slot...)
  *
  * rows is the number of rows of its result, tokens that of the call. Work is split over columns
  * (and, in attention, over heads and rows), never over the sum of a product: results do not depend
@@ -14,12 +15,13 @@
 #include "codegen/codegen.h"
 #include "codegen/emit.h"
 
-enum { FIRST_SLOT_ARGUMENT = 5 };
+enum { SCRATCH_ARGUMENT = 5, FIRST_SLOT_ARGUMENT };
 
 typedef struct {
     Emit *e;
     const Kernel *kernel;
     Value thread, threads, rows, tokens, position;
+    Value scratch; /* of this thread, see scratch.h */
 } KernelEmit;
 
 static inline const Node *kernel_node(const KernelEmit *k, Ref ref) {
@@ -37,9 +39,6 @@ typedef struct {
 
 /* Whether threads attend to what they computed themselves (Kernel.own_heads). */
 Value emit_owns_heads(Emit *e, const Kernel *kernel, Value threads);
-
-/* The largest number of rows a kernel sees: bounds what it keeps on the stack. */
-int64_t kernel_most_rows(const KernelEmit *k);
 
 /* ---- emit_tile.c ----
  * c[r][j] (+)= sum over i < depth of a[r * stride + i] * b[panel(j)][i][j]: rows x panels panels at

@@ -1,7 +1,7 @@
 /* emit_program.c - one function for each shape of kernel, and the two entries that call them.
  *
  *   void gpt2_124m.prefill(const TwFrame *frame, i64 thread, i64 threads)
- *     gpt2_124m.prefill.embed.768(thread, threads, rows, tokens, position, pointers...)
+ *     gpt2_124m.prefill.embed.768(thread, threads, rows, tokens, position, scratch, pointers...)
  *     tw_team_barrier(team, thread)
  *     gpt2_124m.prefill.read_qkv.768x2304.f32(...)
  *     ...
@@ -26,18 +26,14 @@ int64_t emit_slot_stride(const KernelEmit *k, Ref ref) {
     return k->kernel->slot[kernel_slot(k->kernel, ref, FORM_VECTOR)].stride;
 }
 
-int64_t kernel_most_rows(const KernelEmit *k) {
-    const int64_t rows = kernel_node(k, k->kernel->root)->type.dim[0];
-    return rows < 0 ? k->kernel->graph->chunk : rows;
-}
-
 /* ---- kernels ---- */
 
 static Value kernel_function(Emit *e, const Kernel *kernel, const char *name) {
     const Node *root = ir_node(kernel->graph, kernel->root);
     VType types[FIRST_SLOT_ARGUMENT + MAX_SLOTS];
-    for (int i = 0; i < FIRST_SLOT_ARGUMENT; i++) types[i] = e->i64;
-    for (int i = 0; i < kernel->slot_count; i++) types[FIRST_SLOT_ARGUMENT + i] = e->pointer;
+    for (int i = 0; i < SCRATCH_ARGUMENT; i++) types[i] = e->i64;
+    for (int i = SCRATCH_ARGUMENT; i < FIRST_SLOT_ARGUMENT + kernel->slot_count; i++)
+        types[i] = e->pointer;
     Value function = emit_function_begin(e, name, e->none, types,
                                          FIRST_SLOT_ARGUMENT + kernel->slot_count, root->loc);
     KernelEmit k = {.e = e,
@@ -46,7 +42,9 @@ static Value kernel_function(Emit *e, const Kernel *kernel, const char *name) {
                     .threads = emit_argument(e, 1, "threads"),
                     .rows = emit_argument(e, 2, "rows"),
                     .tokens = emit_argument(e, 3, "tokens"),
-                    .position = emit_argument(e, 4, "position")};
+                    .position = emit_argument(e, 4, "position"),
+                    .scratch = emit_argument(e, SCRATCH_ARGUMENT, "scratch")};
+    emit_argument_is_private(e, SCRATCH_ARGUMENT);
     switch (root->op) {
     case OP_project:
     case OP_read: emit_projection(&k); break;
@@ -75,6 +73,7 @@ typedef struct {
     Made *made;               /* functions so far, */
     ModuleFunction *function; /* and what is known of them */
     int count;
+    int64_t scratch_floats; /* of a thread */
     Value barrier;
     Value mark; /* null: the code is not timed */
 } Program;
@@ -82,7 +81,8 @@ typedef struct {
 typedef struct {
     Value thread, threads;
     Value weights, arena, caches, token_ids, logits, tokens, position, logit_rows, team;
-    Value trace; /* of timed code */
+    Value scratch; /* of this thread */
+    Value trace;   /* of timed code */
 } Frame;
 
 /* Room for a function of that stem, whose name is its own: the second of them ends in ".2". */
@@ -122,10 +122,13 @@ static Value shape_function(Program *program, const Kernel *kernel, const char *
 #define FIELD(type, member, name)                                                                  \
     emit_load_field(e, type, frame, (int64_t)offsetof(TwFrame, member), name)
 
-static Frame load_frame(Emit *e, bool is_timed) {
-    Value frame = emit_argument(e, 0, "frame");
-    return (Frame){.trace = is_timed ? FIELD(e->pointer, trace, "trace") : NULL,
-                   .thread = emit_argument(e, 1, "thread"),
+static Frame load_frame(const Program *program) {
+    Emit *e = program->e;
+    Value frame = emit_argument(e, 0, "frame"), thread = emit_argument(e, 1, "thread");
+    Value before = emit_mul(e, thread, emit_int(e, program->scratch_floats));
+    return (Frame){.trace = program->mark ? FIELD(e->pointer, trace, "trace") : NULL,
+                   .scratch = emit_at(e, FIELD(e->pointer, scratch, "scratch"), before),
+                   .thread = thread,
                    .threads = emit_argument(e, 2, "threads"),
                    .weights = FIELD(e->pointer, weights, "weights"),
                    .arena = FIELD(e->pointer, arena, "arena"),
@@ -210,13 +213,13 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
     const char *unique = program->made[add_function(program, name, NULL)].name;
     const Loc start = phase->graph->loc;
     Value entry = emit_function_begin(e, unique, e->none, types, 3, start);
-    const Frame frame = load_frame(e, program->mark != NULL);
+    const Frame frame = load_frame(program);
     for (int i = 0; i < phase->count; i++) {
         const Kernel *kernel = phase->kernel[i];
         emit_line(e, ir_node(kernel->graph, kernel->root)->loc);
-        Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {frame.thread, frame.threads,
-                                                            row_count(e, &frame, kernel),
-                                                            frame.tokens, frame.position};
+        Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {
+            frame.thread, frame.threads,  row_count(e, &frame, kernel),
+            frame.tokens, frame.position, frame.scratch};
         for (int s = 0; s < kernel->slot_count; s++)
             arguments[FIRST_SLOT_ARGUMENT + s] = slot_pointer(e, &frame, &kernel->slot[s]);
         Value function = shape_function(program, kernel, name);
@@ -250,7 +253,9 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_int(e, (int64_t)layout_id(plan->layout)),
                       emit_int(e, plan->layout->floats * (int64_t)sizeof(float)),
                       prefill,
-                      decode};
+                      decode,
+                      emit_int(e, plan->scratch_floats),
+                      emit_int(e, plan->takes_whole_sequences)};
     Value value = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
     Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);
     LLVMSetInitializer(global, value);
@@ -301,6 +306,7 @@ int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOption
     for (int i = 0; i < count; i++) {
         const Plan *plan = part[i].plan;
         choose_part(&program, part, i, is_several);
+        program.scratch_floats = plan->scratch_floats;
         Value prefill = emit_entry(&program, "prefill", &plan->prefill);
         Value decode = emit_entry(&program, "decode", &plan->decode);
         const char *symbol = module_symbol(plan->name, i, arena);

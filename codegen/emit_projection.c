@@ -10,6 +10,7 @@
  * van de Geijn 2008), and weights are read once for each block.
  */
 #include "codegen/emit_kernel.h"
+#include "codegen/scratch.h"
 
 typedef struct {
     const OutputGroup *group;
@@ -19,10 +20,9 @@ typedef struct {
     bool is_bytes, is_pairs; /* x is rounded, and made of words */
     int64_t steps;           /* of the depth: words of x, where it is pairs */
     int64_t blocks;
+    ProjectionScratch scratch;
     Value unpacked; /* [panels of a tile][a slice of the depth][panel]; null for f32 */
-    int64_t unpacked_stride;
-    Value sums; /* [rows of a block][columns of a band] */
-    int64_t sums_stride;
+    Value sums;     /* [rows of a block][columns of a band] */
 } Projection;
 
 /* Whether tiles read the weights as they lie. */
@@ -34,7 +34,7 @@ static bool is_direct(const Projection *p) {
 
 static Value row_scales(KernelEmit *k, const Node *root, const Projection *p) {
     Emit *e = k->e;
-    Value scales = emit_stack_floats(e, kernel_most_rows(k));
+    Value scales = emit_at(e, k->scratch, emit_int(e, p->scratch.scales));
     Loop row = emit_loop(e, "row", emit_int(e, 0), k->rows, emit_int(e, 1));
     Value base = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
     RowSize size = emit_row_size(e, root->attr.kind, root->attr.eps, base, p->depth);
@@ -129,9 +129,9 @@ static Panels floats_of_panels(KernelEmit *k, const Projection *p, int64_t count
     from = emit_at(e, from, emit_mul(e, blocks, emit_int(e, block)));
     for (int64_t i = 0; i < count; i++)
         emit_unpack(e, p->format, emit_at(e, from, emit_int(e, i * words)),
-                    emit_at(e, p->unpacked, emit_int(e, i * p->unpacked_stride)),
+                    emit_at(e, p->unpacked, emit_int(e, i * p->scratch.unpacked_stride)),
                     emit_sub(e, depth.to, depth.from));
-    return (Panels){p->unpacked, emit_int(e, p->unpacked_stride)};
+    return (Panels){p->unpacked, emit_int(e, p->scratch.unpacked_stride)};
 }
 
 /* A tile of many rows reads q4 as bytes, made once for all rows of a block. */
@@ -155,18 +155,18 @@ static void add_byte_panels(KernelEmit *k, Projection *p, TileShape tile, const 
     if (p->unpacked) {
         for (int64_t i = 0; i < tile.panels; i++)
             emit_unpack_bytes(e, emit_at(e, b, emit_int(e, i * words)),
-                              emit_at(e, p->unpacked, emit_int(e, i * p->unpacked_stride)),
+                              emit_at(e, p->unpacked, emit_int(e, i * p->scratch.unpacked_stride)),
                               emit_sub(e, to, from));
         b = p->unpacked;
-        b_stride = emit_int(e, p->unpacked_stride);
+        b_stride = emit_int(e, p->scratch.unpacked_stride);
         shape.is_unpacked = true;
     }
     Loop row = emit_loop(e, "row", step->rows.from, step->rows.to, emit_int(e, tile.rows));
     Value local = emit_sub(e, row.i, step->rows.from);
     Value x = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
-    Value c = emit_at(e, p->sums, emit_mul(e, local, emit_int(e, p->sums_stride)));
+    Value c = emit_at(e, p->sums, emit_mul(e, local, emit_int(e, p->scratch.sums_stride)));
     emit_byte_tile(e, shape, x, b, b_stride, from, to, emit_at(e, c, column),
-                   emit_int(e, p->sums_stride));
+                   emit_int(e, p->scratch.sums_stride));
     emit_loop_end(e, &row);
 }
 
@@ -189,7 +189,7 @@ static void add_panels(KernelEmit *k, Projection *p, TileShape tile, const Step 
     Loop row = emit_loop(e, "row", step->rows.from, step->rows.to, emit_int(e, tile.rows));
     Value local = emit_sub(e, row.i, step->rows.from);
     Value x = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
-    Value c = emit_at(e, p->sums, emit_mul(e, local, emit_int(e, p->sums_stride)));
+    Value c = emit_at(e, p->sums, emit_mul(e, local, emit_int(e, p->scratch.sums_stride)));
     Value next = NULL;
     if (tile.prefetch) {
         /* All tiles of a whole block bring all of it, in turns: a line for each LINE_FLOATS. */
@@ -201,7 +201,7 @@ static void add_panels(KernelEmit *k, Projection *p, TileShape tile, const Step 
     }
     emit_tile(e, tile, emit_at(e, x, step->depth.from), w.base, w.stride,
               emit_sub(e, step->depth.to, step->depth.from), emit_at(e, c, column),
-              emit_int(e, p->sums_stride), next);
+              emit_int(e, p->scratch.sums_stride), next);
     emit_loop_end(e, &row);
 }
 
@@ -224,7 +224,7 @@ static void add_slice(KernelEmit *k, Projection *p, TileShape tile, const Step *
 static void finish_band(KernelEmit *k, const Projection *p, Range rows, Range panels) {
     Emit *e = k->e;
     Loop row = emit_loop(e, "row", rows.from, rows.to, emit_int(e, 1));
-    Value local = emit_mul(e, emit_sub(e, row.i, rows.from), emit_int(e, p->sums_stride));
+    Value local = emit_mul(e, emit_sub(e, row.i, rows.from), emit_int(e, p->scratch.sums_stride));
     Loop panel = emit_loop(e, "panel", panels.from, panels.to, emit_int(e, 1));
     Value column = emit_mul(e, emit_sub(e, panel.i, panels.from), emit_int(e, e->panel));
     finish_row(k, p, emit_at(e, p->sums, emit_add(e, local, column)), row.i, panel.i);
@@ -333,21 +333,12 @@ static void take_rows(KernelEmit *k, const Node *root, Projection *p) {
     }
     const bool is_rounded = x->op == OP_quantise;
     p->x_stride = is_rounded ? format_value_words(x->attr.format, p->depth) : p->depth;
-    p->x = emit_stack_floats(e, p->x_stride);
+    p->x = emit_at(e, k->scratch, emit_int(e, p->scratch.row));
     Value from = emit_slot(k, x->in[0], FORM_VECTOR);
     if (is_rounded)
         emit_round_row(k, x, from, p->x);
     else
         emit_norm_row(k, x, from, p->x);
-}
-
-/* Room for the weights of a tile's panels, where they are not read as they lie. */
-static void make_unpacked(Emit *e, Projection *p, Schedule schedule) {
-    const WeightFormat format = p->is_bytes ? FORMAT_q8 : FORMAT_f32;
-    const int64_t slice = schedule.depth ? schedule.depth : p->depth;
-    if (schedule.rows == 1 || p->format == format || is_direct(p)) return;
-    p->unpacked_stride = layout_panel_words(format, round_up(slice, FORMAT_BLOCK), e->panel);
-    p->unpacked = emit_stack_floats(e, schedule.panels * p->unpacked_stride);
 }
 
 void emit_projection(KernelEmit *k) {
@@ -356,13 +347,14 @@ void emit_projection(KernelEmit *k) {
     const Schedule schedule = root->schedule;
     Projection p = {.weight = emit_slot(k, root->in[1], FORM_PANELS),
                     .format = root->attr.format,
-                    .depth = kernel_node(k, root->in[1])->type.dim[1]};
+                    .depth = kernel_node(k, root->in[1])->type.dim[1],
+                    .scratch = scratch_of_projection(k->kernel, e->machine)};
     take_rows(k, root, &p);
     if (!ir_ref_is_none(root->in[2])) p.bias = emit_slot(k, root->in[2], FORM_PANEL_VECTOR);
     if (root->op == OP_read) p.scale = row_scales(k, root, &p);
-    p.sums_stride = band_panels(schedule) * e->panel;
-    p.sums = emit_stack_floats(e, schedule.block * p.sums_stride);
-    make_unpacked(e, &p, schedule);
+    p.sums = emit_at(e, k->scratch, emit_int(e, p.scratch.sums));
+    if (p.scratch.unpacked_stride)
+        p.unpacked = emit_at(e, k->scratch, emit_int(e, p.scratch.unpacked));
 
     for (int i = 0; i < k->kernel->group_count; i++) {
         p.group = &k->kernel->group[i];

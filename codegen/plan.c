@@ -1,7 +1,8 @@
 /* plan.c - the kernels of both phases in order, and what each costs. */
 #include "codegen/codegen.h"
+#include "codegen/scratch.h"
 
-/* Kernels keep numbers of each row on the stack, so that rows of one call are bounded. */
+/* Each thread keeps numbers of each row, so that rows of one call are bounded. */
 enum { MAX_CHUNK = 1 << 16 };
 
 static int count_kernels(const Graph *graph) {
@@ -71,6 +72,31 @@ int plan_barriers(const PhasePlan *phase, int64_t threads) {
     return count;
 }
 
+/* ---- scratch of threads ---- */
+
+/* The most that a kernel of either phase has, in whole pairs of cache lines: processors fetch two
+ * at a time, and threads must not meet in them. */
+static int64_t most_scratch_floats(const Plan *plan, const Machine *machine) {
+    enum { PAIR_FLOATS = 32 };
+    const PhasePlan *phase[] = {&plan->prefill, &plan->decode};
+    int64_t most = 0;
+    for (int p = 0; p < 2; p++)
+        for (int i = 0; i < phase[p]->count; i++) {
+            const int64_t floats = scratch_floats(phase[p]->kernel[i], machine);
+            if (floats > most) most = floats;
+        }
+    return round_up(most, PAIR_FLOATS);
+}
+
+/* Whether no token sees those after it. */
+static bool is_causal(const PhasePlan *phase) {
+    for (int i = 0; i < phase->count; i++) {
+        const Node *root = ir_node(phase->graph, phase->kernel[i]->root);
+        if (root->op == OP_attend && !root->attr.causal) return false;
+    }
+    return true;
+}
+
 static bool check_phase(const Graph *graph) {
     const Node *result = ir_node(graph, graph->result);
     if (graph->chunk > MAX_CHUNK) {
@@ -98,6 +124,8 @@ Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *mach
     plan->arena_floats =
         prefill->arena_floats > decode->arena_floats ? prefill->arena_floats : decode->arena_floats;
     plan->cache_floats = prefill->cache_floats;
+    plan->scratch_floats = most_scratch_floats(plan, machine);
+    plan->takes_whole_sequences = !is_causal(&plan->prefill);
     return plan;
 }
 

@@ -133,7 +133,8 @@ static uint64_t session_bytes(const Plan *plan) {
                                .arena_floats = plan->arena_floats,
                                .cache_floats = plan->cache_floats,
                                .prefill = no_entry,
-                               .decode = no_entry};
+                               .decode = no_entry,
+                               .scratch_floats = plan->scratch_floats};
     return tw_session_bytes(&program, &(TwSessionOptions){.threads = 1});
 }
 

@@ -40,6 +40,8 @@ typedef struct TwFrame {
     int64_t logit_rows;    /* 1 <= logit_rows <= token_count: logits of the last rows; decode: 1 */
     void *team;            /* handed to tw_team_barrier(); null: a team of one */
     void *trace;           /* handed to tw_trace_mark() by timed code, the only one that reads it */
+    float *scratch; /* scratch_floats of thread 0, then of thread 1, ..., 64-byte aligned; contents
+                     * do not survive a call */
 } TwFrame;
 
 /* Thread `thread` of `threads` does its share; all return when the call is done. */
@@ -57,6 +59,10 @@ typedef struct TwProgram {
     uint64_t layout_id;    /* of the packed weight file that fits */
     uint64_t weight_bytes; /* data bytes of that file */
     TwEntry *prefill, *decode;
+    /* From here on 0 where the program ends before. */
+    int64_t scratch_floats;         /* that each thread has for itself */
+    uint64_t takes_whole_sequences; /* 1: the model is not causal, so that a call is a sequence from
+                                     * its first token to its last */
 } TwProgram;
 
 typedef struct TwModule {

@@ -19,7 +19,9 @@ struct TwSession {
     const TwProgram *program;
     Team *team, *decode_team; /* maybe the same */
     Trace *trace;             /* of timed code; null: none */
-    float *arena, *caches, *logits;
+    float *arena, *caches, *logits, *scratch;
+    int threads;            /* that there is scratch for, */
+    int64_t scratch_floats; /* of each */
     const char *weights;
     int64_t position;   /* tokens in the caches */
     int64_t rows;       /* of logits that can be read */
@@ -33,6 +35,20 @@ enum {
     LEAST_OPTION_BYTES = offsetof(TwSessionOptions, team_context) + sizeof(void *)
 };
 
+enum { LINE = 64, LINE_FLOATS = LINE / sizeof(float) };
+
+/* Fields that later versions added are not in every program. */
+#define HAS_FIELD(program, field)                                                                  \
+    ((program)->struct_bytes >= offsetof(TwProgram, field) + sizeof(program)->field)
+
+static int64_t scratch_floats(const TwProgram *program) {
+    return HAS_FIELD(program, scratch_floats) ? program->scratch_floats : 0;
+}
+
+static bool takes_whole_sequences(const TwProgram *program) {
+    return HAS_FIELD(program, takes_whole_sequences) && program->takes_whole_sequences;
+}
+
 /* ---- what is asked for ---- */
 
 static TwStatus check_program(const TwProgram *program) {
@@ -43,6 +59,8 @@ static TwStatus check_program(const TwProgram *program) {
     if (program->context < 1 || program->chunk < 1) return TW_BAD_ARGUMENT;
     if (program->logits_stride < program->vocab) return TW_BAD_ARGUMENT;
     if (program->arena_floats < 0 || program->cache_floats < 0) return TW_BAD_ARGUMENT;
+    if (scratch_floats(program) < 0 || scratch_floats(program) % LINE_FLOATS)
+        return TW_BAD_ARGUMENT;
     return program->prefill && program->decode ? TW_OK : TW_BAD_ARGUMENT;
 }
 
@@ -75,12 +93,20 @@ static TwStatus complete_options(const TwProgram *program, const TwSessionOption
 
 /* The parts of a session, one after the other in memory of the caller. */
 typedef struct {
-    uint64_t bytes[6];
+    uint64_t bytes[7];
     uint64_t whole; /* and what aligning the memory may take */
 } Parts;
 
-enum { PART_SESSION, PART_TEAM, PART_DECODE_TEAM, PART_ARENA, PART_CACHES, PART_LOGITS, PARTS };
-enum { LINE = 64 };
+enum {
+    PART_SESSION,
+    PART_TEAM,
+    PART_DECODE_TEAM,
+    PART_ARENA,
+    PART_SCRATCH,
+    PART_CACHES,
+    PART_LOGITS,
+    PARTS
+};
 
 static bool set_part(Parts *parts, int part, int64_t rows, int64_t bytes) {
     int64_t product;
@@ -89,6 +115,10 @@ static bool set_part(Parts *parts, int part, int64_t rows, int64_t bytes) {
     parts->bytes[part] = ((uint64_t)product + LINE - 1) / LINE * LINE;
     parts->whole += parts->bytes[part];
     return true;
+}
+
+static int most_threads(const TwSessionOptions *options) {
+    return options->threads > options->decode_threads ? options->threads : options->decode_threads;
 }
 
 /* False: more than there is of addresses. */
@@ -101,6 +131,8 @@ static bool measure_parts(const TwProgram *program, const TwSessionOptions *opti
            set_part(parts, PART_DECODE_TEAM, has_decode_team,
                     (int64_t)tw_team_bytes(options->decode_threads)) &&
            set_part(parts, PART_ARENA, program->arena_floats, word) &&
+           scratch_floats(program) <= INT64_MAX / word &&
+           set_part(parts, PART_SCRATCH, most_threads(options), scratch_floats(program) * word) &&
            set_part(parts, PART_CACHES, program->cache_floats, word) &&
            program->logits_stride <= INT64_MAX / word &&
            set_part(parts, PART_LOGITS, options->logit_rows, program->logits_stride * word) &&
@@ -124,8 +156,8 @@ static void *take(char **at, const Parts *parts, int part) {
     return place;
 }
 
-/* In memory of the caller, of which all but the arena, that is written before it is read, is
- * cleared. */
+/* In memory of the caller, of which all is cleared but arena and scratch, which are written before
+ * they are read. */
 static TwSession *place_session(const TwSessionOptions *options, const Parts *parts) {
     char *at = options->memory;
     at += -(uintptr_t)at % LINE;
@@ -133,6 +165,7 @@ static TwSession *place_session(const TwSessionOptions *options, const Parts *pa
     *session = (TwSession){.is_placed = true};
     void *team = take(&at, parts, PART_TEAM), *decode_team = take(&at, parts, PART_DECODE_TEAM);
     session->arena = take(&at, parts, PART_ARENA);
+    session->scratch = take(&at, parts, PART_SCRATCH);
     session->caches = take(&at, parts, PART_CACHES);
     session->logits = take(&at, parts, PART_LOGITS);
     memset(session->caches, 0, parts->bytes[PART_CACHES] + parts->bytes[PART_LOGITS]);
@@ -153,9 +186,11 @@ static TwSession *allocate_session(const TwProgram *program, const TwSessionOpti
     void *team = take(&at, parts, PART_TEAM), *decode_team = take(&at, parts, PART_DECODE_TEAM);
     const bool has_teams = make_teams(session, options, team, decode_team);
     session->arena = tw_memory_floats(1, program->arena_floats);
+    session->scratch = tw_memory_floats(most_threads(options), scratch_floats(program));
     session->caches = tw_memory_floats(1, program->cache_floats);
     session->logits = tw_memory_floats(options->logit_rows, program->logits_stride);
-    if (has_teams && session->arena && session->caches && session->logits) return session;
+    if (has_teams && session->arena && session->scratch && session->caches && session->logits)
+        return session;
     tw_session_destroy(session);
     return NULL;
 }
@@ -189,6 +224,8 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     session->program = program;
     session->weights = tw_weights_data(weights);
     session->logit_rows = complete.logit_rows;
+    session->threads = most_threads(&complete);
+    session->scratch_floats = scratch_floats(program);
     *out = session;
     return TW_OK;
 }
@@ -200,6 +237,7 @@ void tw_session_destroy(TwSession *session) {
     if (session->is_placed) return;
     free(session->logits);
     free(session->caches);
+    free(session->scratch);
     free(session->arena);
     free(session);
 }
@@ -210,6 +248,7 @@ void tw_session_destroy(TwSession *session) {
 static TwStatus check_tokens(const TwSession *session, const int32_t *tokens, int64_t count) {
     const TwProgram *program = session->program;
     if (!tokens || count < 1) return TW_BAD_ARGUMENT;
+    if (session->position && takes_whole_sequences(program)) return TW_NOT_CAUSAL;
     if (count > program->context - session->position) return TW_CONTEXT_FULL;
     for (int64_t i = 0; i < count; i++)
         if (tokens[i] < 0 || tokens[i] >= program->vocab) return TW_BAD_TOKEN;
@@ -240,7 +279,8 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
                   .position = session->position,
                   .logit_rows = rows,
                   .team = team,
-                  .trace = session->trace},
+                  .trace = session->trace,
+                  .scratch = session->scratch},
     };
     tw_team_run(team, run_entry, &call);
     session->position += count;
@@ -283,6 +323,18 @@ void tw_session_set_trace(TwSession *session, Trace *trace) {
     session->trace = trace;
 }
 
+/* Programs that differ in their schedules differ in what they keep for a thread. */
+static bool has_scratch(TwSession *session, const TwProgram *program) {
+    if (scratch_floats(program) <= session->scratch_floats) return true;
+    if (session->is_placed) return false;
+    float *scratch = tw_memory_floats(session->threads, scratch_floats(program));
+    if (!scratch) return false;
+    free(session->scratch);
+    session->scratch = scratch;
+    session->scratch_floats = scratch_floats(program);
+    return true;
+}
+
 TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
     const TwProgram *now = session->program;
     const TwStatus status = check_program(program);
@@ -292,6 +344,7 @@ TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
         program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
         program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)
         return TW_BAD_ARGUMENT;
+    if (!has_scratch(session, program)) return TW_NO_MEMORY;
     session->program = program;
     return TW_OK;
 }

@@ -29,7 +29,8 @@ int64_t tw_trace_time(const Trace *trace, int64_t thread, int64_t mark);
 void tw_session_set_trace(TwSession *session, Trace *trace);
 
 /* Calls go to another program of the same model, whose code differs and nothing else: positions and
- * caches stay. The program outlives them. TW_BAD_ARGUMENT: it is not of the same sizes. */
+ * caches stay. The program outlives them. TW_BAD_ARGUMENT: it is not of the same sizes, but for the
+ * scratch of threads, of which more is taken (TW_NO_MEMORY: there is none). */
 TwStatus tw_session_set_program(TwSession *session, const TwProgram *program);
 
 #endif

@@ -19,7 +19,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { VOCAB = 10, CONTEXT = 16, CHUNK = 4, STRIDE = 16, LAYOUT = 5, WEIGHTS = 16 };
+enum { VOCAB = 10, CONTEXT = 16, CHUNK = 4, STRIDE = 16, LAYOUT = 5, WEIGHTS = 16, SCRATCH = 48 };
 enum { PREFILLS = CONTEXT, DECODES, CACHE_FLOATS }; /* the caches count the calls, too */
 
 static const int thread_counts[] = {1, 2, 3, 8};
@@ -346,6 +346,15 @@ START_TEST(sizes_that_cannot_be_had_are_refused) {
     ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
     program = with_sizes(1, 1, VOCAB - 1);
     ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+    program = model;
+    for (size_t i = 0; i < sizeof huge / sizeof huge[0]; i++) {
+        program.scratch_floats = huge[i] / SCRATCH * SCRATCH;
+        ck_assert_int_eq(create_status(&program, 2, 0), TW_NO_MEMORY);
+    }
+    program.scratch_floats = -SCRATCH;
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+    program.scratch_floats = SCRATCH + 1; /* threads would share lines of the cache */
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
 }
 END_TEST
 
@@ -354,7 +363,10 @@ START_TEST(programs_of_another_kind_are_refused) {
     program.abi_version++;
     ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ABI);
     program = model;
-    program.struct_bytes -= 8;
+    program.struct_bytes = offsetof(TwProgram, decode); /* shorter than any */
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ABI);
+    program = model;
+    program.struct_bytes += 8; /* of a later version */
     ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ABI);
     program = model;
     program.layout_id++;
@@ -374,6 +386,83 @@ START_TEST(programs_of_another_kind_are_refused) {
     program = model;
     program.chunk = 0;
     ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+}
+END_TEST
+
+/* What follows in memory is not the program's. */
+START_TEST(fields_that_an_earlier_program_lacks_are_zero) {
+    TwProgram program = model;
+    program.scratch_floats = INT64_MAX;
+    program.takes_whole_sequences = 1;
+    program.struct_bytes = offsetof(TwProgram, scratch_floats);
+    ck_assert_uint_eq(tw_session_bytes(&program, NULL), tw_session_bytes(&model, NULL));
+    TwSession *session;
+    ck_assert_int_eq(tw_session_create(&program, weights, NULL, &session), TW_OK);
+    ck_assert_int_eq(tw_session_prefill(session, text, 3), TW_OK);
+    ck_assert_int_eq(tw_session_decode(session, text[3]), TW_OK);
+    check_row(session, 0, text, 4);
+    tw_session_destroy(session);
+}
+END_TEST
+
+START_TEST(a_model_that_is_not_causal_takes_whole_sequences) {
+    TwProgram program = model;
+    program.takes_whole_sequences = 1;
+    program.chunk = CONTEXT;
+    TwSession *session;
+    ck_assert_int_eq(tw_session_create(&program, weights, NULL, &session), TW_OK);
+    ck_assert_int_eq(tw_session_prefill(session, text, 4), TW_OK);
+    ck_assert_int_eq(tw_session_decode(session, text[4]), TW_NOT_CAUSAL);
+    ck_assert_int_eq(tw_session_prefill(session, text + 4, 2), TW_NOT_CAUSAL);
+    ck_assert_int_eq(tw_session_step(session, text + 4, 2, 1), TW_NOT_CAUSAL);
+    check_row(session, 0, text, 4); /* as if nothing had been asked */
+    ck_assert_int_eq(tw_session_position(session), 4);
+    ck_assert_int_eq(tw_session_rollback(session, 2), TW_OK);
+    ck_assert_int_eq(tw_session_decode(session, text[2]), TW_NOT_CAUSAL);
+    tw_session_reset(session);
+    ck_assert_int_eq(tw_session_decode(session, text[0]), TW_OK); /* a sequence of one token */
+    check_row(session, 0, text, 1);
+    tw_session_destroy(session);
+}
+END_TEST
+
+/* Each thread fills its own and finds it again after the others have filled theirs. */
+static void fill_scratch(const TwFrame *frame, int64_t thread, int64_t threads) {
+    float *own = frame->scratch + thread * SCRATCH;
+    float wrong = !is_aligned(own);
+    for (int i = 0; i < SCRATCH; i++) own[i] = (float)(thread + 1);
+    tw_team_barrier(frame->team, thread);
+    for (int i = 0; i < SCRATCH; i++) wrong += own[i] != (float)(thread + 1);
+    frame->arena[thread] = wrong;
+    tw_team_barrier(frame->team, thread);
+    if (thread) return;
+    frame->logits[0] = 0;
+    for (int64_t i = 0; i < threads; i++) frame->logits[0] += frame->arena[i];
+}
+
+START_TEST(each_thread_has_scratch_of_its_own) {
+    enum { MOST_THREADS = 8 };
+    TwProgram program = model;
+    program.scratch_floats = SCRATCH;
+    program.arena_floats = MOST_THREADS;
+    program.prefill = program.decode = fill_scratch;
+    const int counts[][3] = {{1, 1, 1}, {2, 0, 2}, {1, 3, 3}, {MOST_THREADS, 2, MOST_THREADS}};
+    const TwSessionOptions options = {.threads = counts[_i][0], .decode_threads = counts[_i][1]};
+    TwProgram smaller = program;
+    smaller.scratch_floats = 0;
+    ck_assert_uint_eq(tw_session_bytes(&program, &options) - tw_session_bytes(&smaller, &options),
+                      (size_t)counts[_i][2] * SCRATCH * sizeof(float));
+    for (int is_grown = 0; is_grown < 2; is_grown++) {
+        TwSession *session;
+        ck_assert_int_eq(
+            tw_session_create(is_grown ? &smaller : &program, weights, &options, &session), TW_OK);
+        ck_assert_int_eq(tw_session_set_program(session, &program), TW_OK);
+        ck_assert_int_eq(tw_session_prefill(session, text, 3), TW_OK);
+        ck_assert(tw_session_logits(session, 0)[0] == 0);
+        ck_assert_int_eq(tw_session_decode(session, text[3]), TW_OK);
+        ck_assert(tw_session_logits(session, 0)[0] == 0);
+        tw_session_destroy(session);
+    }
 }
 END_TEST
 
@@ -449,6 +538,9 @@ int main(void) {
     tcase_add_test(tests, calls_that_fail_change_nothing);
     tcase_add_test(tests, sizes_that_cannot_be_had_are_refused);
     tcase_add_test(tests, programs_of_another_kind_are_refused);
+    tcase_add_test(tests, fields_that_an_earlier_program_lacks_are_zero);
+    tcase_add_test(tests, a_model_that_is_not_causal_takes_whole_sequences);
+    tcase_add_loop_test(tests, each_thread_has_scratch_of_its_own, 0, 4);
     tcase_add_test(tests, options_out_of_range_are_refused);
     tcase_add_test(tests, without_options_the_machine_decides);
     tcase_add_test(tests, two_sessions_of_two_threads_run_at_once);
