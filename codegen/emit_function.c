@@ -1,5 +1,6 @@
 /* emit_function.c - begins and ends functions: their names, attributes and places. */
 #include "codegen/emit.h"
+#include "runtime/abi.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -28,6 +29,15 @@ static void full_name(const Emit *e, const char *name, char full[MOST_NAME]) {
     (void)length;
 }
 
+/* An entry calls kernels, these call tiles, and a fourth part is for what all of them call: LLVM
+ * warns of a function that takes more (module.c). */
+static void limit_stack(Emit *e, Value function) {
+    enum { PARTS = 4 };
+    char bytes[16];
+    snprintf(bytes, sizeof bytes, "%d", TW_STACK_BYTES / PARTS);
+    add_attribute(e, function, "warn-stack-size", bytes);
+}
+
 static Value begin_function(Emit *e, const char *name, VType result, VType *types, int count) {
     enum { ASYNCHRONOUS = 2 };
     e->function =
@@ -35,6 +45,7 @@ static Value begin_function(Emit *e, const char *name, VType result, VType *type
     add_flag(e, e->function, "nounwind", 0);
     /* Nothing unwinds at run time, but debuggers do, from any instruction. */
     add_flag(e, e->function, "uwtable", ASYNCHRONOUS);
+    limit_stack(e, e->function);
     LLVMPositionBuilderAtEnd(e->builder,
                              LLVMAppendBasicBlockInContext(e->context, e->function, "entry"));
     return e->function;

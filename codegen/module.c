@@ -14,7 +14,7 @@ struct Module {
     const Target *target;
     const ModuleFunction *function;
     int function_count;
-    char failure[400]; /* the first error that LLVM reported; empty: none */
+    char failure[400]; /* the first error or warning of LLVM's; empty: none */
 };
 
 /* Kernels come with their loops, tiles and vectors chosen: what remains is to put variables in
@@ -63,10 +63,12 @@ static const char *function_prefix(const char *name, Arena *arena) {
 
 /* ---- LLVM's own errors ---- */
 
-/* In place of LLVM's own handler, which prints and ends the process. */
+/* In place of LLVM's own handler, which prints and ends the process. A warning is that a function
+ * has too much on the stack (emit_function.c). */
 static void keep_failure(LLVMDiagnosticInfoRef info, void *context) {
     Module *module = context;
-    if (LLVMGetDiagInfoSeverity(info) != LLVMDSError || *module->failure) return;
+    const LLVMDiagnosticSeverity severity = LLVMGetDiagInfoSeverity(info);
+    if ((severity != LLVMDSError && severity != LLVMDSWarning) || *module->failure) return;
     char *text = LLVMGetDiagInfoDescription(info);
     snprintf(module->failure, sizeof module->failure, "%s", text);
     LLVMDisposeMessage(text);

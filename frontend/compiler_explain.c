@@ -189,9 +189,11 @@ static void print_memory(const Plan *plan, FILE *out) {
             "\nmemory\n"
             "  packed weights %12.3f MB, %d tensors, layout %016" PRIx64 "\n"
             "  caches         %12.3f MB for a session\n"
-            "  arena          %12.3f MB for a session\n",
+            "  arena          %12.3f MB for a session\n"
+            "  scratch        %12.3f MB for each of its threads\n",
             (double)plan->layout->floats * 4e-6, plan->layout->count, layout_id(plan->layout),
-            (double)plan->cache_floats * 4e-6, (double)plan->arena_floats * 4e-6);
+            (double)plan->cache_floats * 4e-6, (double)plan->arena_floats * 4e-6,
+            (double)plan->scratch_floats * 4e-6);
 }
 
 void compiler_explain(const Thalweg *thalweg, FILE *out) {

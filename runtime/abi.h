@@ -44,6 +44,9 @@ typedef struct TwFrame {
                      * do not survive a call */
 } TwFrame;
 
+/* What an entry takes of the stack of each thread, at most. Objects of version 1.0 took more. */
+enum { TW_STACK_BYTES = 16 << 10 };
+
 /* Thread `thread` of `threads` does its share; all return when the call is done. */
 typedef void TwEntry(const TwFrame *frame, int64_t thread, int64_t threads);
 

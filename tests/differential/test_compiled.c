@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,11 +44,49 @@ static bool wrong(Run *run, const char *what) {
 
 /* ---- running ---- */
 
+/* A team of one thread, whose stack shows afterwards how far down anything was written. */
+typedef struct {
+    TwTask *share;
+    void *task;
+    unsigned char *stack;
+    size_t most; /* bytes below the share's caller, in all calls so far */
+} Measured;
+
+enum { STACK = 256 << 10, PAINT = 0xa5 };
+
+static void *run_measured(void *context) {
+    Measured *measured = context;
+    unsigned char here = 0;
+    measured->share(measured->task, 0, 1);
+    const unsigned char *lowest = measured->stack;
+    while (*lowest == PAINT) lowest++;
+    const size_t used = (size_t)((uintptr_t)&here - (uintptr_t)lowest);
+    if (used > measured->most) measured->most = used;
+    return NULL;
+}
+
+static void measure_stack(void *context, TwTask *share, void *task, int64_t threads) {
+    Measured *measured = context;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    (void)threads;
+    measured->share = share;
+    measured->task = task;
+    memset(measured->stack, PAINT, STACK);
+    if (pthread_attr_init(&attributes) ||
+        pthread_attr_setstack(&attributes, measured->stack, STACK) ||
+        pthread_create(&thread, &attributes, run_measured, measured))
+        abort();
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&attributes);
+}
+
 /* Logits of all tokens, brought in calls of `first` tokens and then `step` at a time. Of a model
  * that is not causal each call is a sequence of its own. */
-static bool run_session(const Case *c, int threads, int first, int step, float *logits) {
+static bool run_options(const Case *c, TwSessionOptions options, int first, int step,
+                        float *logits) {
     TwSession *session = NULL;
-    const TwSessionOptions options = {.threads = threads, .logit_rows = TOKENS};
+    options.logit_rows = TOKENS;
     TwStatus status = tw_session_create(thalweg_program(c->thalweg), thalweg_weights(c->thalweg),
                                         &options, &session);
     for (int at = 0, count = first; status == TW_OK && at < TOKENS; at += count, count = step) {
@@ -60,6 +99,10 @@ static bool run_session(const Case *c, int threads, int first, int step, float *
     }
     tw_session_destroy(session);
     return status == TW_OK;
+}
+
+static bool run_session(const Case *c, int threads, int first, int step, float *logits) {
+    return run_options(c, (TwSessionOptions){.threads = threads}, first, step, logits);
 }
 
 static bool interpret(const Case *c, int first, int step, double *logits) {
@@ -99,6 +142,20 @@ static bool is_same(Run *run, const char *what, const Case *c) {
     return wrong(run, what);
 }
 
+/* Both phases, as run_session(c, 1, TOKENS, TOKENS) and run_session(c, 1, 1, 1). */
+static bool stack_is_small(Run *run, const Case *c, int step) {
+    Measured measured = {.stack = aligned_alloc(4096, STACK)};
+    const TwSessionOptions options = {
+        .threads = 2, .run_team = measure_stack, .team_context = &measured};
+    const bool runs = measured.stack && run_options(c, options, step, step, c->other);
+    free(measured.stack);
+    if (!runs) return wrong(run, "a team of the caller's fails");
+    if (measured.most <= TW_STACK_BYTES) return true;
+    snprintf(run->what, sizeof run->what, "calls of %d tokens take %zu bytes of stack", step,
+             measured.most);
+    return false;
+}
+
 static bool compare(Run *run, Case *c) {
     if (!interpret(c, TOKENS, TOKENS, c->expected)) return wrong(run, "the interpreter fails");
     if (!run_session(c, 1, TOKENS, TOKENS, c->one)) return wrong(run, "prefill fails");
@@ -107,9 +164,12 @@ static bool compare(Run *run, Case *c) {
         if (!run_session(c, threads, TOKENS, TOKENS, c->other)) return wrong(run, "prefill fails");
         if (!is_same(run, "prefill differs with the number of threads", c)) return false;
     }
+    if (!stack_is_small(run, c, TOKENS)) return false;
+    if (!is_same(run, "prefill differs with the caller's threads", c)) return false;
     if (!interpret(c, 1, 1, c->expected_split)) return wrong(run, "the interpreter fails");
     if (!run_session(c, 2, 1, 1, c->other)) return wrong(run, "decode fails");
     if (!is_close(run, "decode", c, c->expected_split, c->other)) return false;
+    if (!stack_is_small(run, c, 1)) return false;
     if (!c->is_causal) return true;
     if (!is_same(run, "decode and prefill differ", c)) return false;
     if (!run_session(c, 3, FIRST_CALL, 1, c->other)) return wrong(run, "decode fails");
