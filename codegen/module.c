@@ -7,6 +7,7 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct Module {
     LLVMContextRef context;
@@ -43,10 +44,23 @@ static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* What cannot begin a name of C's, or begins those of the runtime, gets another beginning. */
+static bool is_reserved(const char *prefix) {
+    static const char *const reserved[] = {
+#define RESERVED(prefix, ...) prefix,
+#include "codegen/reserved_prefixes.def"
+#undef RESERVED
+    };
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (strcasecmp(prefix, reserved[i]) == 0) return true;
+    return false;
+}
+
+/* What cannot begin a name of C's, or begins those of the runtime or of others, gets another
+ * beginning. */
 const char *module_prefix(const char *name, Arena *arena) {
-    const bool is_plain = is_letter(*name) && strncmp(name, "tw", 2) != 0;
-    return arena_printf(arena, "%s%s", is_plain ? "" : "model_", kernel_plain_name(name, arena));
+    const char *plain = kernel_plain_name(name, arena);
+    const bool is_ours = is_letter(*name) && strncmp(name, "tw", 2) != 0 && !is_reserved(plain);
+    return arena_printf(arena, "%s%s", is_ours ? "" : "model_", plain);
 }
 
 const char *module_symbol(const char *name, int number, Arena *arena) {

@@ -5,6 +5,7 @@
 #include "frontend/engine.h"
 #include "frontend/interrupt.h"
 #include "frontend/npy.h"
+#include "frontend/program_path.h"
 #include "frontend/prompt.h"
 
 #include <errno.h>
@@ -44,12 +45,7 @@ static bool find_example(char path[PATH_MAX]) {
     if (length < PATH_MAX && (from == folder || access(path, R_OK) == 0)) return true;
 
     char program[PATH_MAX];
-    const ssize_t end = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (end <= 0) return false;
-    program[end] = 0;
-    char *name = strrchr(program, '/');
-    if (!name) return false;
-    *name = 0;
+    if (!program_path_folder(program)) return false;
     length = snprintf(path, PATH_MAX, "%s/../share/thalweg/examples/%s", program, model);
     return length < PATH_MAX && access(path, R_OK) == 0;
 }

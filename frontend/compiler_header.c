@@ -9,6 +9,8 @@
 
 #include <inttypes.h>
 #include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 typedef struct {
     FILE *out;
@@ -51,6 +53,11 @@ static void print_comment(const Header *h, const char *text) {
 
 static const char beginning[] =
     " *\n"
+    " * All names here begin with @_ or ^_. Models whose names differ in capitals and signs alone, "
+    "as "
+    "a.b\n"
+    " * and a-b, have the same ones and cannot be in one program: rename one in its description.\n"
+    " *\n"
     " * A program links ~.o and the runtime library (-lthalweg_rt -lm, and -fopenmp for threads):\n"
     " *\n"
     " *     #include \"~.h\"\n"
@@ -89,11 +96,18 @@ static const char beginning[] =
     " * the caller's (options.run_team), or none. A child of fork() has none of these threads:\n"
     " * there a session of one thread works, and others do not.\n"
     " *\n"
+    " * Memory: a session takes all it ever uses in session_new(). A call takes at most 16 KiB of "
+    "the\n"
+    " * stack of each thread.\n"
+    " *\n"
     " * Versions: this header and its object go together. They work with every runtime library of\n"
     " * their major version that is not older than the compiler that made them.\n"
     " */\n"
+    "#if defined ^_H && ^_H + 0 != 0x%08x\n"
+    "#error \"two models have the same names in C: rename one of them in its description\"\n"
+    "#endif\n"
     "#ifndef ^_H\n"
-    "#define ^_H\n"
+    "#define ^_H 0x%08x /* tells the model's name from others */\n"
     "\n"
     "#include <stddef.h>\n"
     "#include <stdint.h>\n"
@@ -114,7 +128,9 @@ static void print_top(const Header *h, const Thalweg *thalweg) {
     const bool is_inside = thalweg->options.embed_weights;
     fprintf(h->out, "/* %s.h - the model %s, compiled by Thalweg %s for %s, at O3.\n", h->file,
             name, THALWEG_VERSION, compiler_target_names(thalweg));
-    print(h, arena_printf(thalweg->arena, beginning, is_inside ? "NULL" : "\"~.weights\""));
+    const unsigned number = XXH32(name, strlen(name), 0);
+    print(h, arena_printf(thalweg->arena, beginning, is_inside ? "NULL" : "\"~.weights\"", number,
+                          number));
 }
 
 /* ---- sizes ---- */
@@ -123,7 +139,7 @@ static void no_entry(const TwFrame *frame, int64_t thread, int64_t threads) {
     (void)frame, (void)thread, (void)threads;
 }
 
-static uint64_t session_bytes(const Plan *plan) {
+static uint64_t session_bytes(const Plan *plan, TwSessionOptions options) {
     const TwProgram program = {.abi_version = TW_ABI_VERSION,
                                .struct_bytes = sizeof program,
                                .vocab = plan->vocab,
@@ -135,19 +151,30 @@ static uint64_t session_bytes(const Plan *plan) {
                                .prefill = no_entry,
                                .decode = no_entry,
                                .scratch_floats = plan->scratch_floats};
-    return tw_session_bytes(&program, &(TwSessionOptions){.threads = 1});
+    return tw_session_bytes(&program, &options);
 }
 
-/* Of a session of one thread on any of the processors, with room for what a later runtime may add
- * to its own structures. */
-static uint64_t most_session_bytes(const Thalweg *thalweg) {
-    enum { ROOM = 4096 };
-    uint64_t most = session_bytes(thalweg->plan);
+/* Of a session on any of the processors. */
+static uint64_t most_session_bytes(const Thalweg *thalweg, TwSessionOptions options) {
+    uint64_t most = session_bytes(thalweg->plan, options);
     for (int i = 0; i < thalweg->others; i++) {
-        const uint64_t bytes = session_bytes(thalweg->other[i]->plan);
+        const uint64_t bytes = session_bytes(thalweg->other[i]->plan, options);
         if (bytes > most) most = bytes;
     }
-    return most + ROOM;
+    return most;
+}
+
+/* Of one thread and of each further one, with room for what a later runtime may add to its own
+ * structures. A team of decode_threads is counted, too. */
+static uint64_t bytes_of_one(const Thalweg *thalweg) {
+    enum { ROOM = 4096 };
+    return most_session_bytes(thalweg, (TwSessionOptions){.threads = 1}) + ROOM;
+}
+
+static uint64_t bytes_of_thread(const Thalweg *thalweg) {
+    enum { THREADS = 128, ROOM = 256 };
+    const TwSessionOptions many = {.threads = THREADS + 1, .decode_threads = THREADS};
+    return (most_session_bytes(thalweg, many) - bytes_of_one(thalweg)) / THREADS + ROOM;
 }
 
 static void print_size(const Header *h, const char *name, const char *type, uint64_t value,
@@ -169,8 +196,10 @@ static void print_sizes(const Header *h, const Thalweg *thalweg) {
     print_size(h, "WEIGHT_BYTES", "uint64_t", layout_file_bytes(plan->layout),
                "of the file of packed weights");
     print_size(h, "MODEL_BYTES", "size_t", TW_MODEL_BYTES, "of memory for a model");
-    print_size(h, "SESSION_BYTES", "size_t", most_session_bytes(thalweg),
+    print_size(h, "SESSION_BYTES", "size_t", bytes_of_one(thalweg),
                "enough for a session of one thread, one row of logits");
+    print_size(h, "THREAD_BYTES", "size_t", bytes_of_thread(thalweg),
+               "more for each further thread");
     fprintf(h->out,
             "#define %s_LAYOUT_ID     UINT64_C(0x%016" PRIx64
             ") /* of packed weights that fit */\n",
@@ -217,11 +246,24 @@ static const char types[] =
 
 /* ---- calls ---- */
 
-static void print_calls(const Header *h) {
+static const char whole_sequences[] =
+    "\nThe model is not causal, so a token's logits depend on those after it: this takes a whole\n"
+    "sequence, of a session that is new or has been reset, and answers @_NOT_CAUSAL to more of it.";
+
+static void print_call(const Header *h, const Thalweg *thalweg, const char *declaration,
+                       const char *comment) {
+    const bool takes_tokens = strstr(declaration, " token") || strstr(declaration, "*token");
+    const bool is_whole = takes_tokens && thalweg->plan->takes_whole_sequences;
+    print_comment(h,
+                  arena_printf(thalweg->arena, "%s%s", comment, is_whole ? whole_sequences : ""));
+    print(h, declaration);
+    print(h, ";\n");
+}
+
+static void print_calls(const Header *h, const Thalweg *thalweg) {
     print(h, "\n/* ---- calls ---- */\n");
 #define CALL(name, result, parameters, runtime, gets_module, declaration, comment)                 \
-    print_comment(h, comment);                                                                     \
-    print(h, declaration ";\n");
+    print_call(h, thalweg, declaration, comment);
 #include "codegen/object_calls.def"
 #undef CALL
 }
@@ -231,7 +273,7 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
     print_sizes(h, thalweg);
     print_errors(h);
     print(h, types);
-    print_calls(h);
+    print_calls(h, thalweg);
     print(h, "\n/* For the library's own interface, thalweg/runtime/runtime.h. */\n"
              "extern const struct TwModule @_module;\n"
              "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");

@@ -6,6 +6,7 @@
 #include "frontend/archive.h"
 #include "frontend/compiler.h"
 #include "frontend/output_file.h"
+#include "frontend/program_path.h"
 #include "frontend/temporary.h"
 
 #include <elf.h>
@@ -52,11 +53,8 @@ static const char *find_runtime(Link *link) {
     const char *given = link->thalweg->options.runtime;
     static const char *const places[] = {"", THALWEG_LIBRARY_FOLDER};
     char program[PATH_MAX];
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 0] = 0;
-    char *name = strrchr(program, '/');
-    if (name) *name = 0;
-    const bool is_looked_for = !given && link->thalweg->target->is_host_architecture;
+    const bool is_looked_for =
+        !given && link->thalweg->target->is_host_architecture && program_path_folder(program);
     if (given && has_runtime(link, given)) return given;
     for (size_t i = 0; is_looked_for && i < sizeof places / sizeof *places; i++) {
         const char *folder = arena_printf(link->arena, "%s%s", program, places[i]);

@@ -1,6 +1,7 @@
 /* main.c - the program around a model that `thalweg compile --emit=exe` links: continues a prompt.
  */
 #include "runtime/runtime.h"
+#include "standalone/logits_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 /* In the object of the model. */
@@ -19,8 +21,8 @@ extern const TwModule *const tw_program_module;
 enum { EXIT_USAGE = 2, EXIT_UNREAD = 128 + SIGPIPE, DEFAULT_COUNT = 200 };
 
 typedef struct {
-    const char *program, *prompt, *tokens, *weights;
-    long long count, threads;
+    const char *program, *prompt, *tokens, *weights, *logits;
+    long long count, threads; /* count -1: not said */
     TwSampling sampling;
 } Arguments;
 
@@ -36,14 +38,29 @@ static const char help[] =
     "standard\n"
     "                          input\n"
     "      --tokens 1,2,3      token numbers in place of a prompt; '-': standard input\n"
-    "  -n, --count COUNT       tokens to generate (200, or as many as fit)\n"
+    "  -n, --count COUNT       tokens to generate (200, with --logits 0, or as many as fit)\n"
     "  -t, --temperature REAL  0 takes the most likely token (0.8)\n"
     "      --top-k COUNT       draw from so many of the most likely tokens (0: all)\n"
     "      --top-p REAL        draw from the most likely tokens of this probability (1)\n"
     "  -s, --seed NUMBER       of the random draws (0)\n"
+    "      --logits FILE.npy   write the logits [tokens, vocab] of every token fed, as float32: "
+    "the\n"
+    "                          prompt's, and with -n of the generated tokens all but the last\n"
     "  -j, --threads COUNT     0: as many as there are processors (0)\n"
     "  -w, --weights FILE      packed weights (those inside, or PROGRAM.weights)\n"
     "  -h, --help              show this\n";
+
+static const char not_causal[] =
+    "\n"
+    "The model is not causal: it cannot generate, but has --logits, of the whole prompt at once.\n";
+
+/* Objects of version 1.0 do not say. */
+static bool is_causal(const TwModule *module) {
+    const TwProgram *program = module->program[0];
+    const size_t end =
+        offsetof(TwProgram, takes_whole_sequences) + sizeof program->takes_whole_sequences;
+    return program->struct_bytes < end || !program->takes_whole_sequences;
+}
 
 static int complain(const Arguments *arguments, const char *what, const char *text) {
     fprintf(stderr, "%s: %s%s%s%s\n", arguments->program, text ? "'" : "", text ? text : "",
@@ -92,6 +109,7 @@ static bool set_option(Arguments *a, int option, const char *value) {
     case 'p': a->prompt = value; return true;
     case 'T': a->tokens = value; return true;
     case 'w': a->weights = value; return true;
+    case 'l': a->logits = value; return true;
     case 'n': return read_whole(value, INT_MAX, &a->count);
     case 'j': return read_whole(value, 256, &a->threads);
     case 't': return read_real(value, 1000, &a->sampling.temperature);
@@ -108,23 +126,19 @@ static bool set_option(Arguments *a, int option, const char *value) {
 }
 
 /* -1: go on, else the exit code. */
-static int read_arguments(int argc, char **argv, Arguments *a) {
-    static const struct option options[] = {{"prompt", required_argument, NULL, 'p'},
-                                            {"tokens", required_argument, NULL, 'T'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"temperature", required_argument, NULL, 't'},
-                                            {"top-k", required_argument, NULL, 'k'},
-                                            {"top-p", required_argument, NULL, 'P'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"threads", required_argument, NULL, 'j'},
-                                            {"weights", required_argument, NULL, 'w'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+static int read_arguments(int argc, char **argv, Arguments *a, bool generates) {
+    static const struct option options[] = {
+        {"prompt", required_argument, NULL, 'p'},  {"tokens", required_argument, NULL, 'T'},
+        {"count", required_argument, NULL, 'n'},   {"temperature", required_argument, NULL, 't'},
+        {"top-k", required_argument, NULL, 'k'},   {"top-p", required_argument, NULL, 'P'},
+        {"seed", required_argument, NULL, 's'},    {"logits", required_argument, NULL, 'l'},
+        {"threads", required_argument, NULL, 'j'}, {"weights", required_argument, NULL, 'w'},
+        {"help", no_argument, NULL, 'h'},          {0}};
     int option;
     while ((option = getopt_long(argc, argv, "p:n:t:s:j:w:h", options, NULL)) != -1) {
         if (option == '?') return EXIT_USAGE; /* getopt has said what is wrong */
         if (option == 'h') {
-            printf("Usage: %s [OPTION]...\n%s", a->program, help);
+            printf("Usage: %s [OPTION]...\n%s%s", a->program, help, generates ? "" : not_causal);
             return end_output(a);
         }
         if (set_option(a, option, optarg)) continue;
@@ -134,6 +148,13 @@ static int read_arguments(int argc, char **argv, Arguments *a) {
     if (optind == argc) return -1;
     complain(a, "is not an option; --help says what there is", argv[optind]);
     return EXIT_USAGE;
+}
+
+/* The words of `thalweg run`. */
+static int check_use(const Arguments *a, bool generates) {
+    if (generates || (a->logits && a->count <= 0)) return 0;
+    return complain(
+        a, "the model is not causal: it cannot generate; ask for its --logits, without -n", NULL);
 }
 
 /* ---- the prompt ---- */
@@ -198,18 +219,31 @@ static int read_prompt(const Arguments *a, const TwModule *module, Tokens *out) 
 
 /* ---- the model ---- */
 
+/* Where /proc is not mounted, the kernel still says by which path the program was run. */
+static bool find_program(char path[PATH_MAX]) {
+    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    const char *run = length > 0 ? NULL : (const char *)getauxval(AT_EXECFN);
+    if (length > 0) path[length] = '\0';
+    return length > 0 || (run && realpath(run, path));
+}
+
 /* PROGRAM.weights, wherever it is called from. */
-static void find_weights(char path[PATH_MAX]) {
+static bool find_weights(char path[PATH_MAX]) {
     static const char ending[] = ".weights";
-    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof ending);
-    memcpy(path + (length > 0 ? length : 0), ending, sizeof ending);
+    if (!find_program(path) || strlen(path) + sizeof ending > PATH_MAX) return false;
+    strcat(path, ending);
+    return true;
 }
 
 static int open_model(const Arguments *a, const TwModule *module, TwModel **out) {
     char beside[PATH_MAX];
     const char *path = a->weights;
     if (!path && !module->weights) {
-        find_weights(beside);
+        if (!find_weights(beside))
+            return complain(a,
+                            "nobody says where this program lies, and so its weights: name "
+                            "them by --weights",
+                            NULL);
         path = beside;
     }
     const TwStatus status = tw_model_open(module, path, out);
@@ -229,48 +263,110 @@ static void print_token(const TwModule *module, int64_t number, int32_t token) {
     fflush(stdout);
 }
 
-static TwStatus generate(const Arguments *a, const TwModule *module, const Tokens *prompt,
-                         TwSession *session, TwSampler *sampler, int64_t context) {
-    const int64_t room = context - prompt->count;
-    const int64_t count = a->count < room ? a->count : room;
-    TwStatus status = tw_session_prefill(session, prompt->token, prompt->count);
-    for (int64_t i = 0; i < count && status == TW_OK && !ferror(stdout); i++) {
-        const int32_t token = tw_sampler_draw(sampler, tw_session_logits(session, 0));
-        print_token(module, i, token);
-        if (i + 1 < count) status = tw_session_decode(session, token);
-    }
-    if (!module->has_byte_tokens && count > 0) putchar('\n');
+typedef struct {
+    const Arguments *arguments;
+    const TwModule *module;
+    const TwProgram *program;
+    const Tokens *prompt;
+    int64_t count; /* of tokens to generate, that fit */
+    TwSession *session;
+    TwSampler *sampler;
+    LogitsFile *logits; /* null: not asked for */
+} Run;
+
+/* One call; its logits go to the file. */
+static TwStatus feed(const Run *run, const int32_t *tokens, int64_t count) {
+    const int64_t rows = run->logits ? count : 1;
+    const TwStatus status = tw_session_step(run->session, tokens, count, rows);
+    for (int64_t i = 0; run->logits && status == TW_OK && i < rows; i++)
+        logits_file_append(run->logits, tw_session_logits(run->session, i));
     return status;
 }
 
-static int run(const Arguments *a, const TwModule *module, const Tokens *prompt, TwModel *model) {
-    const TwProgram *program = tw_model_program(model);
-    const TwSessionOptions options = {.threads = (int)a->threads};
-    TwSession *session = NULL;
-    TwSampler *sampler = NULL;
-    TwStatus status = tw_model_session(model, &options, &session);
-    if (status == TW_OK) status = tw_sampler_create(&a->sampling, program->vocab, &sampler);
-    if (status == TW_OK) status = generate(a, module, prompt, session, sampler, program->context);
-    tw_sampler_destroy(sampler);
-    tw_session_destroy(session);
+static TwStatus feed_prompt(const Run *run) {
+    const int64_t chunk = run->program->chunk, all = run->prompt->count;
+    TwStatus status = all > run->program->context ? TW_CONTEXT_FULL : TW_OK;
+    for (int64_t i = 0; i < all && status == TW_OK; i += chunk)
+        status = feed(run, run->prompt->token + i, all - i < chunk ? all - i : chunk);
+    return status;
+}
+
+static TwStatus generate(const Run *run) {
+    TwStatus status = feed_prompt(run);
+    int64_t row = run->logits ? (run->prompt->count - 1) % run->program->chunk : 0;
+    for (int64_t i = 0; i < run->count && status == TW_OK && !ferror(stdout); i++) {
+        const int32_t token = tw_sampler_draw(run->sampler, tw_session_logits(run->session, row));
+        print_token(run->module, i, token);
+        if (i + 1 < run->count) status = feed(run, &token, 1);
+        row = 0;
+    }
+    if (!run->module->has_byte_tokens && run->count > 0) putchar('\n');
+    return status;
+}
+
+/* As many of the tokens asked for as fit behind the prompt. */
+static int64_t choose_count(const Arguments *a, const TwProgram *program, const Tokens *prompt) {
+    const int64_t room = program->context > prompt->count ? program->context - prompt->count : 0;
+    const int64_t asked = a->count >= 0 ? a->count : a->logits ? 0 : DEFAULT_COUNT;
+    return asked < room ? asked : room;
+}
+
+static int run_session(Run *run) {
+    const Arguments *a = run->arguments;
+    const TwStatus status = generate(run);
+    const bool is_written = !run->logits || logits_file_close(run->logits);
     if (status != TW_OK) return complain(a, tw_status_text(status), NULL);
-    return end_output(a);
+    if (is_written || !run->logits->error) return end_output(a);
+    if (run->logits->error == EPIPE) return EXIT_UNREAD;
+    return complain(a, strerror(run->logits->error), a->logits);
+}
+
+/* The file is opened last: nothing can fail between that and the calls. */
+static int run(Run *run, TwModel *model) {
+    const Arguments *a = run->arguments;
+    const int64_t chunk = run->program->chunk, tokens = run->prompt->count;
+    TwSessionOptions options = {.threads = (int)a->threads};
+    LogitsFile file;
+    if (a->logits) options.logit_rows = tokens < chunk ? tokens : chunk;
+    TwStatus status = tw_model_session(model, &options, &run->session);
+    if (status == TW_OK)
+        status = tw_sampler_create(&a->sampling, run->program->vocab, &run->sampler);
+    if (status != TW_OK) return complain(a, tw_status_text(status), NULL);
+    if (!a->logits) return run_session(run);
+    const int64_t rows = tokens + (run->count > 1 ? run->count - 1 : 0);
+    if (!logits_file_open(&file, a->logits, rows,
+                          run->program->vocab)) /* closed by run_session() */
+        return complain(a, strerror(file.error), a->logits);
+    run->logits = &file;
+    return run_session(run);
+}
+
+static int run_model(const Arguments *a, const TwModule *module, const Tokens *prompt,
+                     TwModel *model) {
+    Run of_model = {
+        .arguments = a, .module = module, .program = tw_model_program(model), .prompt = prompt};
+    of_model.count = choose_count(a, of_model.program, prompt);
+    const int code = run(&of_model, model);
+    tw_sampler_destroy(of_model.sampler);
+    tw_session_destroy(of_model.session);
+    return code;
 }
 
 int main(int argc, char **argv) {
     const TwModule *module = tw_program_module;
     Arguments arguments = {.program = argc ? argv[0] : module->name,
-                           .count = DEFAULT_COUNT,
+                           .count = -1,
                            .sampling = {.temperature = 0.8F, .top_p = 1}};
     Tokens prompt = {0};
     TwModel *model = NULL;
     if (!fill_standard_streams()) return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
-    int code = read_arguments(argc, argv, &arguments);
+    int code = read_arguments(argc, argv, &arguments, is_causal(module));
     if (code < 0) {
-        code = read_prompt(&arguments, module, &prompt);
+        code = check_use(&arguments, is_causal(module));
+        if (!code) code = read_prompt(&arguments, module, &prompt);
         if (!code) code = open_model(&arguments, module, &model);
-        if (!code) code = run(&arguments, module, &prompt, model);
+        if (!code) code = run_model(&arguments, module, &prompt, model);
     }
     tw_model_close(model);
     free(prompt.token);

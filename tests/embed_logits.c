@@ -125,7 +125,8 @@ int main(int argc, char **argv) {
                                    .run_team = run_team,
                                    .team_context = &team};
     static _Alignas(16) char model_memory[SHAKESPEARE_MODEL_BYTES];
-    static char memory[SHAKESPEARE_SESSION_BYTES + 2 * SHAKESPEARE_CHUNK * SHAKESPEARE_VOCAB * 4];
+    static char memory[SHAKESPEARE_SESSION_BYTES + (THREADS - 1) * SHAKESPEARE_THREAD_BYTES +
+                       (SHAKESPEARE_CHUNK - 1) * SHAKESPEARE_VOCAB * 4];
     shakespeare_model *model;
     shakespeare_session *session;
     is_forbidden = 1;

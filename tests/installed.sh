@@ -99,6 +99,78 @@ grep -q 'int main' header/example.c || fail 'the header has no example'
 grep -qE '^-?[0-9]' header/out || fail "the header's example writes no number"
 if ldd header/c99 | grep -qE 'gomp|pthread'; then fail 'a program without OpenMP needs threads'; fi
 
+# ---- names of models that are others' names in C ----
+
+model() { # NAME [FEATURE OF ATTENTION]
+    printf 'thalweg: 1\nname: %s\nvocab: 9\ncontext: 8\nstream: {width: 8}\nblocks:\n' "$1"
+    printf '  - repeat: 1\n    branches: [attention: {heads: 2%s}]\n' "${2-}"
+    printf 'head: {tied: true}\nweights: {synthetic: 1}\n'
+}
+
+mkdir names
+reserved=$source/codegen/reserved_prefixes.def
+sed -n 's/^RESERVED("\([^"]*\)".*/\1/p' "$reserved" >reserved
+# shellcheck disable=SC2013 # they are words
+for name in $(cat reserved); do
+    model "$name" >model.yaml
+    "$program" compile model.yaml --cpu x86-64 -o names
+    printf '#include "%s.h"\n' "$name"
+done >names/models.h
+sed -n 's/.*"\(<.*>\)").*/#if __has_include(\1)\n#include \1\n#endif/p' "$reserved" >names/others.h
+for order in 'others models' 'models others'; do
+    # shellcheck disable=SC2086
+    printf '#include "%s.h"\n' $order >names/all.c
+    for language in "$compiler -x c" "$cxx -x c++"; do
+        (cd names && $language -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only all.c) ||
+            fail "$language: headers of $order"
+    done
+done
+# Names that it alone exports by a version that programs can link.
+words=$(sed -n 's/^CALL(\([a-z_]*\),.*/\1/p' "$source/codegen/object_calls.def")
+for library in libc.so.6 libm.so.6 librt.so.1 libresolv.so.2 libgomp.so.1 libstdc++.so.6; do
+    file=$("$compiler" -print-file-name="$library")
+    case $file in /*) nm -D --defined-only "$file" 2>/dev/null || : ;; esac
+done | awk '$3 !~ /[^@]@[^@]/ { print $3 }' | sed 's/@.*//' | grep '^[A-Za-z]' | sort -u >exported
+for word in $words model session task options module weights programs; do
+    sed -n "s/_$word\$//p" exported
+done | tr '[:upper:]' '[:lower:]' | sort -u >stems
+grep -qx shm stems || fail 'names of the C library are not found'
+while read -r name; do
+    grep -qx "$name" reserved || fail "a model called $name has a name of the C library's"
+done <stems
+
+for name in a.b a-b; do
+    model $name >model.yaml
+    "$program" compile model.yaml -o names
+done
+echo '#include "a.b.h"' >names/one.c
+{ cat names/one.c names/one.c && echo '#include "a-b.h"'; } >names/two.c
+"$compiler" -Wall -Wextra -Werror -fsyntax-only names/one.c
+refuses 'two models have the same names' "$compiler" -fsyntax-only names/two.c
+
+# ---- a model that is not causal ----
+
+model whole ', causal: false' >model.yaml
+"$program" compile model.yaml --emit=exe --cc "$compiler" -o .
+"$program" run model.yaml --tokens 1,2,3,4,5 --logits expected.npy
+for wrong in '' '-n 3' '--logits whole.npy -n 1'; do
+    # shellcheck disable=SC2086
+    refuses 'not causal: it cannot generate' ./whole --tokens 1,2 $wrong
+done
+[ ! -e whole.npy ] || fail 'a refused call leaves a file'
+./whole --tokens 1,2,3,4,5 --logits whole.npy
+cmp whole.npy expected.npy || fail 'logits of a program are others than those of run'
+./whole --help | grep -q 'not causal' || fail 'help does not say that the model is not causal'
+refuses 'No space left' ./whole --tokens 1,2 --logits /dev/full
+refuses 'No such file' ./whole --tokens 1,2 --logits missing/whole.npy
+(ulimit -f 0 && trap '' XFSZ && ./whole --tokens 1,2 --logits part.npy >out 2>err) && fail 'no room for logits'
+[ "$(echo part*)" = 'part*' ] || fail "a part of the logits stays: $(echo part*)"
+"$program" compile model.yaml -o names
+for call in prefill step forward; do
+    grep -B4 "^int whole_$call(" names/whole.h | grep -q WHOLE_NOT_CAUSAL || fail "the header is silent at $call"
+done
+if grep -q 'not causal, so' header/shakespeare.h; then fail 'the header of a causal model speaks of others'; fi
+
 # ---- every form, weights beside and inside ----
 
 for form in static shared exe; do
@@ -114,6 +186,27 @@ refuses 'cannot be opened' exe-beside/renamed -p x
 mv exe-beside/shakespeare.weights exe-beside/renamed.weights
 (cd / && "$work/exe-beside/renamed" -p "$prompt" -n 300 -t 0) >out
 same out 'a program beside its weights'
+cat >without_proc.c <<'END'
+#include <errno.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+ssize_t readlink(const char *path, char *to, size_t size) {
+    if (strncmp(path, "/proc", 5) != 0) return readlinkat(-100, path, to, size);
+    errno = ENOENT;
+    return -1;
+}
+END
+"$compiler" -shared -fPIC without_proc.c -o without_proc.so
+mkdir links
+ln -s ../exe-beside/renamed links/linked
+for way in "$work/exe-beside/renamed" ./renamed ../links/linked; do
+    (cd exe-beside && LD_PRELOAD=$work/without_proc.so "$way" -p "$prompt" -n 300 -t 0) >out
+    same out "$way without /proc"
+done
+exe-inside/shakespeare -p "$prompt" -n 9 -t 0 --logits program.npy >out
+"$program" run "$example/model.yaml" -p "$prompt" -n 9 -t 0 --logits run.npy >out 2>note
+cmp program.npy run.npy || fail 'logits of a program that generates are others than those of run'
 for wrong in '--tokens 1,x' '-n x' '--tokens 999' '-p ' '--what' '-w expected' 'operand'; do
     # shellcheck disable=SC2086
     if exe-inside/shakespeare $wrong >out 2>err; then fail "exe $wrong is not refused"; fi
