@@ -338,14 +338,17 @@ Value emit_byte_dot(Emit *e, Value sum, Value u, Value s) {
 }
 
 /* Without an instruction: the exponent's bias goes from 15 to 127 by a product, which is right for
- * subnormal numbers, too. Infinities, which no finite weight becomes, are 65536 then. */
+ * subnormal numbers, too. Infinities and NaN get the largest exponent that there is. */
 static Value widen_halves(Emit *e, Value halves) {
     Value words = LLVMBuildZExt(e->builder, halves, e->ivector, "");
     Value magnitude = emit_word_shift_left(e, emit_word_bits(e, words, 0, 0x7fff), 13);
     Value sign = emit_word_shift_left(e, emit_word_bits(e, words, 0, 0x8000), 16);
     Value value = emit_fmul(e, emit_words_as_floats(e, magnitude), emit_vector(e, 0x1p112));
-    Value bits = LLVMBuildBitCast(e->builder, value, e->ivector, "");
-    return emit_words_as_floats(e, LLVMBuildOr(e->builder, bits, sign, ""));
+    Value bits = LLVMBuildOr(e->builder, emit_floats_as_words(e, value), sign, "");
+    Value is_finite =
+        LLVMBuildICmp(e->builder, LLVMIntULT, magnitude, same_lanes(e, 0x7c00 << 13), "");
+    Value exponent = emit_select(e, is_finite, same_lanes(e, 0), same_lanes(e, 0x7f800000));
+    return emit_words_as_floats(e, LLVMBuildOr(e->builder, bits, exponent, ""));
 }
 
 Value emit_load_halves(Emit *e, Value base, Value index) {
