@@ -178,6 +178,8 @@ for form in static shared exe; do
     "$program" compile "$example/model.yaml" --emit=$form --cc "$compiler" --embed-weights -o $form-inside
     "$program" compile "$example/model.yaml" --emit=$form --cc "$compiler" -o $form-beside
     [ ! -e $form-inside/shakespeare.weights ] || fail 'weights are inside, and beside'
+    if [ $form = exe ]; then headers=0; else headers=1; fi # as `compile --help` says
+    [ "$(find $form-beside -name '*.h' | wc -l)" = $headers ] || fail "$form has not $headers headers"
 done
 exe-inside/shakespeare -p "$prompt" -n 300 -t 0 >out
 same out 'a program with its weights'
