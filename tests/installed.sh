@@ -209,6 +209,8 @@ done
 exe-inside/shakespeare -p "$prompt" -n 9 -t 0 --logits program.npy >out
 "$program" run "$example/model.yaml" -p "$prompt" -n 9 -t 0 --logits run.npy >out 2>note
 cmp program.npy run.npy || fail 'logits of a program that generates are others than those of run'
+if exe-inside/shakespeare -p "$prompt" -n 9 --logits part.npy >/dev/full 2>err; then fail 'a full disk'; fi
+[ ! -e part.npy ] || fail 'a program that cannot write its text leaves a part of the logits'
 for wrong in '--tokens 1,x' '-n x' '--tokens 999' '-p ' '--what' '-w expected' 'operand'; do
     # shellcheck disable=SC2086
     if exe-inside/shakespeare $wrong >out 2>err; then fail "exe $wrong is not refused"; fi
