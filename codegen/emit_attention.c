@@ -9,8 +9,10 @@
  *       l = c l + sum p;  o = c o + p v;  m = m'        tile product with the value panels
  *     out = o / l
  *
- * A masked key has p = 0 exactly and leaves every number as it was, so that a row does not depend
- * on how far the other rows of its tile can see.
+ * A masked key has p = 0 exactly, but 0 * v is not 0 where v is infinite or no number. So the tile
+ * product takes the keys that all rows of the tile see; those at its edges, as many as there are
+ * rows, go to each row that sees them. A row does not depend on what it does not see, nor on how
+ * far the other rows of its tile can see.
  */
 #include "codegen/emit_kernel.h"
 #include "codegen/scratch.h"
@@ -153,18 +155,76 @@ static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, 
     emit_loop_end(e, &j);
 }
 
-static void value_block(KernelEmit *k, const Attention *a, Value values, Value first_key,
-                        Value count) {
+/* What mixing needs of a block. */
+typedef struct {
+    Value values, first_key;
+    Range seen; /* keys of the block that all rows of the tile see */
+    Value end;
+} ValueBlock;
+
+/* Values of a key from column `panel` * e->panel on. */
+static Value value_at(Emit *e, const Attention *a, Value values, Value key, Value panel) {
+    Value start = emit_add(e, emit_mul(e, panel, emit_int(e, a->context)), key);
+    return emit_at(e, values, emit_mul(e, start, emit_int(e, e->panel)));
+}
+
+static void mix_seen_by_all(KernelEmit *k, const Attention *a, const ValueBlock *b) {
     Emit *e = k->e;
     Value panel_floats = emit_int(e, a->context * e->panel);
     TileShape tile = {a->rows, 1, a->keys, true, 0, false};
-    Value at = emit_at(e, values, emit_mul(e, first_key, emit_int(e, e->panel)));
+    Value p = emit_at(e, a->scores, emit_sub(e, b->seen.from, b->first_key));
     Loop j =
         emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
-    emit_tile(e, tile, a->scores, emit_at(e, at, emit_mul(e, j.i, panel_floats)), panel_floats,
-              count, emit_at(e, a->sums, emit_mul(e, j.i, emit_int(e, e->panel))),
+    emit_tile(e, tile, p, value_at(e, a, b->values, b->seen.from, j.i), panel_floats,
+              emit_sub(e, b->seen.to, b->seen.from),
+              emit_at(e, a->sums, emit_mul(e, j.i, emit_int(e, e->panel))),
               emit_int(e, a->padded_dim), NULL);
     emit_loop_end(e, &j);
+}
+
+/* One key's values into the sums of one row, as emit_tile() adds them. */
+static void mix_one(KernelEmit *k, const Attention *a, const ValueBlock *b, Value key, Value row) {
+    Emit *e = k->e;
+    Value scores = emit_at(e, a->scores, emit_mul(e, row, emit_int(e, a->keys)));
+    Value p = emit_splat(e, emit_load_f32(e, scores, emit_sub(e, key, b->first_key)));
+    Value sums = emit_at(e, a->sums, emit_mul(e, row, emit_int(e, a->padded_dim)));
+    Loop j =
+        emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
+    Value from = value_at(e, a, b->values, key, j.i);
+    Value to = emit_at(e, sums, emit_mul(e, j.i, emit_int(e, e->panel)));
+    for (int64_t c = 0; c < e->panel; c += e->width) {
+        Value column = emit_int(e, c);
+        Value sum = emit_fma(e, p, emit_load(e, from, column), emit_load(e, to, column));
+        emit_store(e, sum, to, column);
+    }
+    emit_loop_end(e, &j);
+}
+
+/* Keys from .. to - 1, each with the rows that see it. */
+static void mix_edge(KernelEmit *k, const Attention *a, const TileRows *tile, const ValueBlock *b,
+                     Value from, Value to) {
+    Emit *e = k->e;
+    const int64_t window = a->node->attr.window;
+    Value first = emit_add(e, k->position, tile->token);
+    Loop key = emit_loop(e, "key", from, to, emit_int(e, 1));
+    Value distance = emit_sub(e, key.i, first); /* from the first row */
+    Value ahead = emit_int(e, a->node->attr.causal ? 0 : window - 1);
+    Range rows = {emit_max(e, emit_sub(e, distance, ahead), emit_int(e, 0)), tile->count};
+    if (window) rows.to = emit_min(e, rows.to, emit_add(e, distance, emit_int(e, window)));
+    Loop row = emit_loop(e, "row", rows.from, rows.to, emit_int(e, 1));
+    mix_one(k, a, b, key.i, row.i);
+    emit_loop_end(e, &row);
+    emit_loop_end(e, &key);
+}
+
+/* Every row's keys in their order. */
+static void mix_block(KernelEmit *k, const Attention *a, const TileRows *tile,
+                      const ValueBlock *b) {
+    const bool has_window = a->node->attr.window;
+    if (has_window && !a->is_one) mix_edge(k, a, tile, b, b->first_key, b->seen.from);
+    mix_seen_by_all(k, a, b);
+    if ((has_window || a->node->attr.causal) && !a->is_one)
+        mix_edge(k, a, tile, b, b->seen.to, b->end);
 }
 
 /* ---- a tile of rows ---- */
@@ -209,12 +269,17 @@ static void store_rows(KernelEmit *k, const Attention *a, const TileRows *tile) 
     emit_loop_end(e, &r);
 }
 
+static Value last_position(KernelEmit *k, const Attention *a, const TileRows *tile, Value first) {
+    Emit *e = k->e;
+    return a->is_one ? first : emit_sub(e, emit_add(e, first, tile->count), emit_int(e, 1));
+}
+
 /* Keys start .. end that some row of the tile sees; start in whole blocks. */
 static Range visible_keys(KernelEmit *k, const Attention *a, const TileRows *tile) {
     Emit *e = k->e;
     Range keys = {emit_int(e, 0), emit_add(e, k->position, k->tokens)};
     Value first = emit_add(e, k->position, tile->token);
-    Value last = a->is_one ? first : emit_sub(e, emit_add(e, first, tile->count), emit_int(e, 1));
+    Value last = last_position(k, a, tile, first);
     if (a->node->attr.causal) keys.to = emit_add(e, last, emit_int(e, 1));
     if (!a->node->attr.window) return keys;
     Value window = emit_int(e, a->node->attr.window), block = emit_int(e, a->keys);
@@ -223,6 +288,25 @@ static Range visible_keys(KernelEmit *k, const Attention *a, const TileRows *til
     keys.from = emit_sub(e, start, emit_rem(e, start, block));
     keys.to = emit_min(e, keys.to, emit_add(e, last, window));
     return keys;
+}
+
+/* Of the keys of a block those that every row of the tile sees. */
+static Range keys_of_all(KernelEmit *k, const Attention *a, const TileRows *tile, Range block) {
+    Emit *e = k->e;
+    const int64_t window = a->node->attr.window;
+    Value first = emit_add(e, k->position, tile->token), one = emit_int(e, 1);
+    Range seen = block;
+    if (window) {
+        Value last = last_position(k, a, tile, first);
+        Value start = emit_sub(e, emit_add(e, last, one), emit_int(e, window));
+        seen.from = emit_min(e, emit_max(e, start, block.from), block.to);
+    }
+    if (a->node->attr.causal || window) {
+        Value ahead = emit_int(e, a->node->attr.causal ? 1 : window);
+        seen.to = emit_min(e, emit_add(e, first, ahead), block.to);
+        seen.to = emit_max(e, seen.to, seen.from);
+    }
+    return seen;
 }
 
 static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile) {
@@ -241,7 +325,9 @@ static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile)
     Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
     softmax_step(k, a, tile, r.i, block.i);
     emit_loop_end(e, &r);
-    value_block(k, a, values, block.i, count);
+    Value end = emit_add(e, block.i, count);
+    Range seen_by_all = keys_of_all(k, a, tile, (Range){block.i, end});
+    mix_block(k, a, tile, &(ValueBlock){values, block.i, seen_by_all, end});
     emit_loop_end(e, &block);
     store_rows(k, a, tile);
 }

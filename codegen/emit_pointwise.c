@@ -3,9 +3,9 @@
 
 static Value activation(Emit *e, Activation kind, Value x) {
     switch (kind) {
-    case ACT_relu: return emit_fmax(e, x, emit_vector(e, 0));
+    case ACT_relu: return emit_fmax(e, emit_vector(e, 0), x);
     case ACT_relu2: {
-        Value positive = emit_fmax(e, x, emit_vector(e, 0));
+        Value positive = emit_fmax(e, emit_vector(e, 0), x);
         return emit_fmul(e, positive, positive);
     }
     case ACT_gelu: {

@@ -6,8 +6,8 @@
 
 static double activate(Activation activation, double x) {
     switch (activation) {
-    case ACT_relu: return x > 0 ? x : 0;
-    case ACT_relu2: return x > 0 ? x * x : 0;
+    case ACT_relu: return x < 0 ? 0 : x; /* not a number stays so */
+    case ACT_relu2: return x < 0 ? 0 : x * x;
     case ACT_gelu: return 0.5 * x * erfc(-x * sqrt(0.5)); /* 1 + erf would cancel below 0 */
     case ACT_gelu_tanh:                                   /* x/2 (1 + tanh u) is x sigmoid(2u) */
         return x / (1 + exp(-2 * 0.79788456080286536 * (x + 0.044715 * x * x * x)));
