@@ -53,10 +53,12 @@ static void round_block(Emit *e, const Rounding *r, Value block, int64_t count) 
                          emit_add(e, words, emit_int(e, v * e->width / 4)));
         sum = emit_fadd(e, sum, emit_fsub(e, shifted, emit_vector(e, shift)));
     }
-    Value scale = emit_add(e, block, emit_int(e, r->blocks * BLOCK_WORDS));
-    emit_store_f32(e, emit_fdiv(e, largest, emit_f32(e, 127)), r->to, scale);
+    /* Bytes cannot say that a value is no number: the scale does. */
     Value total = emit_fmul(e, emit_sum(e, sum), emit_f32(e, -128));
-    emit_store_word(e, emit_word_of(e, total), r->to, emit_add(e, scale, emit_int(e, r->blocks)));
+    Value scale = emit_fma(e, total, emit_f32(e, 0), emit_fdiv(e, largest, emit_f32(e, 127)));
+    Value at = emit_add(e, block, emit_int(e, r->blocks * BLOCK_WORDS));
+    emit_store_f32(e, scale, r->to, at);
+    emit_store_word(e, emit_word_of(e, total), r->to, emit_add(e, at, emit_int(e, r->blocks)));
 }
 
 static void round_pairs(Emit *e, const Rounding *r, Value block, int64_t count) {
