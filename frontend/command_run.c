@@ -200,6 +200,16 @@ static void print_token(Run *run, int32_t token) {
     fflush(stdout);
 }
 
+static bool report_no_number(const Run *run) {
+    if (run->generated) putchar('\n');
+    fflush(stdout);
+    command_fail(run->progress,
+                 "the logits after token %lld are not numbers (NaN): values inside the model are "
+                 "beyond what an f32 holds",
+                 (long long)engine_position(run->engine));
+    return false;
+}
+
 static bool generate(Run *run) {
     const double begin = clock_seconds();
     int64_t row = run->has_npy ? (run->prompt.count - 1) % engine_chunk(run->engine) : 0;
@@ -207,6 +217,7 @@ static bool generate(Run *run) {
     bool is_fine = true;
     while (is_fine && run->generated < run->wanted) {
         const int32_t token = tw_sampler_draw(run->sampler, engine_logits(run->engine, row));
+        if (token < 0) return report_no_number(run);
         print_token(run, token);
         run->generated++;
         is_fine = !interrupt_signal() && !ferror(stdout);

@@ -135,7 +135,8 @@ typedef struct TwSampler TwSampler;
  */
 TW_API TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler **out);
 TW_API void tw_sampler_destroy(TwSampler *sampler);
-TW_API int32_t tw_sampler_draw(TwSampler *sampler, const float *logits); /* NaN never wins */
+/* A logit that is no number never wins; -1, which is no token: none of them is a number. */
+TW_API int32_t tw_sampler_draw(TwSampler *sampler, const float *logits);
 
 #ifdef __cplusplus
 }

@@ -87,7 +87,7 @@ static int32_t highest(const float *logits, int64_t vocab) {
     }
     for (int64_t i = part; i < vocab; i++)
         if (logits[i] == best) return (int32_t)i;
-    return 0; /* none is a number */
+    return -1; /* none is a number */
 }
 
 static bool is_better(const Candidate *a, const Candidate *b) {
@@ -250,7 +250,7 @@ static int32_t pick_from_row(const TwSampler *sampler, double at) {
 static int32_t draw_from_top_k(TwSampler *sampler, const float *logits, double uniform) {
     const TwSampling *sampling = &sampler->sampling;
     int64_t count = gather_top_k(sampler, logits, sampling->top_k);
-    if (count == 0) return 0;
+    if (count == 0) return -1;
     double sum = weigh(sampler->candidate, count, sampling->temperature);
     if (sampling->top_p < 1) count = keep_top_p(sampler->candidate, count, sampling->top_p, &sum);
     return pick(sampler->candidate, count, uniform * sum);
@@ -261,7 +261,7 @@ static int32_t draw_from_all(TwSampler *sampler, const float *logits, double uni
     double sum =
         tw_logits_weights(logits, sampler->vocab, tw_logits_maximum(logits, sampler->vocab),
                           sampling->temperature, sampler->weight, sampler->block_sum);
-    if (sum == 0) return 0;
+    if (sum == 0) return -1;
     if (sampling->top_p == 1) return pick_from_row(sampler, uniform * sum);
     const double bound = nucleus_bound(sampling->top_p, sum, sampler->vocab);
     int64_t count = gather_likely(sampler, logits, bound);

@@ -271,7 +271,8 @@ typedef struct {
     int64_t count; /* of tokens to generate, that fit */
     TwSession *session;
     TwSampler *sampler;
-    LogitsFile *logits; /* null: not asked for */
+    LogitsFile *logits;  /* null: not asked for */
+    bool has_no_numbers; /* all logits that a token was to be drawn from are NaN */
 } Run;
 
 /* One call; its logits go to the file. */
@@ -291,11 +292,13 @@ static TwStatus feed_prompt(const Run *run) {
     return status;
 }
 
-static TwStatus generate(const Run *run) {
+static TwStatus generate(Run *run) {
     TwStatus status = feed_prompt(run);
     int64_t row = run->logits ? (run->prompt->count - 1) % run->program->chunk : 0;
     for (int64_t i = 0; i < run->count && status == TW_OK && !ferror(stdout); i++) {
         const int32_t token = tw_sampler_draw(run->sampler, tw_session_logits(run->session, row));
+        run->has_no_numbers = token < 0;
+        if (run->has_no_numbers) break;
         print_token(run->module, i, token);
         if (i + 1 < run->count) status = feed(run, &token, 1);
         row = 0;
@@ -316,6 +319,7 @@ static int run_session(Run *run) {
     const TwStatus status = generate(run);
     const bool is_written = !run->logits || logits_file_close(run->logits);
     if (status != TW_OK) return complain(a, tw_status_text(status), NULL);
+    if (run->has_no_numbers) return complain(a, "the logits are not numbers (NaN)", NULL);
     if (is_written || !run->logits->error) return end_output(a);
     if (run->logits->error == EPIPE) return EXIT_UNREAD;
     return complain(a, strerror(run->logits->error), a->logits);

@@ -178,6 +178,30 @@ static void check_pointwise(const char *op, const double *expected) {
     check_graph(text, PARAMS({"x", FLOATS(-2, -0.5, 0, 3)}), 1, expected, 4);
 }
 
+START_TEST(activations_of_no_number_are_none) {
+    static const char *const kinds[] = {"relu", "relu2", "gelu", "gelu_tanh", "silu", "sigmoid"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char text[512];
+        double out;
+        snprintf(text, sizeof text,
+                 "  @gain = param : f32[1]\n"
+                 "  @one = param : f32[1, 1]\n"
+                 "  %%3 = tokens : i32[T]\n"
+                 "  %%4 = embed %%3, @one : f32[T, 1]\n"
+                 "  %%5 = scale %%4 {scale = 1e308} : f32[T, 1]\n"
+                 "  %%6 = multiply %%5, %%5 : f32[T, 1]\n"
+                 "  %%7 = norm %%6, @gain {kind = rms} : f32[T, 1]\n"
+                 "  %%8 = activate %%7 {activation = %s} : f32[T, 1]\n"
+                 "  return %%8\n",
+                 kinds[i]);
+        Model *m = open_model(text, PARAMS({"one", FLOATS(1)}, {"gain", FLOATS(1)}));
+        run(m, 1, 0, &out);
+        if (!isnan(out)) ck_abort_msg("%s gives %g", kinds[i], out);
+        close_model(m);
+    }
+}
+END_TEST
+
 START_TEST(activations_are_those_of_the_literature) {
     check_pointwise("activate %3 {activation = relu}", DOUBLES(0, 0, 0, 3));
     check_pointwise("activate %3 {activation = relu2}", DOUBLES(0, 0, 0, 9));
@@ -347,6 +371,30 @@ START_TEST(attend_is_mix_of_softmax_of_scores) {
 }
 END_TEST
 
+/* Row 3 of keys and values is infinite: rows before it, and those that a window keeps from it, are
+ * as without. */
+START_TEST(attention_never_meets_what_it_does_not_see) {
+    static float k[48], v[48];
+    double expected[96], found[96];
+    test_rows(&(Weights){0}, "k", 0, 8, 6, k);
+    test_rows(&(Weights){0}, "v", 0, 8, 6, v);
+    for (int c = 18; c < 24; c++) k[c] = v[c] = INFINITY;
+    const Param params[] = {{"k", k}, {"v", v}, {0}};
+    for (int i = 0; i < 2; i++) {
+        Model *clean = i ? open_mix(", window = 2") : open_attend(", window = 2");
+        run(clean, 8, 0, expected);
+        clean->weights.context = params;
+        interp_destroy(clean->interp);
+        clean->interp = interp_create(clean->graph, &clean->weights);
+        run(clean, 8, 0, found);
+        for (int t = 0; t < 8; t++)
+            if (t != 3 && t != 4) expect(found + t * 12, expected + t * 12, 12);
+        ck_assert(!isfinite(found[3 * 12]));
+        close_model(clean);
+    }
+}
+END_TEST
+
 START_TEST(attention_weighs_values_by_their_scores) {
     double out[2];
     Model *m = open_model("  @one = param : f32[2, 1]\n"
@@ -421,6 +469,7 @@ int main(void) {
     tcase_add_test(tests, long_rows_are_summed_whole);
     tcase_add_test(tests, read_is_a_projection_of_a_norm);
     tcase_add_test(tests, activations_are_those_of_the_literature);
+    tcase_add_test(tests, activations_of_no_number_are_none);
     tcase_add_test(tests, scale_softcap_and_multiply_see_one_element);
     tcase_add_test(tests, slice_takes_columns);
     tcase_add_test(tests, rope_turns_pairs_of_the_first_dims);
@@ -428,6 +477,7 @@ int main(void) {
     tcase_add_test(tests, alibi_slopes_are_those_of_the_paper);
     tcase_add_test(tests, scores_are_masked_biased_and_capped);
     tcase_add_loop_test(tests, attend_is_mix_of_softmax_of_scores, 0, 6);
+    tcase_add_test(tests, attention_never_meets_what_it_does_not_see);
     tcase_add_test(tests, attention_weighs_values_by_their_scores);
     tcase_add_test(tests, write_carries_and_scales);
     tcase_add_test(tests, write_gated_mixes_state_and_branch);
