@@ -5,6 +5,7 @@
  * file. Memory is that of a unit for each thread. What a unit holds does not depend on who makes
  * it, so that the file is the same for any number of threads.
  */
+#include "codegen/pack_odd.h"
 #include "codegen/pack_panels.h"
 #include "codegen/pack_values.h"
 #include "ir/positions.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,20 @@
 
 enum { TABLE_ROWS = 64 };
 
-typedef enum { PACK_OK, PACK_NO_MEMORY, PACK_NO_INPUT, PACK_NO_OUTPUT, PACK_STOPPED } Failure;
+typedef enum {
+    PACK_OK,
+    PACK_NO_MEMORY,
+    PACK_NO_INPUT,
+    PACK_ODD_INPUT,
+    PACK_NO_OUTPUT,
+    PACK_STOPPED
+} Failure;
+
+/* Rows of a constant with a value that is no finite number in its format. */
+typedef struct {
+    const PackedTensor *tensor; /* null: none */
+    int64_t unit, first, count;
+} OddRows;
 
 typedef struct {
     const Layout *layout;
@@ -33,6 +48,8 @@ typedef struct {
     atomic_llong next;
     _Atomic(Failure) failure;
     atomic_int error; /* errno of the write that failed */
+    pthread_mutex_t lock;
+    OddRows odd, odd_table; /* the first, whoever met it; in a table it is no failure */
 } Pack;
 
 /* One thread's room: a unit as evaluated, and as written. */
@@ -40,6 +57,7 @@ typedef struct {
     PackScratch scratch;
     double *rows;
     float *unit;
+    int64_t at; /* the number of the unit */
 } Worker;
 
 /* ---- units ---- */
@@ -82,14 +100,38 @@ static int64_t unit_values(const Layout *layout, const PackedTensor *tensor) {
     return machine_panel(&layout->machine) * constant_of(tensor)->type.dim[1];
 }
 
-static bool evaluate(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
-                     int64_t count, double *out) {
-    return pack_rows(&pack->values, tensor->graph, tensor->constant, first, count, &worker->scratch,
-                     out);
+static void fail(Pack *pack, Failure failure, int error) {
+    Failure none = PACK_OK;
+    if (atomic_compare_exchange_strong(&pack->failure, &none, failure))
+        atomic_store(&pack->error, error);
+}
+
+/* Units before this one are done or under way: the first of all is found whoever is faster. */
+static void keep_odd(Pack *pack, const OddRows *found) {
+    OddRows *kept = found->tensor->form == FORM_ROWS ? &pack->odd_table : &pack->odd;
+    pthread_mutex_lock(&pack->lock);
+    if (!kept->tensor || found->unit < kept->unit) *kept = *found;
+    pthread_mutex_unlock(&pack->lock);
+    if (kept == &pack->odd) fail(pack, PACK_ODD_INPUT, 0);
+}
+
+/* False: the pack has failed. */
+static bool evaluate(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+                     int64_t count) {
+    const Node *node = constant_of(tensor);
+    const int64_t columns = node->type.rank > 1 ? node->type.dim[1] : 1;
+    if (!pack_rows(&pack->values, tensor->graph, tensor->constant, first, count, &worker->scratch,
+                   worker->rows)) {
+        fail(pack, PACK_NO_INPUT, 0);
+        return false;
+    }
+    if (format_holds(tensor->format, worker->rows, count * columns)) return true;
+    keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
+    return tensor->form == FORM_ROWS;
 }
 
 /* The outputs of a panel in packed order: rows `from` .. of the constant for each part. */
-static bool panel_unit(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
+static bool panel_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
     const int64_t panel = machine_panel(&pack->layout->machine);
     const Node *node = constant_of(tensor);
     const int64_t columns = node->type.rank > 1 ? node->type.dim[1] : 1;
@@ -100,8 +142,7 @@ static bool panel_unit(const Pack *pack, Worker *worker, const PackedTensor *ten
     if (count > outputs) count = outputs;
     pack_panel_begin(tensor->format, columns, panel, worker->unit);
     for (int part = 0; part < group->parts; part++) {
-        if (!evaluate(pack, worker, tensor, group->from[part] + start, count, worker->rows))
-            return false;
+        if (!evaluate(pack, worker, tensor, group->from[part] + start, count)) return false;
         pack_panel_rows(tensor->format, worker->rows, count, columns, panel, part * outputs,
                         worker->unit);
     }
@@ -109,12 +150,12 @@ static bool panel_unit(const Pack *pack, Worker *worker, const PackedTensor *ten
 }
 
 /* Rows, or elements of a vector, each padded with zeros. */
-static bool table_unit(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+static bool table_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
                        int64_t count, int64_t stride) {
     const Node *node = constant_of(tensor);
     const int64_t columns = node->type.rank > 1 ? node->type.dim[1] : 1;
     if (first + count > node->type.dim[0]) count = node->type.dim[0] - first;
-    if (!evaluate(pack, worker, tensor, first, count, worker->rows)) return false;
+    if (!evaluate(pack, worker, tensor, first, count)) return false;
     for (int64_t n = 0; n < count; n++)
         for (int64_t k = 0; k < stride; k++)
             worker->unit[n * stride + k] = k < columns ? (float)worker->rows[n * columns + k] : 0;
@@ -139,7 +180,7 @@ static void rope_unit(const Pack *pack, Worker *worker, const PackedTensor *tens
     }
 }
 
-static bool make_unit(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
+static bool make_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
     const int64_t panel = machine_panel(&pack->layout->machine);
     const Node *node = constant_of(tensor);
     switch (tensor->form) {
@@ -157,12 +198,6 @@ static bool make_unit(const Pack *pack, Worker *worker, const PackedTensor *tens
 }
 
 /* ---- writing ---- */
-
-static void fail(Pack *pack, Failure failure, int error) {
-    Failure none = PACK_OK;
-    if (atomic_compare_exchange_strong(&pack->failure, &none, failure))
-        atomic_store(&pack->error, error);
-}
 
 static bool write_all(int file, const void *bytes, size_t count, int64_t at) {
     const char *from = bytes;
@@ -233,9 +268,9 @@ static void work(void *context, int64_t thread, int64_t threads) {
         if (unit >= pack->first_unit[layout->count] || atomic_load(&pack->failure)) break;
         while (unit >= pack->first_unit[at + 1]) at++;
         const PackedTensor *tensor = &layout->tensor[at];
-        if (!make_unit(pack, &worker, tensor, unit - pack->first_unit[at]))
-            fail(pack, PACK_NO_INPUT, 0);
-        else if (write_unit(pack, &worker, tensor, unit - pack->first_unit[at]) && !thread)
+        worker.at = unit;
+        if (make_unit(pack, &worker, tensor, unit - pack->first_unit[at]) &&
+            write_unit(pack, &worker, tensor, unit - pack->first_unit[at]) && !thread)
             report_progress(pack, unit, pack->first_unit[layout->count]);
     }
     worker_destroy(&worker);
@@ -296,11 +331,24 @@ static void write_header(Pack *pack) {
     if (!write_all(pack->file, page, sizeof page, 0)) fail(pack, PACK_NO_OUTPUT, errno);
 }
 
+/* False: there are none, or not any more. */
+static bool report_odd(const Pack *pack, const OddRows *odd, Diag *diag) {
+    Worker worker = {0};
+    const bool is_reported = odd->tensor && worker_create(&worker, pack->layout) &&
+                             pack_odd_report(&pack->values, odd->tensor, odd->first, odd->count,
+                                             &worker.scratch, worker.rows, diag);
+    worker_destroy(&worker);
+    return is_reported;
+}
+
 static bool report(const Pack *pack, const char *name, Diag *diag) {
     const Failure failure = pack->failure; /* clang 14 does not switch over an atomic one */
     switch (failure) {
-    case PACK_OK: return true;
+    case PACK_OK: report_odd(pack, &pack->odd_table, diag); return true;
     case PACK_NO_MEMORY: return diag_error(diag, (Loc){0}, "out of memory while packing weights");
+    case PACK_ODD_INPUT:
+        if (report_odd(pack, &pack->odd, diag)) return false;
+        /* fall through */
     case PACK_NO_INPUT:
         diag_error(diag, (Loc){0}, "the weights cannot be read while packing");
         return diag_hint(diag, "was the file changed or cut off meanwhile? try again");
@@ -315,6 +363,7 @@ bool pack_write(const Layout *layout, const PackInput *input, int file, const ch
                 Diag *diag) {
     const int64_t bytes = (int64_t)layout_file_bytes(layout);
     Pack pack = {.layout = layout, .input = input, .file = file};
+    pthread_mutex_init(&pack.lock, NULL);
     pack.values.weights = input->weights;
     pack.first_unit = calloc((size_t)layout->count + 1, sizeof *pack.first_unit);
     if (!pack.first_unit) fail(&pack, PACK_NO_MEMORY, 0);
@@ -322,7 +371,9 @@ bool pack_write(const Layout *layout, const PackInput *input, int file, const ch
         fail(&pack, PACK_NO_OUTPUT, errno);
     if (pack.failure == PACK_OK) pack_tensors(&pack);
     if (pack.failure == PACK_OK) write_header(&pack);
+    const bool is_packed = report(&pack, name, diag);
     pack_values_destroy(&pack.values);
+    pthread_mutex_destroy(&pack.lock);
     free(pack.first_unit);
-    return report(&pack, name, diag);
+    return is_packed;
 }

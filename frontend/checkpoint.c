@@ -71,6 +71,12 @@ static bool read_rows(const Weights *weights, const char *name, int64_t first, i
     return true;
 }
 
+static WeightsPlace place_of(const Weights *weights, const Node *param, Arena *arena) {
+    const Checkpoint *checkpoint = weights->context;
+    const SafeTensor *tensor = params_find(&checkpoint->params, param->name)->place.tensor;
+    return (WeightsPlace){safetensors_tensor_loc(tensor), safetensors_show(tensor->name, arena)};
+}
+
 /* ---- open ---- */
 
 static uint64_t hash_text(const char *text, uint64_t seed) {
@@ -136,7 +142,7 @@ static bool open_file(Checkpoint *checkpoint, const CheckpointSpec *spec, Diag *
     checkpoint->tensors = safetensors_open(path, spec->loc, diag);
     if (!checkpoint->tensors) return false;
     if (!params_place(&checkpoint->params, table, checkpoint->tensors, diag)) return false;
-    checkpoint->weights = (Weights){.rows = read_rows, .context = checkpoint};
+    checkpoint->weights = (Weights){.rows = read_rows, .context = checkpoint, .place = place_of};
     checkpoint->identity =
         hash_places(&checkpoint->params, safetensors_identity(checkpoint->tensors));
     checkpoint->origin = hash_places(&checkpoint->params, hash_path(path, diag->arena));

@@ -17,6 +17,26 @@ int format_zero(WeightFormat format) {
     return format == FORMAT_q8 ? 128 : 8;
 }
 
+/* ---- what is too large ---- */
+
+float format_limit(WeightFormat format) {
+    const float half_limit = 65520; /* and more become infinite as a binary16 */
+    switch (format) {
+    case FORMAT_f32: break;
+    case FORMAT_bf16: return 0x1.ffp127F;
+    case FORMAT_q8: return half_limit * 127;
+    case FORMAT_q4: return half_limit * 8;
+    }
+    return INFINITY;
+}
+
+bool format_holds(WeightFormat format, const double *value, int64_t count) {
+    const float limit = format_limit(format);
+    int odd = 0; /* a sum without branches, so that the loop becomes vectors */
+    for (int64_t i = 0; i < count; i++) odd |= !(fabsf((float)value[i]) < limit);
+    return !odd;
+}
+
 /* ---- halves ---- */
 
 static uint32_t bits_of(float value) {

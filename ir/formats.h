@@ -26,6 +26,12 @@ bool format_has_blocks(WeightFormat format);
 /* What is subtracted from a stored integer: 128 or 8. */
 int format_zero(WeightFormat format);
 
+/* The least magnitude that becomes infinite: itself, or as the scale of its block. */
+float format_limit(WeightFormat format);
+
+/* Whether all values stay finite when they are rounded, and so are numbers. */
+bool format_holds(WeightFormat format, const double *value, int64_t count);
+
 uint16_t format_bf16(float value);
 
 /* The nearest binary16, ties to even. */

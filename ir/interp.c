@@ -5,8 +5,10 @@
  */
 #include "ir/interp.h"
 #include "ir/eval.h"
+#include "ir/formats.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +86,48 @@ static bool make_doubles(const Interp *interp, const Node *node, Tensor *tensor)
     return true;
 }
 
+/* ---- weights are finite numbers ---- */
+
+/* Whether nothing but look-ups of rows needs the param. */
+static bool is_table(const Graph *graph, uint32_t param) {
+    for (uint32_t i = param + 1; i < graph->count; i++)
+        for (int k = 0; k < IR_MAX_INPUTS; k++)
+            if (graph->node[i].in[k].index == param && graph->node[i].op != OP_embed &&
+                graph->node[i].op != OP_add_positions)
+                return false;
+    return true;
+}
+
+static bool check_param(const Interp *interp, uint32_t index) {
+    const Graph *graph = interp->graph;
+    const Node *node = &graph->node[index];
+    const Tensor *value = &interp->value[index];
+    for (int64_t i = 0; i < value->rows * value->columns; i++) {
+        if (isfinite(value->floats[i])) continue;
+        const bool is_warning = is_table(graph, index);
+        weights_report_odd(interp->weights, node, i / value->columns, i % value->columns,
+                           (double)value->floats[i], is_warning, graph->diag);
+        return is_warning;
+    }
+    return true;
+}
+
+/* The weight of a product, which it rounds to its format. */
+static bool check_format(Eval *e, const Node *weight) {
+    const Tensor *rows = &e->in[1];
+    const WeightFormat format = e->node->attr.format;
+    double *buffer = eval_scratch(e, rows->columns);
+    if (!buffer) return false;
+    for (int64_t r = 0; r < rows->rows; r++) {
+        const double *row = eval_row(rows, r, buffer);
+        if (format_holds(format, row, rows->columns)) continue;
+        int64_t column = 0;
+        while (format_holds(format, row + column, 1)) column++;
+        return weights_report_beyond(weight, format, r, row[column], e->diag);
+    }
+    return true;
+}
+
 /* ---- evaluation ---- */
 
 static bool evaluate_node(Interp *interp, uint32_t index) {
@@ -103,8 +147,12 @@ static bool evaluate_node(Interp *interp, uint32_t index) {
     }
     if (!make_room(interp, node, &interp->value[index])) return false;
     e.out = interp->value[index];
+    const bool is_product = node->op == OP_project || node->op == OP_read;
+    if (is_product && node->attr.format != FORMAT_f32 &&
+        !check_format(&e, ir_node(graph, node->in[1])))
+        return false;
     eval[node->op](&e);
-    return !e.failed;
+    return !e.failed && (node->op != OP_param || check_param(interp, index));
 }
 
 /* Fills `needed` with what `asked` depends on and is not there. An append is never done. */

@@ -59,7 +59,7 @@ static bool choose_call(const Graph *graph, Call *call) {
 
 /* The result for some tokens in a buffer to be freed; null: it does not evaluate. */
 static double *evaluate(const Graph *graph, const Call *call) {
-    const Weights weights = {made_up_rows, NULL};
+    const Weights weights = {.rows = made_up_rows};
     int32_t *token = calloc((size_t)call->tokens, sizeof *token);
     double *out = calloc((size_t)(call->rows * call->columns), sizeof *out);
     Interp *interp = interp_create(graph, &weights);

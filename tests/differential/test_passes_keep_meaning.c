@@ -38,7 +38,7 @@ static bool hashed_rows(const Weights *weights, const char *param, int64_t first
     return true;
 }
 
-static const Weights weights = {hashed_rows, NULL};
+static const Weights weights = {.rows = hashed_rows};
 
 /* ---- a graph's logits, in two calls ---- */
 

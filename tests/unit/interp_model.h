@@ -50,7 +50,7 @@ static inline Model *open_model(const char *body, const Param *params) {
     m->source.name = "test.ir";
     m->source.text = arena_printf(arena, "graph @test {context = 8, chunk = 8} {\n%s}\n", body);
     m->source.length = strlen(m->source.text);
-    m->weights = (Weights){test_rows, params};
+    m->weights = (Weights){.rows = test_rows, .context = params};
     m->graph = ir_parse(arena, &m->diag, &m->source);
     if (!m->graph || !ir_verify(m->graph)) {
         diag_print(&m->diag, stderr);

@@ -31,37 +31,37 @@ static inline Image image_make(const char *header, const void *data, size_t data
 }
 
 /* A folder of its own for each test; image_leave_folder() removes it with these files. */
-static inline void image_enter_folder(char folder[64]) {
-    strcpy(folder, "/tmp/thalweg-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+static inline void image_enter_folder(char directory[64]) {
+    strcpy(directory, "/tmp/thalweg-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
 }
 
-static inline void image_write_bytes(const char *folder, const char *name, const void *bytes,
+static inline void image_write_bytes(const char *directory, const char *name, const void *bytes,
                                      size_t length) {
     char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", directory, name);
     FILE *file = fopen(path, "wb");
     ck_assert_ptr_nonnull(file);
     ck_assert_uint_eq(fwrite(bytes, 1, length, file), length);
     ck_assert_int_eq(fclose(file), 0);
 }
 
-static inline void image_write(const char *folder, const char *name, const char *header,
+static inline void image_write(const char *directory, const char *name, const char *header,
                                const void *data, size_t data_bytes) {
     const Image image = image_make(header, data, data_bytes);
-    image_write_bytes(folder, name, image.bytes, image.length);
+    image_write_bytes(directory, name, image.bytes, image.length);
     free(image.bytes);
 }
 
-static inline void image_leave_folder(const char *folder) {
+static inline void image_leave_folder(const char *directory) {
     static const char *const names[] = {"a.safetensors", "b.safetensors", "index.json",
                                         "model.safetensors", "model.safetensors.index.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[128];
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
         unlink(path);
     }
-    ck_assert_int_eq(rmdir(folder), 0);
+    ck_assert_int_eq(rmdir(directory), 0);
 }
 
 #endif

@@ -1,0 +1,31 @@
+#include "ir/weights.h"
+#include "ir/formats.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+bool weights_report_odd(const Weights *weights, const Node *param, int64_t row, int64_t column,
+                        double value, bool is_table, Diag *diag) {
+    WeightsPlace place = {param->loc, param->name};
+    if (weights->place) place = weights->place(weights, param, diag->arena);
+    const char *where = arena_printf(diag->arena, "row %" PRId64, row);
+    if (param->type.rank > 1)
+        where = arena_printf(diag->arena, "%s, column %" PRId64, where, column);
+    if (strcmp(place.tensor, param->name) != 0)
+        where = arena_printf(diag->arena, "%s of '%s'", where, param->name);
+    where = arena_printf(diag->arena, "%g in %s", value, where);
+    if (!is_table)
+        return diag_error(diag, place.loc, "tensor '%s': expected finite numbers, found %s",
+                          place.tensor, where);
+    diag_warning(diag, place.loc, "tensor '%s' has numbers that are not finite: %s", place.tensor,
+                 where);
+    return diag_hint(diag, "logits of sequences that look this row up are not numbers");
+}
+
+bool weights_report_beyond(const Node *constant, WeightFormat format, int64_t row, double value,
+                           Diag *diag) {
+    diag_error(diag, constant->loc,
+               "'%s': %g in row %" PRId64 " is beyond what %s holds, less than %g", constant->name,
+               value, row, ir_enum_word("WeightFormat", (int)format), (double)format_limit(format));
+    return format != FORMAT_f32 && diag_hint(diag, "give it another type: f32 holds more");
+}
