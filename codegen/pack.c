@@ -118,16 +118,11 @@ static void keep_odd(Pack *pack, const OddRows *found) {
 /* False: the pack has failed. */
 static bool evaluate(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
                      int64_t count) {
-    const Node *node = constant_of(tensor);
-    const int64_t columns = node->type.rank > 1 ? node->type.dim[1] : 1;
-    if (!pack_rows(&pack->values, tensor->graph, tensor->constant, first, count, &worker->scratch,
-                   worker->rows)) {
-        fail(pack, PACK_NO_INPUT, 0);
-        return false;
-    }
-    if (format_holds(tensor->format, worker->rows, count * columns)) return true;
-    keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
-    return tensor->form == FORM_ROWS;
+    if (pack_rows(&pack->values, tensor->graph, tensor->constant, first, count, &worker->scratch,
+                  worker->rows))
+        return true;
+    fail(pack, PACK_NO_INPUT, 0);
+    return false;
 }
 
 /* The outputs of a panel in packed order: rows `from` .. of the constant for each part. */
@@ -142,9 +137,13 @@ static bool panel_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, i
     if (count > outputs) count = outputs;
     pack_panel_begin(tensor->format, columns, panel, worker->unit);
     for (int part = 0; part < group->parts; part++) {
-        if (!evaluate(pack, worker, tensor, group->from[part] + start, count)) return false;
-        pack_panel_rows(tensor->format, worker->rows, count, columns, panel, part * outputs,
-                        worker->unit);
+        const int64_t first = group->from[part] + start;
+        if (!evaluate(pack, worker, tensor, first, count)) return false;
+        if (pack_panel_rows(tensor->format, worker->rows, count, columns, panel, part * outputs,
+                            worker->unit))
+            continue;
+        keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
+        return false;
     }
     return true;
 }
@@ -159,6 +158,8 @@ static bool table_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, i
     for (int64_t n = 0; n < count; n++)
         for (int64_t k = 0; k < stride; k++)
             worker->unit[n * stride + k] = k < columns ? (float)worker->rows[n * columns + k] : 0;
+    if (!format_holds(FORMAT_f32, worker->unit, count * stride))
+        keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
     return true;
 }
 

@@ -22,8 +22,10 @@ static int64_t find_column(const Search *s, Ref ref, int64_t row, WeightFormat f
     const Graph *graph = s->tensor->graph;
     const int64_t columns = columns_of(ir_node(graph, ref));
     if (!pack_rows(s->values, graph, ref, row, 1, s->scratch, s->row)) return -1;
-    for (int64_t c = 0; c < columns; c++)
-        if (!format_holds(format, s->row + c, 1)) return c;
+    for (int64_t c = 0; c < columns; c++) {
+        const float value = (float)s->row[c];
+        if (!format_holds(format, &value, 1)) return c;
+    }
     return -1;
 }
 

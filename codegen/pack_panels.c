@@ -56,15 +56,17 @@ static void put_floats(const float *value, int64_t count, int64_t panel, float *
     for (int64_t k = 0; k < count; k++) words[k * panel] = value[k];
 }
 
-void pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int64_t depth,
+bool pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int64_t depth,
                      int64_t panel, int64_t first_lane, float *words) {
     const int64_t block = words_of_block(format, panel);
+    bool is_held = true;
     for (int64_t k = 0; k < depth; k += FORMAT_BLOCK, words += block) {
         const int64_t length = depth - k < FORMAT_BLOCK ? depth - k : FORMAT_BLOCK;
         for (int64_t n = 0; n < count; n++) {
             float value[FORMAT_BLOCK] = {0};
             const int64_t lane = first_lane + n;
             for (int64_t i = 0; i < length; i++) value[i] = (float)rows[n * depth + k + i];
+            is_held &= format_holds(format, value, FORMAT_BLOCK);
             if (format == FORMAT_f32)
                 put_floats(value, length, panel, words + lane);
             else if (format == FORMAT_bf16)
@@ -73,4 +75,5 @@ void pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int
                 put_block(format, value, panel, lane, words);
         }
     }
+    return is_held;
 }

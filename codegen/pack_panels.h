@@ -8,8 +8,8 @@
 void pack_panel_begin(WeightFormat format, int64_t depth, int64_t panel, float *words);
 
 /* Rounds rows[count][depth], an output each, to the format and puts them into a lane each, from
- * `first_lane` on; first_lane + count <= panel. */
-void pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int64_t depth,
+ * `first_lane` on; first_lane + count <= panel. False: a value is no finite number in it. */
+bool pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int64_t depth,
                      int64_t panel, int64_t first_lane, float *words);
 
 #endif

@@ -30,10 +30,10 @@ float format_limit(WeightFormat format) {
     return INFINITY;
 }
 
-bool format_holds(WeightFormat format, const double *value, int64_t count) {
+bool format_holds(WeightFormat format, const float *value, int64_t count) {
     const float limit = format_limit(format);
     int odd = 0; /* a sum without branches, so that the loop becomes vectors */
-    for (int64_t i = 0; i < count; i++) odd |= !(fabsf((float)value[i]) < limit);
+    for (int64_t i = 0; i < count; i++) odd |= !(fabsf(value[i]) < limit);
     return !odd;
 }
 

@@ -30,7 +30,7 @@ int format_zero(WeightFormat format);
 float format_limit(WeightFormat format);
 
 /* Whether all values stay finite when they are rounded, and so are numbers. */
-bool format_holds(WeightFormat format, const double *value, int64_t count);
+bool format_holds(WeightFormat format, const float *value, int64_t count);
 
 uint16_t format_bf16(float value);
 

@@ -113,17 +113,13 @@ static bool check_param(const Interp *interp, uint32_t index) {
 }
 
 /* The weight of a product, which it rounds to its format. */
-static bool check_format(Eval *e, const Node *weight) {
+static bool check_format(const Eval *e, const Node *weight) {
     const Tensor *rows = &e->in[1];
-    const WeightFormat format = e->node->attr.format;
-    double *buffer = eval_scratch(e, rows->columns);
-    if (!buffer) return false;
-    for (int64_t r = 0; r < rows->rows; r++) {
-        const double *row = eval_row(rows, r, buffer);
-        if (format_holds(format, row, rows->columns)) continue;
-        int64_t column = 0;
-        while (format_holds(format, row + column, 1)) column++;
-        return weights_report_beyond(weight, format, r, row[column], e->diag);
+    for (int64_t i = 0; i < rows->rows * rows->columns; i++) {
+        const float value = rows->at ? (float)rows->at[i] : rows->floats[i];
+        if (!format_holds(e->node->attr.format, &value, 1))
+            return weights_report_beyond(weight, e->node->attr.format, i / rows->columns,
+                                         (double)value, e->diag);
     }
     return true;
 }
