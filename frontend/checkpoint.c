@@ -1,6 +1,7 @@
 #include "frontend/checkpoint.h"
 
 #include "frontend/checkpoint_params.h"
+#include "frontend/checkpoint_stripes.h"
 #include "frontend/float16.h"
 #include "frontend/synthetic.h"
 
@@ -10,45 +11,33 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { TILE = 16 };
+enum { HALVES = 8192 }; /* widened at a time */
 
 struct Checkpoint {
     Arena *arena;
     Weights weights;
     uint64_t seed, identity, origin;
     SafeTensors *tensors; /* null: synthetic */
+    Stripes *stripes;
     ParamList params;
 };
 
 /* ---- values ---- */
 
-/* Values first .. first + count - 1 of the tensor, wherever its rows end. */
-static void widen(const SafeTensor *tensor, int64_t first, int64_t count, float *out) {
-    const size_t number = (size_t)count;
-    if (tensor->dtype == SAFETENSORS_F16)
-        float16_widen(tensor->data + 2 * first, number, out);
-    else if (tensor->dtype == SAFETENSORS_BF16)
-        bfloat16_widen(tensor->data + 2 * first, number, out);
-    else
-        memcpy(out, tensor->data + 4 * first, 4 * number);
-}
-
-/* A tile at a time: as many neighbours as there are rows are read together, and the rows are
- * written a cache line at a time. */
-static void read_transposed(const ParamPlace *place, int64_t row, int64_t count, int64_t columns,
-                            float *out) {
-    float tile[TILE][TILE];
-    for (int64_t first = 0; first < count; first += TILE) {
-        const int64_t tile_rows = count - first < TILE ? count - first : TILE;
-        for (int64_t column = 0; column < columns; column += TILE) {
-            const int64_t tile_columns = columns - column < TILE ? columns - column : TILE;
-            for (int64_t k = 0; k < tile_columns; k++)
-                widen(place->tensor, (column + k) * place->total + row + first, tile_rows, tile[k]);
-            for (int64_t i = 0; i < tile_rows; i++)
-                for (int64_t k = 0; k < tile_columns; k++)
-                    out[(first + i) * columns + column + k] = tile[k][i];
-        }
+/* Values first .. first + count - 1 of the tensor, wherever its rows end. False: cannot be read. */
+static bool read_values(const SafeTensor *tensor, int64_t first, int64_t count, float *out) {
+    if (tensor->dtype == SAFETENSORS_F32)
+        return safetensors_read(tensor, 4 * (uint64_t)first, 4 * (size_t)count, out);
+    for (int64_t done = 0; done < count; done += HALVES) {
+        uint8_t halves[2 * HALVES];
+        const size_t some = (size_t)(count - done < HALVES ? count - done : HALVES);
+        if (!safetensors_read(tensor, 2 * (uint64_t)(first + done), 2 * some, halves)) return false;
+        if (tensor->dtype == SAFETENSORS_F16)
+            float16_widen(halves, some, out + done);
+        else
+            bfloat16_widen(halves, some, out + done);
     }
+    return true;
 }
 
 static bool read_rows(const Weights *weights, const char *name, int64_t first, int64_t count,
@@ -58,15 +47,17 @@ static bool read_rows(const Weights *weights, const char *name, int64_t first, i
     if (!param || columns != param->columns || first < 0 || count > param->rows - first)
         return false;
     const ParamPlace *place = &param->place;
-    if (!safetensors_is_whole(place->tensor)) return false;
     for (int64_t done = 0, together; done < count; done += together) {
         const int64_t row = first + done, inside = row % place->part;
         const int64_t stored = row / place->part * place->chunk + place->start + inside;
         together = place->part - inside < count - done ? place->part - inside : count - done;
-        if (place->is_transposed)
-            read_transposed(place, stored, together, columns, out + done * columns);
-        else
-            widen(place->tensor, stored * columns, together * columns, out + done * columns);
+        float *to = out + done * columns;
+        const bool is_read =
+            place->is_transposed
+                ? stripes_read(checkpoint->stripes, place->tensor, place->total, stored, together,
+                               columns, to)
+                : read_values(place->tensor, stored * columns, together * columns, to);
+        if (!is_read) return false;
     }
     return true;
 }
@@ -142,6 +133,9 @@ static bool open_file(Checkpoint *checkpoint, const CheckpointSpec *spec, Diag *
     checkpoint->tensors = safetensors_open(path, spec->loc, diag);
     if (!checkpoint->tensors) return false;
     if (!params_place(&checkpoint->params, table, checkpoint->tensors, diag)) return false;
+    checkpoint->stripes = stripes_create();
+    if (!checkpoint->stripes)
+        return diag_error(diag, safetensors_loc(checkpoint->tensors), "out of memory");
     checkpoint->weights = (Weights){.rows = read_rows, .context = checkpoint, .place = place_of};
     checkpoint->identity =
         hash_places(&checkpoint->params, safetensors_identity(checkpoint->tensors));
@@ -167,12 +161,17 @@ Checkpoint *checkpoint_open(const Graph *graph, const CheckpointSpec *spec) {
 
 void checkpoint_close(Checkpoint *checkpoint) {
     if (!checkpoint) return;
+    stripes_destroy(checkpoint->stripes);
     safetensors_close(checkpoint->tensors);
     arena_destroy(checkpoint->arena);
 }
 
 const Weights *checkpoint_weights(const Checkpoint *checkpoint) {
     return &checkpoint->weights;
+}
+
+bool checkpoint_is_unchanged(const Checkpoint *checkpoint) {
+    return !checkpoint->tensors || safetensors_are_unchanged(checkpoint->tensors);
 }
 
 uint64_t checkpoint_identity(const Checkpoint *checkpoint) {

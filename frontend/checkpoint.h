@@ -28,8 +28,8 @@ typedef struct Checkpoint Checkpoint;
 Checkpoint *checkpoint_open(const Graph *graph, const CheckpointSpec *spec);
 void checkpoint_close(Checkpoint *checkpoint); /* null is fine */
 
-/* Valid until the checkpoint is closed; safe for threads. Values are read where they lie; many
- * rows at once are read faster than one by one where a matrix is stored transposed. */
+/* Valid until the checkpoint is closed; safe for threads. Values are read from the files as they
+ * are then; many rows at once are read faster than one by one. */
 const Weights *checkpoint_weights(const Checkpoint *checkpoint);
 
 /* A hash of all that the values depend on: files by size, place and time of change, and header;
@@ -39,5 +39,8 @@ uint64_t checkpoint_identity(const Checkpoint *checkpoint);
 /* A hash of the file's name with its folder, and of which tensors were taken; or of the seed.
  * Versions of one file have it in common: at any time, one of them is there. */
 uint64_t checkpoint_origin(const Checkpoint *checkpoint);
+
+/* Whether the files are as they were when they were opened, as far as size and time tell. */
+bool checkpoint_is_unchanged(const Checkpoint *checkpoint);
 
 #endif

@@ -54,12 +54,20 @@ bool compiler_checkpoint(Thalweg *thalweg) {
 
 /* ---- making a file ---- */
 
+/* Of a file that is written to meanwhile a part may be old and another new. */
+static bool check_unchanged(Thalweg *thalweg) {
+    if (checkpoint_is_unchanged(thalweg->checkpoint)) return true;
+    diag_error(&thalweg->diag, thalweg->model->weights.loc,
+               "the weights were changed while they were read");
+    return diag_hint(&thalweg->diag, "replace them by renaming another file over them; try again");
+}
+
 static bool pack(Thalweg *thalweg, int file, const char *name) {
     const PackInput input = {checkpoint_weights(thalweg->checkpoint),
                              checkpoint_identity(thalweg->checkpoint), thalweg->options.progress,
                              thalweg->options.progress_context};
     return pack_write(thalweg->plan->layout, &input, file, name, &thalweg->diag) &&
-           compiler_progress(thalweg, "packing weights", 1);
+           check_unchanged(thalweg) && compiler_progress(thalweg, "packing weights", 1);
 }
 
 /* Into a file that is open; closes it. */

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,8 +65,9 @@ static bool cannot_open(const char *path, const char *reason, Loc loc, Diag *dia
     return diag_error(diag, loc, "cannot open weights '%s': %s", path, reason);
 }
 
-/* A regular file, mapped; what asks for it is at `loc`. False: reported. */
-static bool map_file(SafeFile *file, const char *path, Loc loc, Diag *diag, uint64_t *identity) {
+/* A regular file; what asks for it is at `loc`. False: reported. */
+static bool open_regular(SafeFile *file, const char *path, Loc loc, Diag *diag,
+                         uint64_t *identity) {
     struct stat status;
     *file = (SafeFile){.loc = loc_of_file(path, diag)};
     file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would block */
@@ -75,14 +75,12 @@ static bool map_file(SafeFile *file, const char *path, Loc loc, Diag *diag, uint
         return cannot_open(path, strerror(errno), loc, diag);
     if (!S_ISREG(status.st_mode)) return cannot_open(path, "not a regular file", loc, diag);
     if (status.st_size == 0) return diag_error(diag, file->loc, "the file is empty");
-    const size_t length = (size_t)status.st_size;
-    void *bytes = mmap(NULL, length, PROT_READ, MAP_SHARED, file->descriptor, 0);
-    if (bytes == MAP_FAILED) return cannot_open(path, strerror(errno), loc, diag);
-    file->bytes = bytes;
-    file->length = length;
+    file->length = (uint64_t)status.st_size;
+    file->seconds = status.st_mtim.tv_sec;
+    file->nanoseconds = status.st_mtim.tv_nsec;
     /* The time of data alone is not enough: programs set it, as those that unpack archives. */
     const uint64_t place[] = {*identity,
-                              length,
+                              file->length,
                               (uint64_t)status.st_mtim.tv_sec,
                               (uint64_t)status.st_mtim.tv_nsec,
                               (uint64_t)status.st_ctim.tv_sec,
@@ -93,17 +91,19 @@ static bool map_file(SafeFile *file, const char *path, Loc loc, Diag *diag, uint
     return true;
 }
 
-static void unmap_file(const SafeFile *file) {
-    if (file->descriptor < 0) return;
-    if (file->bytes) munmap((void *)(uintptr_t)file->bytes, (size_t)file->length);
-    close(file->descriptor);
+static void close_file(const SafeFile *file) {
+    if (file->descriptor >= 0) close(file->descriptor);
 }
 
-bool safetensors_is_whole(const SafeTensor *tensor) {
+static bool is_unchanged(const SafeFile *file) {
     struct stat status;
-    const SafeFile *file = tensor->file;
     if (file->descriptor < 0) return true;
-    return fstat(file->descriptor, &status) == 0 && (uint64_t)status.st_size >= file->length;
+    return fstat(file->descriptor, &status) == 0 && (uint64_t)status.st_size == file->length &&
+           status.st_mtim.tv_sec == file->seconds && status.st_mtim.tv_nsec == file->nanoseconds;
+}
+
+bool safetensors_read(const SafeTensor *tensor, uint64_t from, size_t count, void *out) {
+    return safetensors_read_bytes(tensor->file, tensor->begin + from, count, out);
 }
 
 /* ---- all tensors ---- */
@@ -118,7 +118,7 @@ static SafeTensors *create(int files) {
 
 void safetensors_close(SafeTensors *tensors) {
     if (!tensors) return;
-    for (int i = 0; i < tensors->file_count; i++) unmap_file(&tensors->file[i]);
+    for (int i = 0; i < tensors->file_count; i++) close_file(&tensors->file[i]);
     arena_destroy(tensors->arena);
 }
 
@@ -140,16 +140,20 @@ const SafeTensor *safetensors_list(const SafeTensors *tensors, int *count) {
     return tensors->tensor;
 }
 
+bool safetensors_are_unchanged(const SafeTensors *tensors) {
+    for (int i = 0; i < tensors->file_count; i++)
+        if (!is_unchanged(&tensors->file[i])) return false;
+    return true;
+}
+
 uint64_t safetensors_identity(const SafeTensors *tensors) {
     return tensors->identity;
 }
 
 static SafeTensor *read_file(SafeTensors *tensors, const SafeFile *file, Diag *diag, int *count) {
-    SafeTensor *tensor = safetensors_read_header(file, tensors->arena, diag, count);
-    if (!tensor) return NULL;
-    tensors->identity =
-        XXH3_64bits_withSeed(file->bytes, (size_t)safetensors_data_offset(file), tensors->identity);
-    qsort(tensor, (size_t)*count, sizeof *tensor, compare_names);
+    SafeTensor *tensor =
+        safetensors_read_header(file, tensors->arena, diag, count, &tensors->identity);
+    if (tensor) qsort(tensor, (size_t)*count, sizeof *tensor, compare_names);
     return tensor;
 }
 
@@ -173,7 +177,7 @@ SafeTensors *safetensors_parse(const char *name, const void *memory, size_t leng
 
 static SafeTensors *open_file(const char *path, Loc loc, Diag *diag) {
     SafeTensors *tensors = create(1);
-    if (map_file(&tensors->file[tensors->file_count++], path, loc, diag, &tensors->identity))
+    if (open_regular(&tensors->file[tensors->file_count++], path, loc, diag, &tensors->identity))
         return read_only_file(tensors, diag);
     safetensors_close(tensors);
     const char *index = arena_printf(diag->arena, "%s.index.json", path);
@@ -241,7 +245,7 @@ static bool read_shard(const Index *index, int first, int end) {
         return diag_error(index->diag, index->loc, "'weight_map' names more than %d files",
                           (int)SAFETENSORS_MAX_FILES);
     SafeFile *shard = &all->file[all->file_count++];
-    if (!map_file(shard, path, index->loc, index->diag, &all->identity)) return false;
+    if (!open_regular(shard, path, index->loc, index->diag, &all->identity)) return false;
     const SafeTensor *tensor = read_file(all, shard, index->diag, &count);
     if (!tensor) return false;
     for (int i = first; i < end; i++) {
@@ -269,23 +273,26 @@ static bool read_shards(Index *index) {
 
 static bool read_index(Index *index) {
     SafeFile file;
+    char *text = NULL;
     json_t *root = NULL;
     bool is_good = false;
     uint64_t *identity = &index->tensors->identity;
-    if (!map_file(&file, index->path, index->asked, index->diag, identity)) goto done;
+    if (!open_regular(&file, index->path, index->asked, index->diag, identity)) goto done;
     index->loc = index->tensors->loc = file.loc;
     if (file.length > SAFETENSORS_MAX_HEADER) {
         diag_error(index->diag, file.loc, "expected an index of at most %d bytes, found %llu",
                    (int)SAFETENSORS_MAX_HEADER, (unsigned long long)file.length);
         goto done;
     }
-    *identity = XXH3_64bits_withSeed(file.bytes, (size_t)file.length, *identity);
-    root =
-        safetensors_read_json((const char *)file.bytes, (size_t)file.length, file.loc, index->diag);
+    text = safetensors_read_text(&file, 0, (size_t)file.length, index->diag);
+    if (!text) goto done;
+    *identity = XXH3_64bits_withSeed(text, (size_t)file.length, *identity);
+    root = safetensors_read_json(text, (size_t)file.length, file.loc, index->diag);
     is_good = root && read_entries(index, json_object_get(root, "weight_map"));
 done:
     json_decref(root);
-    unmap_file(&file);
+    free(text);
+    close_file(&file);
     return is_good;
 }
 

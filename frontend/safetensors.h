@@ -1,11 +1,12 @@
-/* safetensors.h - named tensors in safetensors files, mapped and checked.
+/* safetensors.h - named tensors in safetensors files, checked before they are read.
  *
  * A file: 8 bytes, the header's length n, little-endian; n bytes of JSON, {"name": {"dtype": "F32",
  * "shape": [2, 3], "data_offsets": [0, 24]}, ...}; the values, row by row, without a hole. An index
  * (*.json) says which of several files beside it has which tensor.
  *
  * What opens has been checked whole: a tensor's data lies inside its file and is as long as its
- * type and shape say.
+ * type and shape say. Files may change meanwhile: nothing is mapped, a header is read once, and
+ * data that are not there any more are an error of safetensors_read().
  */
 #ifndef FRONTEND_SAFETENSORS_H
 #define FRONTEND_SAFETENSORS_H
@@ -32,8 +33,7 @@ typedef struct {
     SafeDtype dtype;
     int rank; /* 0: one value */
     int64_t shape[SAFETENSORS_MAX_RANK];
-    const uint8_t *data; /* little-endian, of any alignment */
-    uint64_t bytes;
+    uint64_t begin, bytes; /* of its data in the file; little-endian */
     const SafeFile *file;
 } SafeTensor;
 
@@ -58,9 +58,12 @@ const SafeTensor *safetensors_list(const SafeTensors *tensors, int *count);
  * tensors need not be made again while it is the same. */
 uint64_t safetensors_identity(const SafeTensors *tensors);
 
-/* Whether the tensor's file is as long as it was when it was opened. Reading data of one that has
- * been cut off ends the process. */
-bool safetensors_is_whole(const SafeTensor *tensor);
+/* Bytes from .. from + count - 1 of the tensor's data. Safe for threads. False: the file has been
+ * cut off, or cannot be read. */
+bool safetensors_read(const SafeTensor *tensor, uint64_t from, size_t count, void *out);
+
+/* Whether size and time of every file are as they were when it was opened. */
+bool safetensors_are_unchanged(const SafeTensors *tensors);
 
 /* ---- for messages ---- */
 

@@ -1,15 +1,19 @@
 #include "frontend/safetensors_header.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 enum { LENGTH_BYTES = 8, MAX_DEPTH = 32, MAX_VALUES = 1 << 23 };
 
 typedef struct {
     const SafeFile *file;
-    uint64_t data_bytes;
-    const uint8_t *data;
+    uint64_t data_begin, data_bytes;
     Arena *arena;
     Diag *diag;
 } Reader;
@@ -129,7 +133,7 @@ static bool read_offsets(const Reader *r, const json_t *entry, SafeTensor *tenso
                             "data_offsets [%" PRIu64 ", %" PRIu64 "] go beyond the %" PRIu64
                             " bytes of data in the file",
                             begin, end, r->data_bytes);
-    tensor->data = r->data + begin;
+    tensor->begin = r->data_begin + begin;
     tensor->bytes = end - begin;
     return true;
 }
@@ -180,7 +184,7 @@ static bool check_metadata(const Reader *r, json_t *metadata) {
 
 static int compare_places(const void *a, const void *b) {
     const SafeTensor *left = a, *right = b;
-    if (left->data != right->data) return left->data < right->data ? -1 : 1;
+    if (left->begin != right->begin) return left->begin < right->begin ? -1 : 1;
     return (left->bytes > right->bytes) - (left->bytes < right->bytes);
 }
 
@@ -189,7 +193,7 @@ static bool check_layout(const Reader *r, SafeTensor *tensor, int count) {
     uint64_t end = 0;
     qsort(tensor, (size_t)count, sizeof *tensor, compare_places);
     for (int i = 0; i < count; i++) {
-        const uint64_t begin = (uint64_t)(tensor[i].data - r->data);
+        const uint64_t begin = tensor[i].begin - r->data_begin;
         if (begin != end)
             return tensor_error(r, tensor[i].name,
                                 "expected its data at offset %" PRIu64
@@ -222,50 +226,80 @@ static SafeTensor *read_tensors(const Reader *r, json_t *header, int *count) {
 
 /* ---- the file ---- */
 
-static uint64_t header_length(const SafeFile *file) {
-    uint64_t length = 0;
-    for (int i = LENGTH_BYTES - 1; i >= 0; i--) length = length << 8 | file->bytes[i];
-    return length;
+bool safetensors_read_bytes(const SafeFile *file, uint64_t from, size_t count, void *out) {
+    char *to = out;
+    if (file->descriptor < 0) memcpy(out, file->bytes + from, count);
+    while (file->descriptor >= 0 && count > 0) {
+        const ssize_t read = pread(file->descriptor, to, count, (off_t)from);
+        if (read < 0 && errno == EINTR) continue;
+        if (read <= 0) return false;
+        to += read;
+        from += (uint64_t)read;
+        count -= (size_t)read;
+    }
+    return true;
 }
 
-uint64_t safetensors_data_offset(const SafeFile *file) {
-    return LENGTH_BYTES + header_length(file);
+static bool report_cut_off(const SafeFile *file, Diag *diag) {
+    diag_error(diag, file->loc, "the file cannot be read, or was cut off meanwhile");
+    return diag_hint(diag, "replace weights by renaming another file over them");
 }
 
-static bool check_header(const SafeFile *file, Diag *diag) {
+char *safetensors_read_text(const SafeFile *file, uint64_t from, size_t count, Diag *diag) {
+    char *text = malloc(count + 1);
+    if (text && safetensors_read_bytes(file, from, count, text)) return text;
+    if (text)
+        report_cut_off(file, diag);
+    else
+        diag_error(diag, file->loc, "out of memory while reading %zu bytes", count);
+    free(text);
+    return NULL;
+}
+
+/* The length of the header, which the file has room for. False: reported. */
+static bool read_header_length(const SafeFile *file, uint64_t *header, Diag *diag) {
     static const char pointer[] = "version https://git-lfs";
+    char start[sizeof pointer] = "";
+    const size_t most = file->length < sizeof start ? (size_t)file->length : sizeof start;
     if (file->length < LENGTH_BYTES)
         return diag_error(diag, file->loc,
                           "not a safetensors file: expected at least %d bytes, found %" PRIu64,
                           (int)LENGTH_BYTES, file->length);
-    const uint64_t header = header_length(file), rest = file->length - LENGTH_BYTES;
-    if (file->length > strlen(pointer) && memcmp(file->bytes, pointer, strlen(pointer)) == 0) {
+    if (!safetensors_read_bytes(file, 0, most, start)) return report_cut_off(file, diag);
+    const uint64_t rest = file->length - LENGTH_BYTES;
+    *header = 0;
+    for (int i = LENGTH_BYTES - 1; i >= 0; i--) *header = *header << 8 | (uint8_t)start[i];
+    if (memcmp(start, pointer, strlen(pointer)) == 0) {
         diag_error(diag, file->loc, "not a safetensors file but a pointer of Git LFS");
         return diag_hint(diag, "fetch the file itself: git lfs pull");
     }
-    if (header > SAFETENSORS_MAX_HEADER)
+    if (*header > SAFETENSORS_MAX_HEADER)
         return diag_error(diag, file->loc,
                           "not a safetensors file: expected a header of at most %d bytes, found a "
                           "length of %" PRIu64,
-                          (int)SAFETENSORS_MAX_HEADER, header);
-    if (header > rest)
+                          (int)SAFETENSORS_MAX_HEADER, *header);
+    if (*header > rest)
         return diag_error(diag, file->loc,
                           "expected a header of %" PRIu64 " bytes, found %" PRIu64
                           " in the file: it has been cut off",
-                          header, rest);
-    if (header == 0 || file->bytes[LENGTH_BYTES] != '{')
+                          *header, rest);
+    if (*header == 0 || start[LENGTH_BYTES] != '{')
         return diag_error(diag, file->loc,
                           "not a safetensors file: expected a header that begins with '{'");
     return true;
 }
 
-SafeTensor *safetensors_read_header(const SafeFile *file, Arena *arena, Diag *diag, int *count) {
-    if (!check_header(file, diag)) return NULL;
-    const uint64_t header = header_length(file);
-    const uint64_t data = safetensors_data_offset(file);
-    const Reader reader = {file, file->length - data, file->bytes + data, arena, diag};
-    json_t *root = safetensors_read_json((const char *)file->bytes + LENGTH_BYTES, (size_t)header,
-                                         file->loc, diag);
+SafeTensor *safetensors_read_header(const SafeFile *file, Arena *arena, Diag *diag, int *count,
+                                    uint64_t *hash) {
+    uint64_t header = 0;
+    if (!read_header_length(file, &header, diag)) return NULL;
+    char *text = safetensors_read_text(file, LENGTH_BYTES, (size_t)header, diag);
+    if (!text) return NULL;
+    const uint64_t begin = LENGTH_BYTES + header;
+    const Reader reader = {file, begin, file->length - begin, arena, diag};
+    *hash = XXH3_64bits_withSeed(text, (size_t)header, *hash);
+    json_t *root = safetensors_read_json(text, (size_t)header, file->loc, diag);
+    free(text);
     if (!root) return NULL;
     SafeTensor *tensor = read_tensors(&reader, root, count);
     json_decref(root);

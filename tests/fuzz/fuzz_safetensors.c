@@ -13,15 +13,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void read_all(const SafeTensors *tensors, const uint8_t *data, size_t size) {
     int count;
     const SafeTensor *tensor = safetensors_list(tensors, &count);
-    volatile uint8_t last;
     uint64_t bytes = 0;
     for (int i = 0; i < count; i++) {
         if (safetensors_find(tensors, tensor[i].name) != &tensor[i]) abort();
-        if (tensor[i].data < data || tensor[i].data + tensor[i].bytes > data + size) abort();
-        for (uint64_t k = 0; k < tensor[i].bytes; k++) last = tensor[i].data[k];
+        if (tensor[i].begin > size || tensor[i].bytes > size - tensor[i].begin) abort();
+        for (uint64_t k = 0; k < tensor[i].bytes; k++) {
+            uint8_t byte;
+            if (!safetensors_read(&tensor[i], k, 1, &byte)) abort();
+            if (byte != data[tensor[i].begin + k]) abort();
+        }
         bytes += tensor[i].bytes;
     }
-    (void)last;
     if (bytes > size) abort(); /* tensors do not overlap */
 }
 

@@ -1,9 +1,11 @@
 /* test_checkpoint.c - params are read from where a checkpoint keeps them. */
 #include "frontend/checkpoint.h"
+#include "frontend/checkpoint_stripes.h"
 #include "frontend/float16.h"
 #include "tests/unit/safetensors_image.h"
 
 #include <math.h>
+#include <pthread.h>
 
 enum { VOCAB = 5, WIDTH = 4, CONTEXT = 3, HIDDEN = 18 };
 
@@ -497,6 +499,90 @@ START_TEST(a_head_that_is_not_the_embedding_is_warned_of) {
 }
 END_TEST
 
+START_TEST(a_head_that_differs_at_its_end_is_warned_of) {
+    enum { WIDE = 200000, VALUES = 2 * WIDE };
+    static const char wide_text[] = "graph @m {context = 3, chunk = 3} {\n"
+                                    "  @embed.tokens = param : f32[2, 200000]\n"
+                                    "  %1 = tokens : i32[T]\n"
+                                    "  %2 = embed %1, @embed.tokens : f32[T, 200000]\n"
+                                    "  %3 = project %2, @embed.tokens : f32[T, 2]\n"
+                                    "  return %3\n"
+                                    "}\n";
+    static float both[2 * VALUES];
+    const char *types =
+        arena_printf(arena,
+                     "{\"model.embed_tokens.weight\":{\"dtype\":\"F32\",\"shape\":[2,%d],"
+                     "\"data_offsets\":[0,%d]},\"lm_head.weight\":{\"dtype\":\"F32\","
+                     "\"shape\":[2,%d],\"data_offsets\":[%d,%d]}}",
+                     WIDE, 4 * VALUES, WIDE, 4 * VALUES, 8 * VALUES);
+    const CheckpointSpec spec = spec_of("llama");
+    for (int i = 0; i < 2; i++) {
+        both[2 * VALUES - 1] = (float)i;
+        image_write(folder, "model.safetensors", types, both, sizeof both);
+        checkpoint_close(open_good(graph_of(wide_text), &spec));
+        ck_assert_int_eq(diag.first != NULL, i);
+    }
+    ck_assert_str_eq(diag.first->message,
+                     "1 tensor that the model has no use for: 'lm_head.weight'");
+}
+END_TEST
+
+/* ---- matrices that are stored transposed, and larger than a stripe of them ---- */
+
+enum { STORED_ROWS = 1500, STORED_COLUMNS = 1700, TOGETHER = 48 };
+
+typedef struct {
+    Stripes *stripes;
+    const SafeTensor *tensor;
+    int first;
+    bool is_right;
+} Reader;
+
+/* Every other run of columns; each element says where it stands. */
+static void *read_runs(void *context) {
+    Reader *reader = context;
+    float *out = malloc(TOGETHER * STORED_ROWS * sizeof *out);
+    reader->is_right = out;
+    for (int n = reader->first; n < STORED_COLUMNS && reader->is_right; n += 2 * TOGETHER) {
+        const int number = STORED_COLUMNS - n < TOGETHER ? STORED_COLUMNS - n : TOGETHER;
+        reader->is_right = stripes_read(reader->stripes, reader->tensor, STORED_COLUMNS, n, number,
+                                        STORED_ROWS, out);
+        for (int i = 0; i < number * STORED_ROWS; i++) {
+            const int column = n + i / STORED_ROWS, row = i % STORED_ROWS;
+            reader->is_right &= out[i] == (float)(row * STORED_COLUMNS + column);
+        }
+    }
+    free(out);
+    return NULL;
+}
+
+START_TEST(stripes_are_read_by_several_threads) {
+    enum { VALUES = STORED_ROWS * STORED_COLUMNS };
+    float *stored = malloc(VALUES * sizeof *stored);
+    ck_assert_ptr_nonnull(stored);
+    for (int i = 0; i < VALUES; i++) stored[i] = (float)i;
+    const char *types =
+        arena_printf(arena, "{\"w\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[0,%d]}}",
+                     STORED_ROWS, STORED_COLUMNS, 4 * VALUES);
+    const Image image = image_make(types, stored, VALUES * sizeof *stored);
+    SafeTensors *tensors = safetensors_parse("w", image.bytes, image.length, &diag);
+    ck_assert_ptr_nonnull(tensors);
+    Stripes *stripes = stripes_create();
+    Reader reader[2];
+    pthread_t thread[2];
+    for (int i = 0; i < 2; i++) {
+        reader[i] = (Reader){stripes, safetensors_find(tensors, "w"), i * TOGETHER, false};
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, read_runs, &reader[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) pthread_join(thread[i], NULL);
+    ck_assert(reader[0].is_right && reader[1].is_right);
+    stripes_destroy(stripes);
+    safetensors_close(tensors);
+    free(image.bytes);
+    free(stored);
+}
+END_TEST
+
 START_TEST(params_that_a_table_does_not_know_are_named) {
     begin_file();
     add_tensor("ln_f.weight", 3, 0);
@@ -587,6 +673,8 @@ int main(void) {
     tcase_add_test(tests, a_tensor_that_no_model_of_the_family_uses_is_left_alone);
     tcase_add_test(tests, a_tied_head_may_be_stored_twice);
     tcase_add_test(tests, a_head_that_is_not_the_embedding_is_warned_of);
+    tcase_add_test(tests, a_head_that_differs_at_its_end_is_warned_of);
+    tcase_add_test(tests, stripes_are_read_by_several_threads);
     tcase_add_test(tests, params_that_a_table_does_not_know_are_named);
     tcase_add_test(tests, types_that_are_no_weights_are_refused);
     tcase_add_test(tests, heads_must_be_known_where_they_matter);

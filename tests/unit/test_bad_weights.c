@@ -1,5 +1,6 @@
-/* test_odd_weights.c - a value among the weights that is no finite number, or becomes none in its
- * format, is found by packing and by the interpreter, wherever it stands. */
+/* test_bad_weights.c - a value among the weights that is no finite number, or becomes none in its
+ * format, is found by packing and by the interpreter, wherever it stands; and so is a file that
+ * changes while it is read. */
 #include "ir/formats.h"
 #include "tests/unit/library_fixture.h"
 #include "tests/unit/safetensors_image.h"
@@ -183,14 +184,56 @@ START_TEST(a_row_of_a_table_that_is_not_finite_is_a_warning) {
 }
 END_TEST
 
+/* ---- files that change ---- */
+
+typedef struct {
+    off_t length; /* that the file gets */
+    bool is_done;
+} Change;
+
+/* Between the check of the checkpoint and packing. */
+static bool change_once(void *context, const char *what, double done) {
+    Change *change = context;
+    (void)done;
+    if (change->is_done || strcmp(what, "checking packed weights") != 0) return true;
+    change->is_done = true;
+    return truncate(in_folder("a.safetensors"), change->length) == 0;
+}
+
+static void expect_changed(off_t length, const char *message) {
+    Change change = {.length = length};
+    const ThalwegOptions options = {
+        .cache_directory = folder, .progress = change_once, .progress_context = &change};
+    write_checkpoint("F32", NULL, 0);
+    Thalweg *thalweg = thalweg_create(&options);
+    ck_assert(thalweg_read_text(thalweg, "odd.yaml", description, strlen(description), folder));
+    ck_assert_ptr_null(thalweg_weights(thalweg));
+    ck_assert(change.is_done);
+    expect_only(thalweg, THALWEG_ERROR, message);
+    thalweg_destroy(thalweg);
+    ck_assert_int_eq(count_files(folder), 1);
+}
+
+START_TEST(a_file_that_is_cut_off_while_packing_is_an_error) {
+    expect_changed(1000, "the weights cannot be read while packing");
+}
+END_TEST
+
+START_TEST(a_file_that_grows_while_packing_is_an_error) {
+    expect_changed(100000, "the weights were changed while they were read");
+}
+END_TEST
+
 int main(void) {
-    Suite *suite = suite_create("odd weights");
-    TCase *tests = tcase_create("odd weights");
+    Suite *suite = suite_create("bad weights");
+    TCase *tests = tcase_create("bad weights");
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_loop_test(tests, a_value_that_is_not_finite_is_named, 0, 4);
     tcase_add_test(tests, a_value_beyond_its_format_is_named);
     tcase_add_test(tests, what_becomes_of_finite_values_is_named);
     tcase_add_test(tests, a_row_of_a_table_that_is_not_finite_is_a_warning);
+    tcase_add_test(tests, a_file_that_is_cut_off_while_packing_is_an_error);
+    tcase_add_test(tests, a_file_that_grows_while_packing_is_an_error);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
