@@ -3,8 +3,6 @@
  */
 #include "codegen/pack_odd.h"
 
-#include <math.h>
-
 typedef struct {
     const PackValues *values;
     const PackedTensor *tensor;

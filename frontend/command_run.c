@@ -200,14 +200,12 @@ static void print_token(Run *run, int32_t token) {
     fflush(stdout);
 }
 
-static bool report_no_number(const Run *run) {
-    if (run->generated) putchar('\n');
-    fflush(stdout);
-    command_fail(run->progress,
-                 "the logits after token %lld are not numbers (NaN): values inside the model are "
-                 "beyond what an f32 holds",
-                 (long long)engine_position(run->engine));
-    return false;
+static bool report_no_number(Run *run) {
+    begin_line(run);
+    return command_fail(run->progress,
+                        "the logits after token %lld are not numbers (NaN): values inside the "
+                        "model are beyond what an f32 holds",
+                        (long long)engine_position(run->engine));
 }
 
 static bool generate(Run *run) {

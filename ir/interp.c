@@ -115,11 +115,13 @@ static bool check_param(const Interp *interp, uint32_t index) {
 /* The weight of a product, which it rounds to its format. */
 static bool check_format(const Eval *e, const Node *weight) {
     const Tensor *rows = &e->in[1];
-    for (int64_t i = 0; i < rows->rows * rows->columns; i++) {
+    const WeightFormat format = e->node->attr.format;
+    const int64_t count = rows->rows * rows->columns;
+    if (!rows->at && format_holds(format, rows->floats, count)) return true;
+    for (int64_t i = 0; i < count; i++) {
         const float value = rows->at ? (float)rows->at[i] : rows->floats[i];
-        if (!format_holds(e->node->attr.format, &value, 1))
-            return weights_report_beyond(weight, e->node->attr.format, i / rows->columns,
-                                         (double)value, e->diag);
+        if (!format_holds(format, &value, 1))
+            return weights_report_beyond(weight, format, i / rows->columns, (double)value, e->diag);
     }
     return true;
 }

@@ -24,8 +24,10 @@ bool weights_report_odd(const Weights *weights, const Node *param, int64_t row, 
 
 bool weights_report_beyond(const Node *constant, WeightFormat format, int64_t row, double value,
                            Diag *diag) {
-    diag_error(diag, constant->loc,
-               "'%s': %g in row %" PRId64 " is beyond what %s holds, less than %g", constant->name,
-               value, row, ir_enum_word("WeightFormat", (int)format), (double)format_limit(format));
-    return format != FORMAT_f32 && diag_hint(diag, "give it another type: f32 holds more");
+    const char *name = ir_enum_word("WeightFormat", (int)format);
+    diag_error(diag, constant->loc, "'%s': %g in row %" PRId64 " is beyond what %s holds",
+               constant->name, value, row, name);
+    if (format == FORMAT_f32) return false;
+    return diag_hint(diag, "values of %s are less than %g; give it another type", name,
+                     (double)format_limit(format));
 }
