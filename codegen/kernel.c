@@ -22,11 +22,14 @@ bool kernel_is_free(const Graph *graph, Ref ref) {
             !ir_ref_equal(ref, graph->result));
 }
 
-/* A cache is laid out for how it is read: keys are operand 1 of an attend, values operand 2. */
+/* A cache is laid out for how it is read: keys are operand 1 of an attend, values operand 2. The
+ * first reader tells, and is near: no cache is read as both. */
 static SlotKind cache_kind(const Graph *graph, Ref append) {
     for (uint32_t i = append.index + 1; i < graph->count; i++) {
         const Node *node = &graph->node[i];
-        if (node->op == OP_attend && ir_ref_equal(node->in[2], append)) return SLOT_VALUES;
+        if (node->op != OP_attend) continue;
+        if (ir_ref_equal(node->in[1], append)) return SLOT_KEYS;
+        if (ir_ref_equal(node->in[2], append)) return SLOT_VALUES;
     }
     return SLOT_KEYS;
 }
@@ -34,6 +37,7 @@ static SlotKind cache_kind(const Graph *graph, Ref append) {
 /* Whether a value lies where the last L of T rows do: `last` itself, and states made from it. */
 static bool lies_in_last(const Graph *graph, Ref ref) {
     const Node *node = ir_node(graph, ref);
+    if (node->type.dim[0] != IR_LOGIT_ROWS) return false;
     while (ir_op_info[node->op].kind == KIND_STREAM) node = ir_node(graph, node->in[0]);
     return node->op == OP_last;
 }
@@ -258,7 +262,7 @@ static bool collect_nodes(Kernel *kernel) {
     if (first.index < kernel->root.index && ir_ref_equal(ir_node(graph, first)->root, kernel->root))
         kernel->prologue = first;
     for (uint32_t i = kernel->root.index + 1; i < graph->count; i++) {
-        if (!ir_ref_equal(graph->node[i].root, kernel->root)) continue;
+        if (!ir_ref_equal(graph->node[i].root, kernel->root)) break;
         if (kernel->node_count == MAX_KERNEL_NODES)
             return diag_error(graph->diag, graph->node[i].loc, "too many nodes in one kernel");
         kernel->node[kernel->node_count++] = (Ref){i};

@@ -74,8 +74,9 @@ typedef struct {
 /* Whether a value needs no code: leaves, constants, and views of another value's memory. */
 bool kernel_is_free(const Graph *graph, Ref ref);
 
-/* Forms the kernel of a root and adds the constants it reads to the layout. Null: reported to
- * graph->diag (an op without a kernel of its own, or a fusion that no emitter knows). */
+/* Forms the kernel of a root, behind which its members stand as ir_sweep() leaves them, and adds
+ * the constants it reads to the layout. Null: reported to graph->diag (an op without a kernel of
+ * its own, or a fusion that no emitter knows). */
 Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena);
 
 /* Whether one function can serve both, given each its own slots. */

@@ -72,19 +72,49 @@ static int64_t float_count(const Layout *layout, const PackedTensor *tensor) {
     return tensor->graph->context * 2 * layout_rope_columns(node, &layout->machine);
 }
 
+/* Of what a tensor is made of; those that differ in other things only share a hash. */
+static uint64_t hash_tensor(PackedForm form, const Node *node) {
+    if (form != FORM_ROPE) return XXH3_64bits_withSeed(node->name, strlen(node->name), form);
+    const double numbers[] = {(double)node->attr.dims, node->attr.base, node->attr.factor};
+    return XXH3_64bits_withSeed(numbers, sizeof numbers, form);
+}
+
+/* The first slot to look at; each is followed by the next one, the last by the first. */
+static size_t first_slot(const Layout *layout, PackedForm form, const Node *node) {
+    return hash_tensor(form, node) & (2 * (size_t)layout->capacity - 1);
+}
+
+static size_t next_slot(const Layout *layout, size_t slot) {
+    return (slot + 1) & (2 * (size_t)layout->capacity - 1);
+}
+
+static void note_slot(Layout *layout, int index) {
+    const PackedTensor *tensor = &layout->tensor[index];
+    size_t slot = first_slot(layout, tensor->form, ir_node(tensor->graph, tensor->constant));
+    while (layout->slot[slot] >= 0) slot = next_slot(layout, slot);
+    layout->slot[slot] = index;
+}
+
 static void grow(Layout *layout) {
     layout->capacity = layout->capacity ? layout->capacity * 2 : 64;
-    PackedTensor *grown = ARENA_ARRAY(layout->arena, PackedTensor, (size_t)layout->capacity);
+    const size_t capacity = (size_t)layout->capacity;
+    PackedTensor *grown = ARENA_ARRAY(layout->arena, PackedTensor, capacity);
     if (layout->count) memcpy(grown, layout->tensor, (size_t)layout->count * sizeof *grown);
     layout->tensor = grown;
+    layout->slot = ARENA_ARRAY(layout->arena, int, 2 * capacity);
+    for (size_t i = 0; i < 2 * capacity; i++) layout->slot[i] = -1;
+    for (int i = 0; i < layout->count; i++) note_slot(layout, i);
 }
 
 int layout_add(Layout *layout, PackedForm form, WeightFormat format, const Graph *graph,
                Ref constant, const PanelGroup *group, int group_count) {
     const Node *node = ir_node(graph, constant);
-    for (int i = 0; i < layout->count; i++)
-        if (is_same(&layout->tensor[i], form, format, node, group, group_count)) return i;
     if (layout->count == layout->capacity) grow(layout);
+    for (size_t slot = first_slot(layout, form, node); layout->slot[slot] >= 0;
+         slot = next_slot(layout, slot)) {
+        const int i = layout->slot[slot];
+        if (is_same(&layout->tensor[i], form, format, node, group, group_count)) return i;
+    }
     PanelGroup *kept = NULL;
     if (group_count) {
         kept = ARENA_ARRAY(layout->arena, PanelGroup, (size_t)group_count);
@@ -94,6 +124,7 @@ int layout_add(Layout *layout, PackedForm form, WeightFormat format, const Graph
     *tensor = (PackedTensor){form, format, graph, constant, kept, group_count, layout->floats, 0};
     tensor->floats = float_count(layout, tensor);
     layout->floats += round_up(tensor->floats, 16); /* 64 bytes */
+    note_slot(layout, layout->count);
     return layout->count++;
 }
 

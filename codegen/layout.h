@@ -43,8 +43,9 @@ typedef struct {
     Arena *arena;
     Machine machine;
     PackedTensor *tensor;
-    int count, capacity;
-    int64_t floats; /* of the whole file's data */
+    int count, capacity; /* a power of two */
+    int *slot;           /* 2 * capacity: tensors by hash, open addressing; -1: free */
+    int64_t floats;      /* of the whole file's data */
 } Layout;
 
 Layout *layout_create(const Machine *machine, Arena *arena);

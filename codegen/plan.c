@@ -12,6 +12,19 @@ static int count_kernels(const Graph *graph) {
     return count;
 }
 
+/* Members stand side by side behind their root, as the passes leave them: whoever forms a kernel
+ * looks nowhere else for them. */
+static bool check_members(const Graph *graph) {
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        const uint32_t root = node->root.index;
+        if (!root || root > i || root == i - 1 || graph->node[i - 1].root.index == root) continue;
+        return diag_error(graph->diag, node->loc, "%s: it is not behind the root of its kernel",
+                          ir_op_info[node->op].name);
+    }
+    return true;
+}
+
 static bool plan_phase(PhasePlan *phase, const Graph *graph, Layout *layout, Arena *arena) {
     *phase = (PhasePlan){.graph = graph};
     phase->kernel = ARENA_ARRAY(arena, Kernel *, (size_t)count_kernels(graph) + 1);
@@ -108,7 +121,7 @@ static bool check_phase(const Graph *graph) {
     if (result->type.rank != 2 || result->type.dtype != DTYPE_f32 || ir_is_constant(result))
         return diag_error(graph->diag, result->loc,
                           "the result must be rows of numbers: f32[L, columns]");
-    return true;
+    return check_members(graph);
 }
 
 Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena) {

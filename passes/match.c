@@ -20,6 +20,9 @@ Users match_users(const Graph *graph, Arena *scratch) {
         for (int k = 0; k < IR_MAX_INPUTS; k++)
             if (!ir_ref_is_none(graph->node[i].in[k]))
                 users.user[next[graph->node[i].in[k].index]++] = i;
+    users.overwriter = ARENA_ARRAY(scratch, uint32_t, graph->count);
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (match_is_stream(&graph->node[i])) users.overwriter[graph->node[i].in[0].index] = i;
     return users;
 }
 
@@ -36,12 +39,8 @@ Ref match_single_user(const Users *users, Ref value) {
 }
 
 uint32_t match_overwriter(const Users *users, Ref value) {
-    for (uint32_t k = users->first[value.index]; k < users->first[value.index + 1]; k++) {
-        const Node *user = &users->graph->node[users->user[k]];
-        if (match_is_stream(user) && ir_ref_equal(user->in[0], value))
-            return ir_root(users->graph, (Ref){users->user[k]}).index;
-    }
-    return users->graph->count;
+    const uint32_t node = users->overwriter[value.index];
+    return node ? ir_root(users->graph, (Ref){node}).index : users->graph->count;
 }
 
 /* ---- kinds ---- */

@@ -13,6 +13,7 @@ typedef struct {
     const Graph *graph;
     uint32_t *first;
     uint32_t *user;
+    uint32_t *overwriter; /* of a state: the node that makes the next one from it; 0: none */
 } Users;
 
 Users match_users(const Graph *graph, Arena *scratch);

@@ -165,6 +165,7 @@ bool pass_merge_reads(Graph *graph, PassContext *context) {
 
     for (uint32_t i = 1; i < merge.limit; i++) {
         for (uint32_t k = merge.users.first[i]; k < merge.users.first[i + 1]; k++) {
+            if (!is_candidate(&merge, merge.users.user[k], (Ref){i})) continue;
             const Group group = collect(&merge, k, (Ref){i});
             if (group.count >= 2) merge_group(&merge, &group);
         }
