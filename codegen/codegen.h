@@ -72,7 +72,7 @@ void module_destroy(Module *module);
 typedef struct {
     const char *name;     /* "decode.read_qkv.768x2304.q8"; of an entry "decode" */
     const Kernel *kernel; /* the first that it was made for; null: an entry */
-    int calls;            /* of it, in all entries */
+    int calls;            /* kernels of all entries that it computes */
 } ModuleFunction;
 
 /* In the order they were made; owned by the plan's arena. */

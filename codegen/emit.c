@@ -94,7 +94,7 @@ void emit_set(Emit *e, Value variable, Value value) {
 }
 
 Value emit_table(Emit *e, Value *values, int64_t count) {
-    Value data = LLVMConstArray2(e->f32, values, (uint64_t)count);
+    Value data = LLVMConstArray2(LLVMTypeOf(values[0]), values, (uint64_t)count);
     Value table = LLVMAddGlobal(e->module, LLVMTypeOf(data), "table");
     LLVMSetInitializer(table, data);
     LLVMSetLinkage(table, LLVMPrivateLinkage);
@@ -171,6 +171,10 @@ Value emit_load(Emit *e, Value base, Value index) {
 
 Value emit_load_token(Emit *e, Value base, Value index) {
     return LLVMBuildZExt(e->builder, load(e, e->i32, base, index), e->i64, "token");
+}
+Value emit_load_int(Emit *e, Value table, Value index) {
+    Value address = LLVMBuildInBoundsGEP2(e->builder, e->i64, table, &index, 1, "");
+    return LLVMBuildLoad2(e->builder, e->i64, address, "");
 }
 
 void emit_store_f32(Emit *e, Value value, Value base, Value index) {

@@ -86,7 +86,7 @@ void emit_columns(Emit *e, int64_t columns, ColumnBody *body, void *context);
 Value emit_variable(Emit *e, VType type, Value initial);
 Value emit_get(Emit *e, VType type, Value variable);
 void emit_set(Emit *e, Value variable, Value value);
-Value emit_table(Emit *e, Value *values, int64_t count); /* of f32 constants */
+Value emit_table(Emit *e, Value *values, int64_t count); /* of constants, all f32 or all i64 */
 
 /* ---- integers (64 bits) ---- */
 Value emit_int(Emit *e, int64_t constant);
@@ -105,6 +105,7 @@ Value emit_at(Emit *e, Value base, Value index);
 Value emit_load_field(Emit *e, VType type, Value base, int64_t byte_offset, const char *name);
 Value emit_load_f32(Emit *e, Value base, Value index);
 Value emit_load_token(Emit *e, Value base, Value index); /* an i32, widened to 64 bits */
+Value emit_load_int(Emit *e, Value table, Value index);  /* of i64 */
 void emit_store_f32(Emit *e, Value value, Value base, Value index);
 Value emit_load(Emit *e, Value base, Value index);              /* a vector */
 void emit_store(Emit *e, Value value, Value base, Value index); /* a vector */

@@ -3,13 +3,18 @@
  *   void gpt2_124m.prefill(const TwFrame *frame, i64 thread, i64 threads)
  *     gpt2_124m.prefill.embed.768(thread, threads, rows, tokens, position, scratch, pointers...)
  *     tw_team_barrier(team, thread)
- *     gpt2_124m.prefill.read_qkv.768x2304.f32(...)
- *     ...
+ *     for (layer = 0; layer < 12; layer++)
+ *       gpt2_124m.prefill.read_qkv.768x2304.f32(...)
+ *       ...
  *
- * Timed code calls tw_trace_mark() before and after each kernel.
+ * Kernels that repeat are a loop, whose pointers follow from its turn, so that code and the time to
+ * make it do not grow with equal layers. Timed code calls tw_trace_mark() before and after each
+ * kernel.
  */
 #include "codegen/emit_kernel.h"
 #include "codegen/kernel_name.h"
+#include "codegen/kernel_shapes.h"
+#include "codegen/repeat.h"
 #include "runtime/abi.h"
 
 #include <stddef.h>
@@ -74,6 +79,8 @@ typedef struct {
     ModuleFunction *function; /* and what is known of them */
     int count;
     int64_t scratch_floats; /* of a thread */
+    KernelShapes shapes;    /* of the kernels for this target, */
+    int *of_shape;          /* and the number of each one's function */
     Value barrier;
     Value mark; /* null: the code is not timed */
 } Program;
@@ -99,14 +106,13 @@ static int add_function(Program *program, const char *stem, const Kernel *kernel
     return program->count++;
 }
 
-static Value shape_function(Program *program, const Kernel *kernel, const char *phase) {
-    for (int i = 0; i < program->count; i++) {
-        ModuleFunction *function = &program->function[i];
-        if (!function->kernel || program->made[i].target != program->target ||
-            !kernel_is_same(function->kernel, kernel))
-            continue;
-        function->calls++;
-        return program->made[i].function;
+/* The number of the function that computes a kernel. */
+static int shape_function(Program *program, const Kernel *kernel, const char *phase) {
+    const int shapes = program->shapes.count;
+    const int shape = kernel_shapes_add(&program->shapes, kernel);
+    if (shape < shapes) {
+        program->function[program->of_shape[shape]].calls++;
+        return program->of_shape[shape];
     }
     const char *stem =
         arena_printf(program->arena, "%s.%s", phase, kernel_name(kernel, program->arena));
@@ -116,7 +122,8 @@ static Value shape_function(Program *program, const Kernel *kernel, const char *
     emit_return_to(program->e, place);
     program->made[number].function = function;
     program->function[number].calls = 1;
-    return function;
+    program->of_shape[shape] = number;
+    return number;
 }
 
 #define FIELD(type, member, name)                                                                  \
@@ -141,21 +148,74 @@ static Frame load_frame(const Program *program) {
                    .team = FIELD(e->pointer, team, "team")};
 }
 
-static Value slot_pointer(Emit *e, const Frame *frame, const Slot *slot) {
-    Value offset = emit_int(e, slot->offset);
+/* ---- steps: a kernel each, in loops where they repeat ---- */
+
+typedef struct {
+    Program *program;
+    const PhasePlan *phase;
+    Frame frame;
+    int *function; /* of each kernel: its number */
+    /* What is under way: the kernels from `first` on. */
+    int first;
+    Repeat repeat;
+} Steps;
+
+/* The kernel of one turn, counted from the first of that turn. */
+static const Kernel *kernel_of(const Steps *s, int turn, int step) {
+    return s->phase->kernel[s->first + turn * s->repeat.length + step];
+}
+
+static bool is_equal_step(const void *context, int first, int second) {
+    const Steps *s = context;
+    if (s->function[first] != s->function[second]) return false;
+    const Kernel *a = s->phase->kernel[first], *b = s->phase->kernel[second];
+    for (int i = 0; i < a->slot_count; i++)
+        if (a->slot[i].is_last != b->slot[i].is_last) return false;
+    return true;
+}
+
+static int64_t offset_of(const Steps *s, int turn, int step, int slot) {
+    return kernel_of(s, turn, step)->slot[slot].offset;
+}
+
+static bool has_constant_stride(const Steps *s, int step, int slot, int64_t stride) {
+    for (int turn = 1; turn < s->repeat.times; turn++)
+        if (offset_of(s, turn, step, slot) != offset_of(s, turn - 1, step, slot) + stride)
+            return false;
+    return true;
+}
+
+static Value look_up_offset(const Steps *s, Value turn, int step, int slot) {
+    Emit *e = s->program->e;
+    const int times = s->repeat.times;
+    Value *offset = ARENA_ARRAY(s->program->arena, Value, (size_t)times);
+    for (int i = 0; i < times; i++) offset[i] = emit_int(e, offset_of(s, i, step, slot));
+    return emit_load_int(e, emit_table(e, offset, times), turn);
+}
+
+/* Mostly a layer's weights lie as far behind those of the layer before as any other's. */
+static Value slot_offset(const Steps *s, Value turn, int step, int slot) {
+    Emit *e = s->program->e;
+    const int64_t first = offset_of(s, 0, step, slot);
+    if (s->repeat.times == 1) return emit_int(e, first);
+    const int64_t stride = offset_of(s, 1, step, slot) - first;
+    if (!has_constant_stride(s, step, slot, stride)) return look_up_offset(s, turn, step, slot);
+    return emit_add(e, emit_int(e, first), emit_mul(e, turn, emit_int(e, stride)));
+}
+
+static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
+    Emit *e = s->program->e;
+    const Frame *frame = &s->frame;
+    const Slot *slot = &kernel_of(s, 0, step)->slot[index];
+    if (slot->kind == SLOT_LOGITS) return frame->logits;
+    if (slot->kind == SLOT_TOKENS) return frame->token_ids;
+    Value offset = slot_offset(s, turn, step, index);
     if (slot->is_last) {
         Value skipped = emit_sub(e, frame->tokens, frame->logit_rows);
         offset = emit_add(e, offset, emit_mul(e, skipped, emit_int(e, slot->stride)));
     }
-    switch (slot->kind) {
-    case SLOT_ARENA: return emit_at(e, frame->arena, offset);
-    case SLOT_KEYS:
-    case SLOT_VALUES: return emit_at(e, frame->caches, offset);
-    case SLOT_WEIGHTS: return emit_at(e, frame->weights, offset);
-    case SLOT_LOGITS: return frame->logits;
-    case SLOT_TOKENS: break;
-    }
-    return frame->token_ids;
+    if (slot->kind == SLOT_ARENA) return emit_at(e, frame->arena, offset);
+    return emit_at(e, slot->kind == SLOT_WEIGHTS ? frame->weights : frame->caches, offset);
 }
 
 static Value row_count(Emit *e, const Frame *frame, const Kernel *kernel) {
@@ -165,25 +225,30 @@ static Value row_count(Emit *e, const Frame *frame, const Kernel *kernel) {
     return rows == IR_LOGIT_ROWS ? frame->logit_rows : emit_int(e, rows);
 }
 
-static void emit_mark(Program *program, const Frame *frame, int64_t mark) {
-    Emit *e = program->e;
-    if (!program->mark) return;
-    emit_call(e, program->mark, (Value[]){frame->trace, frame->thread, emit_int(e, mark)}, 3);
+/* Of timed code: at the begin of a kernel, or at its end. */
+static void emit_mark(const Steps *s, Value turn, int step, bool is_end) {
+    Emit *e = s->program->e;
+    if (!s->program->mark) return;
+    Value mark = emit_mul(e, turn, emit_int(e, 2 * s->repeat.length));
+    mark = emit_add(e, mark, emit_int(e, 2 * (s->first + step) + is_end));
+    emit_call(e, s->program->mark, (Value[]){s->frame.trace, s->frame.thread, mark}, 3);
 }
 
 /* What this thread reads first after the barrier, so that it need not wait for that, too. Only for
  * one row: the products of many rows take longer than their weights need to come. */
-static void prefetch_weights(Emit *e, const Frame *frame, const Kernel *next) {
+static void prefetch_weights(const Steps *s, Value turn, int step) {
     enum { LINES = 16 /* of each panel */, LINE_WORDS = 16 };
+    Emit *e = s->program->e;
+    const Kernel *next = kernel_of(s, 0, step);
     const Node *root = ir_node(next->graph, next->root);
     if ((root->op != OP_project && root->op != OP_read) || root->schedule.rows != 1) return;
-    const Slot *slot = &next->slot[kernel_slot(next, root->in[1], FORM_PANELS)];
     const int64_t depth = ir_node(next->graph, root->in[1])->type.dim[1];
     const int64_t words = layout_panel_words(root->attr.format, depth, e->panel);
     const int64_t panels = next->own_heads ? next->group[0].panels.panels : next->panels;
-    Value panel = emit_mul(e, emit_int(e, panels), frame->thread);
-    panel = emit_div(e, panel, frame->threads);
-    Value base = emit_at(e, slot_pointer(e, frame, slot), emit_mul(e, panel, emit_int(e, words)));
+    Value weights = slot_pointer(s, turn, step, kernel_slot(next, root->in[1], FORM_PANELS));
+    Value panel = emit_mul(e, emit_int(e, panels), s->frame.thread);
+    panel = emit_div(e, panel, s->frame.threads);
+    Value base = emit_at(e, weights, emit_mul(e, panel, emit_int(e, words)));
     Loop line = emit_loop(e, "line", emit_int(e, 0), emit_int(e, LINES * LINE_WORDS),
                           emit_int(e, LINE_WORDS));
     for (int64_t i = 0; i < root->schedule.panels; i++)
@@ -191,20 +256,60 @@ static void prefetch_weights(Emit *e, const Frame *frame, const Kernel *next) {
     emit_loop_end(e, &line);
 }
 
-/* Between two kernels. */
-static void emit_meeting(Program *program, const Frame *frame, const Kernel *before,
-                         const Kernel *next) {
-    Emit *e = program->e;
-    Value barrier[] = {frame->team, frame->thread};
-    prefetch_weights(e, frame, next);
+/* Between a kernel and the step that comes next. */
+static void emit_meeting(const Steps *s, const Kernel *before, Value turn, int step) {
+    Emit *e = s->program->e;
+    Value barrier[] = {s->frame.team, s->frame.thread};
+    prefetch_weights(s, turn, step);
     if (!before->own_heads) {
-        emit_call(e, program->barrier, barrier, 2);
+        emit_call(e, s->program->barrier, barrier, 2);
         return;
     }
-    Value is_needed = LLVMBuildNot(e->builder, emit_owns_heads(e, before, frame->threads), "");
+    Value is_needed = LLVMBuildNot(e->builder, emit_owns_heads(e, before, s->frame.threads), "");
     If branch = emit_if(e, is_needed);
-    emit_call(e, program->barrier, barrier, 2);
+    emit_call(e, s->program->barrier, barrier, 2);
     emit_if_end(e, &branch);
+}
+
+static void emit_step(const Steps *s, Value turn, int step) {
+    Emit *e = s->program->e;
+    const Frame *frame = &s->frame;
+    const Kernel *kernel = kernel_of(s, 0, step);
+    Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {
+        frame->thread, frame->threads,  row_count(e, frame, kernel),
+        frame->tokens, frame->position, frame->scratch};
+    for (int i = 0; i < kernel->slot_count; i++)
+        arguments[FIRST_SLOT_ARGUMENT + i] = slot_pointer(s, turn, step, i);
+    Value function = s->program->made[s->function[s->first + step]].function;
+    emit_mark(s, turn, step, false);
+    emit_call(e, function, arguments, FIRST_SLOT_ARGUMENT + kernel->slot_count);
+    emit_mark(s, turn, step, true);
+}
+
+static void emit_steps(const Steps *s, Value turn) {
+    for (int step = 0; step < s->repeat.length; step++) {
+        const Kernel *kernel = kernel_of(s, 0, step);
+        emit_line(s->program->e, ir_node(kernel->graph, kernel->root)->loc);
+        if (step) emit_meeting(s, kernel_of(s, 0, step - 1), turn, step);
+        emit_step(s, turn, step);
+    }
+}
+
+static void emit_repeat(const Steps *s) {
+    Emit *e = s->program->e;
+    Value none = emit_int(e, 0), one = emit_int(e, 1), times = emit_int(e, s->repeat.times);
+    if (s->first) emit_meeting(s, s->phase->kernel[s->first - 1], none, 0);
+    if (s->repeat.times == 1) {
+        emit_steps(s, none);
+        return;
+    }
+    Loop loop = emit_loop(e, "turn", none, times, one);
+    emit_steps(s, loop.i);
+    Value next = emit_add(e, loop.i, one);
+    If is_more = emit_if(e, emit_int_less(e, next, times));
+    emit_meeting(s, kernel_of(s, 0, s->repeat.length - 1), next, 0);
+    emit_if_end(e, &is_more);
+    emit_loop_end(e, &loop);
 }
 
 static Value emit_entry(Program *program, const char *name, const PhasePlan *phase) {
@@ -213,20 +318,16 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
     const char *unique = program->made[add_function(program, name, NULL)].name;
     const Loc start = phase->graph->loc;
     Value entry = emit_function_begin(e, unique, e->none, types, 3, start);
-    const Frame frame = load_frame(program);
-    for (int i = 0; i < phase->count; i++) {
-        const Kernel *kernel = phase->kernel[i];
-        emit_line(e, ir_node(kernel->graph, kernel->root)->loc);
-        Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {
-            frame.thread, frame.threads,  row_count(e, &frame, kernel),
-            frame.tokens, frame.position, frame.scratch};
-        for (int s = 0; s < kernel->slot_count; s++)
-            arguments[FIRST_SLOT_ARGUMENT + s] = slot_pointer(e, &frame, &kernel->slot[s]);
-        Value function = shape_function(program, kernel, name);
-        if (i) emit_meeting(program, &frame, phase->kernel[i - 1], kernel);
-        emit_mark(program, &frame, 2 * i);
-        emit_call(e, function, arguments, FIRST_SLOT_ARGUMENT + kernel->slot_count);
-        emit_mark(program, &frame, 2 * i + 1);
+    Steps steps = {.program = program,
+                   .phase = phase,
+                   .frame = load_frame(program),
+                   .function = ARENA_ARRAY(program->arena, int, (size_t)phase->count + 1)};
+    for (int i = 0; i < phase->count; i++)
+        steps.function[i] = shape_function(program, phase->kernel[i], name);
+    while (steps.first < phase->count) {
+        steps.repeat = repeat_find(is_equal_step, &steps, steps.first, phase->count);
+        emit_repeat(&steps);
+        steps.first += steps.repeat.length * steps.repeat.times;
     }
     emit_line(e, start);
     emit_function_end(e);
@@ -280,6 +381,7 @@ static const char *variant_name(const ModulePart *part, int number, Arena *arena
 static void choose_part(Program *program, const ModulePart *part, int number, bool is_several) {
     Emit *e = program->e;
     const Target *target = part[number].target;
+    if (program->target != target) program->shapes = kernel_shapes(program->arena);
     program->target = target;
     e->machine = &target->machine;
     e->variant = is_several ? variant_name(part, number, program->arena) : NULL;
@@ -301,6 +403,7 @@ int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOption
     }
     program.made = ARENA_ARRAY(arena, Made, most);
     program.function = ARENA_ARRAY(arena, ModuleFunction, most);
+    program.of_shape = ARENA_ARRAY(arena, int, most);
     program.barrier = declare(e, "tw_team_barrier", types, 2);
     if (options->is_timed) program.mark = declare(e, "tw_trace_mark", types, 3);
     for (int i = 0; i < count; i++) {

@@ -79,9 +79,6 @@ bool kernel_is_free(const Graph *graph, Ref ref);
  * its own, or a fusion that no emitter knows). */
 Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena);
 
-/* Whether one function can serve both, given each its own slots. */
-bool kernel_is_same(const Kernel *a, const Kernel *b);
-
 /* The slot of a value or constant in that form; asserts that there is one. */
 int kernel_slot(const Kernel *kernel, Ref ref, PackedForm form);
 

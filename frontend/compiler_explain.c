@@ -1,4 +1,6 @@
 /* compiler_explain.c - what became of a model, for people: passes, kernels, memory, costs. */
+#include "codegen/kernel_shapes.h"
+#include "codegen/repeat.h"
 #include "frontend/compiler.h"
 
 #include <inttypes.h>
@@ -53,36 +55,11 @@ static void fill(Table *table, Arena *arena) {
     }
 }
 
-static bool is_equal(const Row *a, const Row *b) {
+static bool is_equal(const void *rows, int first, int second) {
+    const Row *a = (const Row *)rows + first, *b = (const Row *)rows + second;
     return strcmp(a->work, b->work) == 0 && strcmp(a->shape, b->shape) == 0 &&
            strcmp(a->schedule, b->schedule) == 0 && a->cost.weight_bytes == b->cost.weight_bytes &&
            a->cost.operations == b->cost.operations && a->cache_bytes == b->cache_bytes;
-}
-
-/* ---- equal layers ---- */
-
-/* `length` rows that follow each other `times` times. */
-typedef struct {
-    int length, times;
-} Repeat;
-
-static int count_times(const Table *table, int first, int length) {
-    int same = first;
-    while (same + length < table->phase->count &&
-           is_equal(&table->row[same], &table->row[same + length]))
-        same++;
-    return (same - first) / length + 1;
-}
-
-/* The repetition that covers most rows, the shortest of those. */
-static Repeat find_repeat(const Table *table, int first) {
-    enum { LONGEST = 64 };
-    Repeat best = {1, 1};
-    for (int length = 1; length <= LONGEST; length++) {
-        const int times = count_times(table, first, length);
-        if (times > 1 && times * length > best.times * best.length) best = (Repeat){length, times};
-    }
-    return best;
 }
 
 /* ---- printing ---- */
@@ -105,7 +82,7 @@ static void print_rows(const Table *table, FILE *out) {
             "computes", table->shape_width, "shape", table->schedule_width, "schedule",
             "weights MB", "cache MB", "MFLOP/token");
     for (int i = 0; i < table->phase->count;) {
-        const Repeat repeat = find_repeat(table, i);
+        const Repeat repeat = repeat_find(is_equal, table->row, i, table->phase->count);
         for (int k = 0; k < repeat.length; k++) print_row(table, i + k, repeat.times, out);
         i += repeat.length * repeat.times;
     }
@@ -142,14 +119,9 @@ static void print_barriers(const PhasePlan *phase, FILE *out) {
 }
 
 static int count_shapes(const PhasePlan *phase, Arena *arena) {
-    const Kernel **shape = ARENA_ARRAY(arena, const Kernel *, (size_t)phase->count + 1);
-    int count = 0;
-    for (int i = 0; i < phase->count; i++) {
-        int k = 0;
-        while (k < count && !kernel_is_same(shape[k], phase->kernel[i])) k++;
-        if (k == count) shape[count++] = phase->kernel[i];
-    }
-    return count;
+    KernelShapes shapes = kernel_shapes(arena);
+    for (int i = 0; i < phase->count; i++) kernel_shapes_add(&shapes, phase->kernel[i]);
+    return shapes.count;
 }
 
 static void print_phase(Table *table, Arena *arena, FILE *out) {

@@ -7,6 +7,7 @@
 #include "frontend/tuning_shipped.h"
 #include "runtime/processors.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -147,18 +148,33 @@ typedef struct {
     int tuned, shipped, ruled; /* kernels of different names */
 } Sources;
 
+typedef struct {
+    const char *name;
+    const Kernel *kernel;
+} Named;
+
+/* By name, kernels of one name in their order. */
+static int compare_named(const void *a, const void *b) {
+    const Named *x = a, *y = b;
+    const int order = strcmp(x->name, y->name);
+    if (order) return order;
+    const uint32_t first = x->kernel->root.index, second = y->kernel->root.index;
+    return (first > second) - (first < second);
+}
+
 static void count_sources(const Thalweg *thalweg, const PhasePlan *phase, Arena *scratch,
                           Sources *sources) {
-    const char **seen = ARENA_ARRAY(scratch, const char *, (size_t)phase->count + 1);
-    int count = 0;
+    Named *named = ARENA_ARRAY(scratch, Named, (size_t)phase->count + 1);
+    size_t count = 0;
     for (int i = 0; i < phase->count; i++) {
         const Kernel *kernel = phase->kernel[i];
         const char *name = tuning_kernel_name(kernel->graph, kernel->root, scratch);
-        int k = 0;
-        while (name && k < count && strcmp(seen[k], name) != 0) k++;
-        if (!name || k < count) continue;
-        seen[count++] = name;
-        const char *source = compiler_tuning_source(thalweg, kernel, scratch);
+        if (name) named[count++] = (Named){name, kernel};
+    }
+    qsort(named, count, sizeof *named, compare_named);
+    for (size_t i = 0; i < count; i++) {
+        if (i && strcmp(named[i - 1].name, named[i].name) == 0) continue;
+        const char *source = compiler_tuning_source(thalweg, named[i].kernel, scratch);
         sources->tuned += source == user_source;
         sources->shipped += source == shipped_source;
         sources->ruled += !source;
