@@ -256,10 +256,16 @@ static void prefetch_weights(const Steps *s, Value turn, int step) {
     emit_loop_end(e, &line);
 }
 
+static void emit_line_of(const Steps *s, int step) {
+    const Kernel *kernel = kernel_of(s, 0, step);
+    emit_line(s->program->e, ir_node(kernel->graph, kernel->root)->loc);
+}
+
 /* Between a kernel and the step that comes next. */
 static void emit_meeting(const Steps *s, const Kernel *before, Value turn, int step) {
     Emit *e = s->program->e;
     Value barrier[] = {s->frame.team, s->frame.thread};
+    emit_line_of(s, step);
     prefetch_weights(s, turn, step);
     if (!before->own_heads) {
         emit_call(e, s->program->barrier, barrier, 2);
@@ -275,6 +281,7 @@ static void emit_step(const Steps *s, Value turn, int step) {
     Emit *e = s->program->e;
     const Frame *frame = &s->frame;
     const Kernel *kernel = kernel_of(s, 0, step);
+    emit_line_of(s, step);
     Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {
         frame->thread, frame->threads,  row_count(e, frame, kernel),
         frame->tokens, frame->position, frame->scratch};
@@ -286,10 +293,8 @@ static void emit_step(const Steps *s, Value turn, int step) {
     emit_mark(s, turn, step, true);
 }
 
-static void emit_steps(const Steps *s, Value turn) {
+static void emit_turn(const Steps *s, Value turn) {
     for (int step = 0; step < s->repeat.length; step++) {
-        const Kernel *kernel = kernel_of(s, 0, step);
-        emit_line(s->program->e, ir_node(kernel->graph, kernel->root)->loc);
         if (step) emit_meeting(s, kernel_of(s, 0, step - 1), turn, step);
         emit_step(s, turn, step);
     }
@@ -300,11 +305,11 @@ static void emit_repeat(const Steps *s) {
     Value none = emit_int(e, 0), one = emit_int(e, 1), times = emit_int(e, s->repeat.times);
     if (s->first) emit_meeting(s, s->phase->kernel[s->first - 1], none, 0);
     if (s->repeat.times == 1) {
-        emit_steps(s, none);
+        emit_turn(s, none);
         return;
     }
     Loop loop = emit_loop(e, "turn", none, times, one);
-    emit_steps(s, loop.i);
+    emit_turn(s, loop.i);
     Value next = emit_add(e, loop.i, one);
     If is_more = emit_if(e, emit_int_less(e, next, times));
     emit_meeting(s, kernel_of(s, 0, s->repeat.length - 1), next, 0);

@@ -41,3 +41,23 @@ within() {
 model equal 10000 "hidden: [128]"
 within 25 "$thalweg" explain equal.yaml
 grep -q "x 10000 attend" out
+
+# Layers that all differ: 2 kernels of each.
+model different 3000 "hidden: [$(seq -s, 64 3063)]"
+within 25 "$thalweg" explain different.yaml
+grep -q "prefill: 15002 kernels, 6004 functions" out
+
+# Code is as long for many equal layers as for a few, whether they are all alike or take turns.
+lines() {
+    model code "$1" "$2"
+    within 25 "$thalweg" compile --emit=llvm -o code.ll code.yaml
+    wc -l < code.ll
+}
+for pattern in "hidden: [128]" "window: [4, none, 8], hidden: [128, 64]"; do
+    few=$(lines 24 "$pattern")
+    many=$(lines 2400 "$pattern")
+    [ "$few" -eq "$many" ] || {
+        echo "$pattern: $few lines of code for 24 layers, $many for 2400"
+        exit 1
+    }
+done

@@ -67,6 +67,7 @@ typedef struct {
     size_t size, length;
     bool is_full;
     int heads, kv_heads, head_dim, width;
+    int attentions; /* so far */
     bool is_causal;
 } Draw;
 
@@ -161,6 +162,7 @@ static const char *maybe(Draw *d) {
 }
 
 static void put_attention(Draw *d) {
+    d->attentions++;
     put(d, "attention: {heads: %d, kv_heads: %d", d->heads, d->kv_heads);
     if (d->heads * d->head_dim != d->width || sometimes(d, 4))
         put(d, ", head_dim: %d", d->head_dim);
@@ -215,8 +217,10 @@ static void put_parallel(Draw *d) {
     for (int i = 0; i < count; i++) put_branch(d, "\n          - ", "\n            ", !is_shared);
 }
 
+/* Equal layers are a loop in the code, which begins and ends among layers that differ. */
 static void put_block(Draw *d) {
-    put(d, "\n  - repeat: %d\n    branches:", 1 + choose(d, 2));
+    const int repeat = 1 + choose(d, 5), attentions = d->attentions;
+    put(d, "\n  - repeat: %d\n    branches:", repeat);
     const int count = 1 + choose(d, 2);
     for (int i = 0; i < count; i++) {
         if (sometimes(d, 5))
@@ -224,6 +228,8 @@ static void put_block(Draw *d) {
         else
             put_branch(d, "\n      - ", "\n        ", true);
     }
+    if (repeat > 1 && d->attentions > attentions && sometimes(d, 3))
+        put(d, "\n    pattern: {window: [%d, none]}", 1 + choose(d, 12));
 }
 
 static void put_embed(Draw *d) {
