@@ -1,5 +1,7 @@
 #include "codegen/kernel_shapes.h"
 
+#include "ir/hash.h"
+
 #include <string.h>
 
 /* ---- equality ---- */
@@ -77,29 +79,26 @@ KernelShapes kernel_shapes(Arena *arena) {
     return (KernelShapes){.arena = arena};
 }
 
-/* FNV-1a (Fowler, Noll, Vo), of numbers in place of bytes. */
-static uint64_t mix(uint64_t value, int64_t number) {
-    return (value ^ (uint64_t)number) * 1099511628211u;
-}
-
-static uint64_t mix_type(uint64_t value, Type type) {
-    for (int i = 0; i < type.rank; i++) value = mix(value, type.dim[i]);
+static uint64_t hash_type(uint64_t value, Type type) {
+    for (int i = 0; i < type.rank; i++) value = hash_add(value, (uint64_t)type.dim[i]);
     return value;
 }
 
 /* Of what equal kernels have in common, as much as tells most others apart. */
 static uint64_t hash(const Kernel *kernel) {
-    uint64_t value = 14695981039346656037u;
+    uint64_t value = hash_begin;
     for (int i = 0; i < kernel->node_count; i++) {
         const Node *node = ir_node(kernel->graph, kernel->node[i]);
-        value = mix_type(mix(value, (int64_t)node->op), node->type);
-        value = mix(mix(value, (int64_t)node->attr.format), node->attr.window);
-        value = mix(mix(value, node->schedule.rows), node->schedule.panels);
+        const int64_t numbers[] = {(int64_t)node->op, (int64_t)node->attr.format, node->attr.window,
+                                   node->schedule.rows, node->schedule.panels};
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+            value = hash_add(value, (uint64_t)numbers[k]);
+        value = hash_type(value, node->type);
         for (int k = 0; k < ir_op_info[node->op].most; k++)
             if (!ir_ref_is_none(node->in[k]))
-                value = mix_type(value, ir_node(kernel->graph, node->in[k])->type);
+                value = hash_type(value, ir_node(kernel->graph, node->in[k])->type);
     }
-    return value ^ value >> 32;
+    return hash_end(value);
 }
 
 /* The slot that holds the number of an equal kernel, or the free one where it belongs. */

@@ -1,5 +1,7 @@
 /* pack_values.c - the algebra of weights, as ops.def defines it, in double precision. */
 #include "codegen/pack_values.h"
+
+#include "ir/hash.h"
 #include "ir/positions.h"
 
 #include <stdlib.h>
@@ -23,27 +25,40 @@ int64_t pack_widest(const Graph *graph, Ref constant) {
 /* ---- vectors, kept ---- */
 
 void pack_values_destroy(PackValues *values) {
-    for (int i = 0; i < values->vector_count; i++) free(values->vector[i].value);
+    for (size_t i = 0; i < values->vector_capacity; i++) free(values->vector[i].value);
     free(values->vector);
     *values = (PackValues){0};
 }
 
+/* Where a name is, or belongs: the capacity is a power of two, and some of it free. */
+static VectorValue *vector_of(const PackValues *values, const char *name) {
+    size_t at = hash_text(name) & (values->vector_capacity - 1);
+    while (values->vector[at].name && strcmp(values->vector[at].name, name) != 0)
+        at = (at + 1) & (values->vector_capacity - 1);
+    return &values->vector[at];
+}
+
 static const double *find_vector(const PackValues *values, const char *name) {
-    for (int i = 0; i < values->vector_count; i++)
-        if (strcmp(values->vector[i].name, name) == 0) return values->vector[i].value;
-    return NULL;
+    return values->vector_capacity ? vector_of(values, name)->value : NULL;
+}
+
+static bool grow(PackValues *values) {
+    PackValues larger = *values;
+    larger.vector_capacity = values->vector_capacity ? values->vector_capacity * 2 : 32;
+    larger.vector = calloc(larger.vector_capacity, sizeof *larger.vector);
+    values->is_exhausted |= !larger.vector;
+    if (!larger.vector) return false;
+    for (size_t i = 0; i < values->vector_capacity; i++)
+        if (values->vector[i].name) *vector_of(&larger, values->vector[i].name) = values->vector[i];
+    free(values->vector);
+    *values = larger;
+    return true;
 }
 
 static bool keep_vector(PackValues *values, const char *name, double *value) {
-    if (values->vector_count == values->vector_capacity) {
-        int capacity = values->vector_capacity ? values->vector_capacity * 2 : 16;
-        VectorValue *grown = realloc(values->vector, (size_t)capacity * sizeof *grown);
-        values->is_exhausted |= !grown;
-        if (!grown) return false;
-        values->vector = grown;
-        values->vector_capacity = capacity;
-    }
-    values->vector[values->vector_count++] = (VectorValue){name, value};
+    if (values->vector_count * 2 >= values->vector_capacity && !grow(values)) return false;
+    *vector_of(values, name) = (VectorValue){name, value};
+    values->vector_count++;
     return true;
 }
 

@@ -6,14 +6,14 @@
 
 /* Vectors that many rows need (gains, biases), evaluated once before rows are asked for. */
 typedef struct {
-    const char *name; /* of the constant */
+    const char *name; /* of the constant; null: none is here */
     double *value;
 } VectorValue;
 
 typedef struct {
     const Weights *weights;
-    VectorValue *vector;
-    int vector_count, vector_capacity;
+    VectorValue *vector; /* by hash of their names, open addressing */
+    size_t vector_count, vector_capacity;
     bool is_exhausted; /* there was no memory for one */
 } PackValues;
 

@@ -13,6 +13,7 @@
  * value is known by its place in the list. A line that is wrong is reported and left, and what uses
  * its value is not reported again.
  */
+#include "ir/hash.h"
 #include "ir/lexer.h"
 #include "ir/shapes.h"
 #include "ir/spelling.h"
@@ -49,16 +50,9 @@ enum { LABEL_BYTES = LEXER_NAME + 1, MOST_ITEMS = 8 };
 
 /* ---- labels ---- */
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint32_t hash(const char *text) {
-    uint32_t value = 2166136261u;
-    for (; *text; text++) value = (value ^ (unsigned char)*text) * 16777619u;
-    return value ^ value >> 15;
-}
-
 /* Where a label stands in the table, or would. */
 static uint32_t *find(const Parser *p, const char *text) {
-    uint32_t i = hash(text) & p->slot_mask;
+    uint32_t i = (uint32_t)hash_text(text) & p->slot_mask;
     while (p->slot[i] && strcmp(p->label[p->slot[i]].text, text) != 0) i = (i + 1) & p->slot_mask;
     return &p->slot[i];
 }

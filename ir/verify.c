@@ -1,5 +1,6 @@
 /* verify.c - what must hold between any two passes, and of graph text before anything uses it. */
 #include "ir/formats.h"
+#include "ir/hash.h"
 #include "ir/lexer.h"
 #include "ir/shapes.h"
 
@@ -431,13 +432,6 @@ static bool verify_caches(Check *c) {
 
 /* ---- names ---- */
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint32_t hash(const char *text) {
-    uint32_t value = 2166136261u;
-    for (; *text; text++) value = (value ^ (unsigned char)*text) * 16777619u;
-    return value ^ value >> 15;
-}
-
 /* Constants go by their own name, appends by that of their cache. */
 static const char *name_of(const Node *node) {
     return node->op == OP_append ? node->attr.cache : node->name;
@@ -446,7 +440,7 @@ static const char *name_of(const Node *node) {
 static bool verify_unique(const Graph *graph, uint32_t index, uint32_t *table, uint32_t mask) {
     const Node *node = &graph->node[index];
     const char *name = name_of(node);
-    uint32_t slot = hash(name) & mask;
+    uint32_t slot = (uint32_t)hash_text(name) & mask;
     for (; table[slot]; slot = (slot + 1) & mask) {
         const Node *other = &graph->node[table[slot]];
         if ((other->op == OP_append) != (node->op == OP_append)) continue;

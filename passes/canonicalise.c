@@ -13,6 +13,7 @@
  * Never shared: appends and stream operations (each changes memory) and params. Rounding: none.
  * Needs: nothing; nodes that are part of a fused kernel are left alone. Keeps: node order.
  */
+#include "ir/hash.h"
 #include "passes/match.h"
 #include "passes/pass.h"
 
@@ -61,11 +62,11 @@ static bool is_equal(const Node *a, const Node *b) {
     return same_attrs(a, b);
 }
 
-static uint32_t hash(const Node *node) {
-    uint32_t value = 2166136261u ^ (uint32_t)node->op;
-    for (int k = 0; k < IR_MAX_INPUTS; k++) value = (value ^ node->in[k].index) * 16777619u;
-    value = (value ^ (uint32_t)node->attr.from ^ (uint32_t)node->type.dim[0] << 8) * 16777619u;
-    return value ^ value >> 15;
+static uint64_t hash(const Node *node) {
+    uint64_t value = hash_add(hash_begin, (uint64_t)node->op);
+    for (int k = 0; k < IR_MAX_INPUTS; k++) value = hash_add(value, node->in[k].index);
+    value = hash_add(value, (uint64_t)node->attr.from);
+    return hash_end(hash_add(value, (uint64_t)node->type.dim[0]));
 }
 
 /* ---- predicates ---- */
@@ -114,7 +115,7 @@ static void replace(Canonical *c, uint32_t dropped, Ref kept) {
 
 /* The slot of the table that holds an equal node, or the empty one where it belongs. */
 static uint32_t *find_equal(Canonical *c, const Node *node) {
-    uint32_t i = hash(node) & c->mask;
+    uint32_t i = (uint32_t)hash(node) & c->mask;
     while (c->table[i] && !is_equal(&c->graph->node[c->table[i]], node)) i = (i + 1) & c->mask;
     return &c->table[i];
 }

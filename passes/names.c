@@ -1,16 +1,11 @@
 #include "passes/names.h"
 
+#include "ir/hash.h"
+
 #include <string.h>
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint32_t hash(const char *text) {
-    uint32_t value = 2166136261u;
-    for (; *text; text++) value = (value ^ (unsigned char)*text) * 16777619u;
-    return value;
-}
-
 static const char **find(const Names *names, const char *text) {
-    uint32_t i = hash(text) & (names->capacity - 1);
+    uint32_t i = (uint32_t)hash_text(text) & (names->capacity - 1);
     while (names->slot[i] && strcmp(names->slot[i], text) != 0) i = (i + 1) & (names->capacity - 1);
     return &names->slot[i];
 }
