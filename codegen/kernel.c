@@ -277,36 +277,54 @@ static bool is_position_of_embed(const Kernel *kernel, Ref member) {
            ir_node(kernel->graph, kernel->root)->op == OP_embed;
 }
 
-Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena) {
-    Kernel *kernel = ARENA_NEW(arena, Kernel);
-    *kernel = (Kernel){.graph = graph, .root = root};
-    const Node *node = ir_node(graph, root);
-    if (node->op == OP_scores || node->op == OP_softmax || node->op == OP_mix) {
-        diag_error(graph->diag, node->loc, "'%s' has no kernel of its own",
-                   ir_op_info[node->op].name);
-        diag_hint(graph->diag, "attention is compiled as a whole: do not skip fuse-attention");
-        return NULL;
+static bool check_root(const Graph *graph, const Node *root) {
+    if (root->op == OP_scores || root->op == OP_softmax || root->op == OP_mix) {
+        diag_error(graph->diag, root->loc, "'%s' has no kernel of its own",
+                   ir_op_info[root->op].name);
+        return diag_hint(graph->diag,
+                         "attention is compiled as a whole: do not skip fuse-attention");
     }
-    if (node->op == OP_attend &&
-        !ir_type_equal(ir_node(graph, node->in[1])->type, ir_node(graph, node->in[2])->type)) {
-        diag_error(graph->diag, node->loc,
-                   "no kernel attends with heads of values that are not as "
-                   "wide as those of keys");
-        return NULL;
-    }
-    if (!collect_nodes(kernel)) return NULL;
-    if (is_projection(node)) {
-        if (!form_groups(kernel, &layout->machine)) return NULL;
+    if (root->op != OP_attend ||
+        ir_type_equal(ir_node(graph, root->in[1])->type, ir_node(graph, root->in[2])->type))
+        return true;
+    return diag_error(graph->diag, root->loc,
+                      "no kernel attends with heads of values that are not as "
+                      "wide as those of keys");
+}
+
+static bool form(Kernel *kernel, Layout *layout) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    if (!check_root(kernel->graph, root) || !collect_nodes(kernel)) return false;
+    if (is_projection(root)) {
+        if (!form_groups(kernel, &layout->machine)) return false;
         add_projection_slots(kernel, layout);
-        return kernel;
+        return true;
     }
     for (int i = 0; i < kernel->node_count; i++) {
-        if (i && !is_position_of_embed(kernel, kernel->node[i])) {
-            no_kernel(kernel, kernel->node[i]);
-            return NULL;
-        }
+        if (i && !is_position_of_embed(kernel, kernel->node[i]))
+            return no_kernel(kernel, kernel->node[i]);
         add_op_slots(kernel, layout, kernel->node[i]);
     }
-    add_memory(kernel, root);
+    add_memory(kernel, kernel->root);
+    return true;
+}
+
+static void *keep(const void *from, int count, size_t size, Arena *arena) {
+    void *kept = arena_alloc(arena, (size_t)count, size);
+    if (count) memcpy(kept, from, (size_t)count * size);
+    return kept;
+}
+
+/* There may be very many, and few need as much room as one may. */
+Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena) {
+    Ref node[MAX_KERNEL_NODES];
+    OutputGroup group[MAX_GROUPS];
+    Slot slot[MAX_SLOTS];
+    Kernel *kernel = ARENA_NEW(arena, Kernel);
+    *kernel = (Kernel){.graph = graph, .root = root, .node = node, .group = group, .slot = slot};
+    if (!form(kernel, layout)) return NULL;
+    kernel->node = keep(node, kernel->node_count, sizeof *node, arena);
+    kernel->group = keep(group, kernel->group_count, sizeof *group, arena);
+    kernel->slot = keep(slot, kernel->slot_count, sizeof *slot, arena);
     return kernel;
 }

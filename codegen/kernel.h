@@ -58,16 +58,16 @@ typedef struct {
 typedef struct {
     const Graph *graph;
     Ref root;
-    Ref prologue;               /* the norm or quantise that it does first; none: no such */
-    Ref node[MAX_KERNEL_NODES]; /* root first, without the prologue */
+    Ref prologue; /* the norm or quantise that it does first; none: no such */
+    Ref *node;    /* root first, without the prologue */
     int node_count;
-    OutputGroup group[MAX_GROUPS];
+    OutputGroup *group;
     int group_count;
     int64_t panels; /* of all groups */
     /* Where these heads of keys divide evenly among the threads, each thread computes what it will
      * attend to itself: no barrier follows. 0: one does always. */
     int64_t own_heads;
-    Slot slot[MAX_SLOTS];
+    Slot *slot;
     int slot_count;
 } Kernel;
 
