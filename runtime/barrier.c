@@ -8,10 +8,12 @@
  *
  * A waiting thread spins for SPIN_NANOSECONDS, which running threads do not need, gives up its
  * processor a few times, then sleeps on its flag until somebody tells it. With more threads than
- * processors it does not spin: who is waited for may need the processor.
+ * processors it does not spin: who is waited for may need the processor. How long it waits is
+ * noted where it is longer than spinning: a shorter wait needs no look at the clock.
  */
 #include "runtime/barrier.h"
 
+#include "runtime/nanoseconds.h"
 #include "runtime/processors.h"
 
 #include <sched.h>
@@ -19,7 +21,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
 #ifdef __linux__
 #include <linux/futex.h>
@@ -39,12 +40,13 @@ typedef struct Line {
     atomic_uint sleeping;                 /* 1 while the owner sleeps, or is about to */
     unsigned phase;                       /* the owner's: how many times it has waited */
     unsigned threads;                     /* the owner's: how many take part */
+    int64_t waited;                       /* the owner's: nanoseconds since it joined */
 } Line;
 _Static_assert(sizeof(Line) == 64, "one thread, one cache line");
 
 struct Barrier {
     int lines;
-    bool spins;
+    unsigned processors;
     Line line[];
 };
 
@@ -55,7 +57,7 @@ size_t tw_barrier_bytes(int threads) {
 Barrier *tw_barrier_place(void *memory, int threads) {
     Barrier *barrier = memory;
     barrier->lines = threads;
-    barrier->spins = threads <= tw_processors_available();
+    barrier->processors = threads > 1 ? (unsigned)tw_processors_available() : 1;
     for (int t = 0; t < threads; t++) barrier->line[t].threads = (unsigned)threads;
     tw_barrier_reset(barrier);
     return barrier;
@@ -74,14 +76,20 @@ void tw_barrier_destroy(Barrier *barrier) {
 void tw_barrier_reset(Barrier *barrier) {
     for (int t = 0; t < barrier->lines; t++) {
         Line *line = &barrier->line[t];
-        for (int r = 0; r < ROUNDS; r++) atomic_store(&line->flag[r], 0);
-        atomic_store(&line->sleeping, 0);
+        for (int r = 0; r < ROUNDS; r++)
+            atomic_store_explicit(&line->flag[r], 0, memory_order_relaxed);
+        atomic_store_explicit(&line->sleeping, 0, memory_order_relaxed);
         line->phase = 0;
     }
 }
 
 void tw_barrier_join(Barrier *barrier, int64_t thread, int64_t threads) {
     barrier->line[thread].threads = (unsigned)threads;
+    barrier->line[thread].waited = 0;
+}
+
+int64_t tw_barrier_waited(const Barrier *barrier, int64_t thread) {
+    return barrier->line[thread].waited;
 }
 
 static void pause_briefly(void) {
@@ -92,36 +100,31 @@ static void pause_briefly(void) {
 #endif
 }
 
-static int64_t nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* Who tells may be a phase ahead of who listens, never two. Wraps around with the counter. */
 static bool is_told(atomic_uint *flag, unsigned phase) {
     return (int)(atomic_load_explicit(flag, memory_order_acquire) - phase) >= 0;
 }
 
-static bool spin(atomic_uint *flag, unsigned phase) {
-    int64_t end = 0;
+/* *begin: about when it began, if it ends without being told. */
+static bool spin(atomic_uint *flag, unsigned phase, int64_t *begin) {
+    *begin = 0;
     for (;;) {
         for (int i = 0; i < SPINS_PER_CLOCK; i++) {
             if (is_told(flag, phase)) return true;
             pause_briefly();
         }
-        int64_t now = nanoseconds();
-        if (end == 0) end = now + SPIN_NANOSECONDS;
-        if (now > end) return false;
+        const int64_t now = tw_nanoseconds();
+        if (*begin == 0) *begin = now;
+        if (now > *begin + SPIN_NANOSECONDS) return false;
     }
 }
 
 static bool yield(atomic_uint *flag, unsigned phase) {
-    int64_t end = nanoseconds() + YIELD_NANOSECONDS;
+    const int64_t end = tw_nanoseconds() + YIELD_NANOSECONDS;
     do {
         sched_yield();
         if (is_told(flag, phase)) return true;
-    } while (nanoseconds() < end);
+    } while (tw_nanoseconds() < end);
     return false;
 }
 
@@ -147,12 +150,7 @@ static void wake(atomic_uint *flag) {
 /* The owner announces its sleep before it looks at the flag again, the teller writes the flag
  * before it looks for a sleeper, all in one total order: one of the two sees the other. A wake too
  * many only makes the owner look once more. */
-static void listen(Line *line, int round, bool spins) {
-    atomic_uint *flag = &line->flag[round];
-    if (is_told(flag, line->phase)) return;
-    if (spins && spin(flag, line->phase)) return;
-    if (yield(flag, line->phase)) return;
-
+static void sleep_until_told(Line *line, atomic_uint *flag) {
     atomic_store(&line->sleeping, 1);
     for (;;) {
         unsigned value = atomic_load(flag);
@@ -160,6 +158,18 @@ static void listen(Line *line, int round, bool spins) {
         sleep_while(flag, value);
     }
     atomic_store(&line->sleeping, 0);
+}
+
+static void listen(Line *line, int round, bool spins) {
+    atomic_uint *flag = &line->flag[round];
+    int64_t begin;
+    if (is_told(flag, line->phase)) return;
+    if (!spins)
+        begin = tw_nanoseconds();
+    else if (spin(flag, line->phase, &begin))
+        return;
+    if (!yield(flag, line->phase)) sleep_until_told(line, flag);
+    line->waited += tw_nanoseconds() - begin;
 }
 
 static void tell(Line *line, int round, unsigned phase) {
@@ -176,6 +186,6 @@ void tw_barrier_wait(Barrier *barrier, int64_t thread) {
     for (int round = 0; 1U << round < threads; round++) {
         unsigned partner = ((unsigned)thread + (1U << round)) % threads;
         tell(&barrier->line[partner], round, mine->phase);
-        listen(mine, round, barrier->spins);
+        listen(mine, round, threads <= barrier->processors);
     }
 }

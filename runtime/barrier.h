@@ -27,6 +27,10 @@ void tw_barrier_join(Barrier *barrier, int64_t thread, int64_t threads);
 /* A barrier of one thread returns at once. Waiting is spinning at first, then sleeping. */
 void tw_barrier_wait(Barrier *barrier, int64_t thread);
 
+/* Nanoseconds that thread `thread` has waited since it joined, in waits beyond some ten
+ * microseconds. For the thread itself. */
+int64_t tw_barrier_waited(const Barrier *barrier, int64_t thread);
+
 /* To be called, while nobody waits, between two joins of different numbers of threads. */
 void tw_barrier_reset(Barrier *barrier);
 

@@ -282,7 +282,10 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
                   .trace = session->trace,
                   .scratch = session->scratch},
     };
-    tw_team_run(team, run_entry, &call);
+    if (session->trace)
+        tw_team_run(team, run_entry, &call); /* what is measured has the same threads each time */
+    else
+        tw_team_run_adaptive(team, run_entry, &call);
     session->position += count;
     session->rows = rows;
 }
@@ -354,6 +357,13 @@ int tw_session_threads(const TwSession *session) {
     const int threads = tw_team_threads(session->team);
     const int decode = tw_team_threads(session->decode_team);
     return threads > decode ? threads : decode;
+}
+
+int tw_session_fewest_threads(const TwSession *session) {
+    if (!session) return 0;
+    const int threads = tw_team_fewest_threads(session->team);
+    const int decode = tw_team_fewest_threads(session->decode_team);
+    return threads < decode ? threads : decode;
 }
 
 TwStatus tw_session_rollback(TwSession *session, int64_t position) {

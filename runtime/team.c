@@ -2,13 +2,18 @@
 #include "runtime/team.h"
 
 #include "runtime/barrier.h"
+#include "runtime/nanoseconds.h"
 #include "runtime/team_backend.h"
+#include "runtime/team_size.h"
 
 #include <stdlib.h>
 
 struct Team {
     int threads, granted; /* asked for; of the last run */
+    int fewest;           /* of any run */
     bool has_backend;     /* the threads are its */
+    TeamSize size;        /* for adaptive runs */
+    int64_t worked;       /* nanoseconds that thread 0 did not wait in the last run */
     TwRunTeam *run;
     void *run_context;
     Barrier *barrier;
@@ -35,6 +40,8 @@ Team *tw_team_place(void *memory, int threads, TwRunTeam *run, void *context) {
         team->has_backend = true;
     }
     if (!team->run) return NULL;
+    team->fewest = team->threads;
+    team->size = tw_team_size_of(team->threads);
     team->barrier = tw_barrier_place((char *)memory + round_to_line(sizeof(Team)), team->threads);
     return team;
 }
@@ -62,22 +69,53 @@ int tw_team_threads(const Team *team) {
 
 static void work_along(void *task, int64_t thread, int64_t threads) {
     Team *team = task;
-    if (thread == 0) team->granted = (int)threads;
     tw_barrier_join(team->barrier, thread, threads);
-    team->work(team->context, thread, threads);
+    if (thread != 0) {
+        team->work(team->context, thread, threads);
+        return;
+    }
+    team->granted = (int)threads;
+    const int64_t begin = tw_nanoseconds();
+    team->work(team->context, 0, threads);
+    team->worked = tw_nanoseconds() - begin - tw_barrier_waited(team->barrier, 0);
+}
+
+static void run_with(Team *team, int threads, TwTask *work, void *context) {
+    team->granted = threads;
+    if (threads == 1) {
+        tw_barrier_join(team->barrier, 0, 1);
+        work(context, 0, 1);
+    } else {
+        team->work = work;
+        team->context = context;
+        team->run(team->run_context, work_along, team, threads);
+        /* Threads that were left out have not counted the phases. */
+        if (team->granted < team->threads) tw_barrier_reset(team->barrier);
+    }
+    if (team->granted < team->fewest) team->fewest = team->granted;
 }
 
 void tw_team_run(Team *team, TwTask *work, void *context) {
-    if (team->threads == 1) {
-        work(context, 0, 1);
+    run_with(team, team->threads, work, context);
+}
+
+/* What is no work of thread 0 is waiting: for the others, but also for the region to begin and to
+ * end, for which the back end may need threads that do not run. */
+void tw_team_run_adaptive(Team *team, TwTask *work, void *context) {
+    if (team->threads == 1 || !team->has_backend) {
+        tw_team_run(team, work, context);
         return;
     }
-    team->work = work;
-    team->context = context;
-    team->granted = team->threads;
-    team->run(team->run_context, work_along, team, team->threads);
-    /* Threads that were left out have not counted the phases. */
-    if (team->granted < team->threads) tw_barrier_reset(team->barrier);
+    const int64_t begin = tw_nanoseconds();
+    const int threads = tw_team_size_choose(&team->size, begin);
+    run_with(team, threads, work, context);
+    if (threads == 1) return;
+    const int64_t end = tw_nanoseconds();
+    tw_team_size_note(&team->size, end, end - begin, end - begin - team->worked);
+}
+
+int tw_team_fewest_threads(const Team *team) {
+    return team->fewest;
 }
 
 void tw_team_barrier(void *team, int64_t thread) {

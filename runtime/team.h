@@ -28,4 +28,11 @@ int tw_team_threads(const Team *team);
  * tw_team_barrier(team, thread). */
 void tw_team_run(Team *team, TwTask *work, void *context);
 
+/* The same on as many threads as serve it at the moment (team_size.h), for work that is done again
+ * and again. Threads of the caller all run. */
+void tw_team_run_adaptive(Team *team, TwTask *work, void *context);
+
+/* The fewest threads that any run had; before the first those that there are. */
+int tw_team_fewest_threads(const Team *team);
+
 #endif

@@ -19,7 +19,8 @@ typedef struct Worker {
 } Worker;
 
 struct Workers {
-    int threads;
+    int threads; /* that were started */
+    int64_t share_threads; /* the first of them, which run */
     Barrier *barrier;
     pthread_mutex_t starting; /* held until it is known how many threads there are */
     TwTask *share;            /* null: the end */
@@ -38,7 +39,8 @@ static void *run_worker(void *argument) {
     for (;;) {
         tw_barrier_wait(workers->barrier, worker->thread);
         if (!workers->share) return NULL;
-        workers->share(workers->task, worker->thread, threads);
+        if (worker->thread < workers->share_threads)
+            workers->share(workers->task, worker->thread, workers->share_threads);
         tw_barrier_wait(workers->barrier, worker->thread);
     }
 }
@@ -60,12 +62,12 @@ static void start_workers(Workers *workers, int threads) {
 }
 
 static void run_workers(void *context, TwTask *share, void *task, int64_t threads) {
-    (void)threads; /* as many as were started */
     Workers *workers = context;
+    workers->share_threads = threads < workers->threads ? threads : workers->threads;
     workers->share = share;
     workers->task = task;
     tw_barrier_wait(workers->barrier, 0);
-    share(task, 0, workers->threads);
+    share(task, 0, workers->share_threads);
     tw_barrier_wait(workers->barrier, 0);
 }
 

@@ -1,8 +1,9 @@
 #include "runtime/trace.h"
 
+#include "runtime/nanoseconds.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Processors fetch lines near to those that are used; a page apart no thread meets another's. */
 enum { PAGE_BYTES = 4096 };
@@ -48,7 +49,5 @@ int64_t tw_trace_time(const Trace *trace, int64_t thread, int64_t mark) {
 void tw_trace_mark(void *to, int64_t thread, int64_t mark) {
     Trace *trace = to;
     if (!trace || thread >= trace->threads || mark >= trace->marks) return;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    trace->time[thread * trace->stride + mark] = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    trace->time[thread * trace->stride + mark] = tw_nanoseconds();
 }
