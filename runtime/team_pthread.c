@@ -19,7 +19,7 @@ typedef struct Worker {
 } Worker;
 
 struct Workers {
-    int threads; /* that were started */
+    int threads;           /* that were started */
     int64_t share_threads; /* the first of them, which run */
     Barrier *barrier;
     pthread_mutex_t starting; /* held until it is known how many threads there are */

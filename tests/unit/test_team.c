@@ -3,6 +3,7 @@
 #include "runtime/barrier.h"
 #include "runtime/processors.h"
 #include "runtime/team.h"
+#include "runtime/team_size.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -203,6 +204,94 @@ START_TEST(barrier_serves_changing_numbers_of_threads) {
 }
 END_TEST
 
+/* ---- fewer threads where waits dominate: what is measured is made up ---- */
+
+enum { MILLISECOND = 1000000 };
+
+/* Runs of a millisecond, of which thread 0 waits for `percent`, until `clock` has gone by `span`.
+ * Returns the threads of the next run. */
+static int run_for(TeamSize *size, int64_t *clock, int64_t span, int64_t percent) {
+    for (const int64_t end = *clock + span; *clock < end;) {
+        const int threads = tw_team_size_choose(size, *clock);
+        *clock += MILLISECOND;
+        if (threads > 1) tw_team_size_note(size, *clock, MILLISECOND, MILLISECOND / 100 * percent);
+    }
+    return tw_team_size_choose(size, *clock);
+}
+
+START_TEST(waits_of_less_than_half_leave_a_team_whole) {
+    TeamSize size = tw_team_size_of(8);
+    int64_t clock = 0;
+    ck_assert_int_eq(run_for(&size, &clock, 5000LL * MILLISECOND, 49), 8);
+}
+END_TEST
+
+START_TEST(one_short_disturbance_leaves_a_team_whole) {
+    TeamSize size = tw_team_size_of(2);
+    int64_t clock = 0;
+    run_for(&size, &clock, 15LL * MILLISECOND, 0);
+    tw_team_size_note(&size, clock, 8LL * MILLISECOND, 8LL * MILLISECOND);
+    ck_assert_int_eq(tw_team_size_choose(&size, clock), 2);
+}
+END_TEST
+
+START_TEST(a_team_whose_waits_dominate_is_halved_again_and_again) {
+    TeamSize size = tw_team_size_of(6);
+    int64_t clock = 0;
+    ck_assert_int_eq(run_for(&size, &clock, 20LL * MILLISECOND, 60), 3);
+    ck_assert_int_eq(run_for(&size, &clock, 20LL * MILLISECOND, 60), 1);
+    ck_assert_int_eq(run_for(&size, &clock, 20LL * MILLISECOND, 60), 1);
+}
+END_TEST
+
+START_TEST(one_long_run_is_enough) {
+    TeamSize size = tw_team_size_of(2);
+    tw_team_size_note(&size, 100LL * MILLISECOND, 100LL * MILLISECOND, 90LL * MILLISECOND);
+    ck_assert_int_eq(tw_team_size_choose(&size, 100LL * MILLISECOND), 1);
+}
+END_TEST
+
+START_TEST(a_halved_team_doubles_until_it_is_whole_when_nobody_waits) {
+    TeamSize size = tw_team_size_of(6);
+    int64_t clock = 0;
+    run_for(&size, &clock, 40LL * MILLISECOND, 60);
+    ck_assert_int_eq(size.now, 1);
+    ck_assert_int_eq(run_for(&size, &clock, 399LL * MILLISECOND, 0), 1);
+    ck_assert_int_eq(run_for(&size, &clock, 1LL * MILLISECOND, 0), 2);
+    run_for(&size, &clock, 100LL * MILLISECOND, 0);
+    ck_assert_int_eq(size.now, 6);
+}
+END_TEST
+
+START_TEST(tries_that_fail_take_a_twentieth_of_the_time) {
+    TeamSize size = tw_team_size_of(2);
+    int64_t clock = 0, together = 0;
+    while (clock < 100000LL * MILLISECOND) {
+        const int threads = tw_team_size_choose(&size, clock);
+        const int64_t wall = threads == 2 ? 13LL * MILLISECOND : MILLISECOND;
+        clock += wall;
+        if (threads == 1) continue;
+        together += wall;
+        tw_team_size_note(&size, clock, wall, wall - MILLISECOND);
+    }
+    ck_assert_int_gt(together, 0);
+    ck_assert_int_le(together, 5100LL * MILLISECOND);
+}
+END_TEST
+
+START_TEST(a_team_that_waits_runs_with_one_thread_and_meets_nobody) {
+    Team *team = tw_team_create(2);
+    Phases work = {.team = team, .phases = 30, .slow_thread = 1};
+    for (int run = 0; run < 50 && tw_team_fewest_threads(team) > 1; run++)
+        tw_team_run_adaptive(team, do_phases, &work);
+    ck_assert_int_eq(work.wrong, 0);
+    ck_assert_int_eq(tw_team_threads(team), 2);
+    ck_assert_int_eq(tw_team_fewest_threads(team), 1);
+    run_phases(team, 30, -1); /* who wants all threads has them */
+    tw_team_destroy(team);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("team");
     TCase *tests = tcase_create("team");
@@ -221,6 +310,13 @@ int main(void) {
                    team_inside_of_a_parallel_region_gets_one_thread_and_is_whole_again_outside);
 #endif
     tcase_add_test(tests, barrier_serves_changing_numbers_of_threads);
+    tcase_add_test(tests, waits_of_less_than_half_leave_a_team_whole);
+    tcase_add_test(tests, one_short_disturbance_leaves_a_team_whole);
+    tcase_add_test(tests, a_team_whose_waits_dominate_is_halved_again_and_again);
+    tcase_add_test(tests, one_long_run_is_enough);
+    tcase_add_test(tests, a_halved_team_doubles_until_it_is_whole_when_nobody_waits);
+    tcase_add_test(tests, tries_that_fail_take_a_twentieth_of_the_time);
+    tcase_add_test(tests, a_team_that_waits_runs_with_one_thread_and_meets_nobody);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
