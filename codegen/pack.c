@@ -9,7 +9,6 @@
 #include "codegen/pack_panels.h"
 #include "codegen/pack_values.h"
 #include "ir/positions.h"
-#include "runtime/processors.h"
 #include "runtime/team.h"
 #include "runtime/weights_file.h"
 
@@ -295,7 +294,7 @@ static bool prepare(Pack *pack) {
 
 static void pack_tensors(Pack *pack) {
     if (!prepare(pack)) return;
-    Team *team = tw_team_create(tw_processors_available());
+    Team *team = tw_team_create(pack->input->threads);
     if (!team) {
         fail(pack, PACK_NO_MEMORY, 0);
         return;

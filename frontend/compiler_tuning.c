@@ -11,12 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MOST_THREADS = 256 }; /* of a session */
+
 static const char *const shipped_source = "shipped";
 static const char *const user_source = "tuned";
 
 int compiler_threads(const Thalweg *thalweg) {
-    const int threads = thalweg->options.threads;
-    return threads ? threads : tw_processors_available();
+    const int asked = thalweg->options.threads;
+    const int threads = asked > 0 ? asked : tw_processors_available();
+    return threads < MOST_THREADS ? threads : MOST_THREADS;
 }
 
 TuningMachine compiler_tuning_machine(const Thalweg *thalweg) {

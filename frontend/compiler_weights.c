@@ -65,7 +65,7 @@ static bool check_unchanged(Thalweg *thalweg) {
 static bool pack(Thalweg *thalweg, int file, const char *name) {
     const PackInput input = {checkpoint_weights(thalweg->checkpoint),
                              checkpoint_identity(thalweg->checkpoint), thalweg->options.progress,
-                             thalweg->options.progress_context};
+                             thalweg->options.progress_context, compiler_threads(thalweg)};
     return pack_write(thalweg->plan->layout, &input, file, name, &thalweg->diag) &&
            check_unchanged(thalweg) && compiler_progress(thalweg, "packing weights", 1);
 }

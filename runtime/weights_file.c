@@ -5,9 +5,6 @@
  */
 #include "runtime/weights.h"
 
-#include "runtime/processors.h"
-#include "runtime/team.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -30,32 +27,18 @@ static uint64_t header_checksum(const WeightsHeader *header) {
 
 /* ---- the checksum of the data ---- */
 
-typedef struct {
-    const char *data;
-    uint64_t bytes, chunks;
-    uint64_t *sum; /* [chunks] */
-} Checksum;
-
-static void sum_chunks(void *context, int64_t thread, int64_t threads) {
-    const Checksum *c = context;
-    for (uint64_t i = (uint64_t)thread; i < c->chunks; i += (uint64_t)threads) {
-        const uint64_t start = i * TW_WEIGHTS_CHUNK, left = c->bytes - start;
-        c->sum[i] = XXH3_64bits(c->data + start, left < TW_WEIGHTS_CHUNK ? left : TW_WEIGHTS_CHUNK);
-    }
-}
-
+/* By the thread that calls: who opens weights has asked for no others, and may have none, as the
+ * child of a fork. */
 bool tw_weights_checksum(const char *data, uint64_t bytes, uint64_t *sum) {
-    Checksum c = {data, bytes, (bytes + TW_WEIGHTS_CHUNK - 1) / TW_WEIGHTS_CHUNK, NULL};
-    c.sum = calloc((size_t)c.chunks + 1, sizeof *c.sum);
-    if (!c.sum) return false;
-    Team *team = c.chunks > 1 ? tw_team_create(tw_processors_available()) : NULL;
-    if (team)
-        tw_team_run(team, sum_chunks, &c);
-    else
-        sum_chunks(&c, 0, 1);
-    tw_team_destroy(team);
-    *sum = XXH3_64bits(c.sum, (size_t)c.chunks * sizeof *c.sum);
-    free(c.sum);
+    const uint64_t chunks = (bytes + TW_WEIGHTS_CHUNK - 1) / TW_WEIGHTS_CHUNK;
+    uint64_t *sums = calloc((size_t)chunks + 1, sizeof *sums);
+    if (!sums) return false;
+    for (uint64_t i = 0; i < chunks; i++) {
+        const uint64_t start = i * TW_WEIGHTS_CHUNK, left = bytes - start;
+        sums[i] = XXH3_64bits(data + start, left < TW_WEIGHTS_CHUNK ? left : TW_WEIGHTS_CHUNK);
+    }
+    *sum = XXH3_64bits(sums, (size_t)chunks * sizeof *sums);
+    free(sums);
     return true;
 }
 

@@ -4,8 +4,8 @@
  *   4096  data: tensors one after the other at 64-byte aligned offsets, as compiled code reads them
  *
  * The data are mapped and used as they lie. Their checksum is XXH3 (64 bits) over the checksums of
- * all chunks of TW_WEIGHTS_CHUNK bytes, which several threads make at once; the header's is over
- * its own bytes before `header_checksum`.
+ * all chunks of TW_WEIGHTS_CHUNK bytes; the header's is over its own bytes before
+ * `header_checksum`.
  */
 #ifndef RUNTIME_WEIGHTS_FILE_H
 #define RUNTIME_WEIGHTS_FILE_H
