@@ -8,8 +8,12 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static const int counts[] = {1, 2, 3, 8};
 enum { COUNTS = sizeof counts / sizeof counts[0] };
@@ -204,6 +208,52 @@ START_TEST(barrier_serves_changing_numbers_of_threads) {
 }
 END_TEST
 
+/* ---- where no threads can be made ---- */
+
+static bool forbid_threads(void) {
+    const struct rlimit none = {1, 1};
+    /* The limit does not hold for root. */
+    return setrlimit(RLIMIT_NPROC, &none) == 0 && (getuid() != 0 || setuid(64999) == 0);
+}
+
+static bool runs_whole(Team *team) {
+    Phases work = {.team = team, .phases = 3, .slow_thread = -1};
+    tw_team_run(team, do_phases, &work);
+    return work.wrong == 0 && work.calls == work.threads;
+}
+
+/* In a process of its own, which the OpenMP runtime would end. */
+static void expect_in_child(bool (*is_fine)(void)) {
+    int status = 0;
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) _exit(is_fine() ? 0 : 1);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+
+static bool makes_a_team_of_one(void) {
+    if (!forbid_threads()) return false;
+    Team *team = tw_team_create(4);
+    return team && tw_team_threads(team) == 1 && runs_whole(team);
+}
+
+static bool runs_a_team_made_before(void) {
+    Team *team = tw_team_create(4);
+    return team && forbid_threads() && runs_whole(team) && runs_whole(team);
+}
+
+START_TEST(where_no_threads_can_be_made_a_team_has_one) {
+    expect_in_child(makes_a_team_of_one);
+}
+END_TEST
+
+START_TEST(threads_that_cannot_be_made_later_end_nobody) {
+    expect_in_child(runs_a_team_made_before);
+}
+END_TEST
+
 /* ---- fewer threads where waits dominate: what is measured is made up ---- */
 
 enum { MILLISECOND = 1000000 };
@@ -310,6 +360,8 @@ int main(void) {
                    team_inside_of_a_parallel_region_gets_one_thread_and_is_whole_again_outside);
 #endif
     tcase_add_test(tests, barrier_serves_changing_numbers_of_threads);
+    tcase_add_test(tests, where_no_threads_can_be_made_a_team_has_one);
+    tcase_add_test(tests, threads_that_cannot_be_made_later_end_nobody);
     tcase_add_test(tests, waits_of_less_than_half_leave_a_team_whole);
     tcase_add_test(tests, one_short_disturbance_leaves_a_team_whole);
     tcase_add_test(tests, a_team_whose_waits_dominate_is_halved_again_and_again);
