@@ -432,6 +432,14 @@ static bool print(const Bench *bench) {
            command_fail(bench->progress, "out of memory");
 }
 
+static void note_threads(const Bench *bench) {
+    const int fewest = tw_session_fewest_threads(bench->session);
+    if (fewest < bench->result.threads)
+        fprintf(stderr,
+                "note: some calls were made by %d of the threads: the processors are busy\n",
+                fewest);
+}
+
 static bool bench_all(Bench *bench) {
     if (!open_all(bench)) return false;
     BenchResult *result = &bench->result;
@@ -440,8 +448,10 @@ static bool bench_all(Bench *bench) {
     result->threads = tw_session_threads(bench->session);
     result->repeats = (int)bench->arguments->repeats;
     result->buffer_bytes = (int64_t)measure_bytes(bench->measure);
-    return measure_all(bench) && time_all(bench) && trace_all(bench) && summarise(bench) &&
-           print(bench);
+    const bool is_done = measure_all(bench) && time_all(bench) && trace_all(bench) &&
+                         summarise(bench) && print(bench);
+    if (is_done) note_threads(bench);
+    return is_done;
 }
 
 int command_bench(const Arguments *arguments) {

@@ -244,9 +244,12 @@ static void print_end(Run *run) {
         fprintf(stderr, "note: stopped after %lld tokens: the context of %lld is full\n",
                 (long long)run->generated, (long long)run->model.context);
     if (!has_stats) return;
-    fprintf(stderr, "%s: ready in %.0f ms, %lld threads; prompt of %lld at %.1f tokens/s",
-            run->model.name, 1e3 * run->compile_seconds, (long long)engine_threads(run->engine),
-            (long long)run->prompt.count, (double)run->prompt.count / run->prompt_seconds);
+    const int threads = engine_threads(run->engine), fewest = engine_fewest_threads(run->engine);
+    fprintf(stderr, "%s: ready in %.0f ms, %d threads", run->model.name, 1e3 * run->compile_seconds,
+            threads);
+    if (fewest < threads) fprintf(stderr, " (at times %d: the processors are busy)", fewest);
+    fprintf(stderr, "; prompt of %lld at %.1f tokens/s", (long long)run->prompt.count,
+            (double)run->prompt.count / run->prompt_seconds);
     /* The first token comes from the prompt's logits. */
     if (run->generated > 1)
         fprintf(stderr, "; %lld generated at %.1f tokens/s", (long long)run->generated,

@@ -135,7 +135,8 @@ static void forget(Tune *tune) {
         tuning_file_remove(&tune->file, tune->kernels[i].name, &machine);
 }
 
-/* What this version has tried before is not tried again. */
+/* What this version has tried before is not tried again, but for numbers of threads: a look at
+ * them is short, and what was found beside other programs must not stay for good. */
 static void recall(Tune *tune) {
     const TuningMachine machine = compiler_tuning_machine(tune->thalweg);
     const char *llvm = target_llvm_version(tune->thalweg->arena);
@@ -144,7 +145,7 @@ static void recall(Tune *tune) {
         const TuningRecord *record = tuning_file_find(&tune->file, kernel->name, &machine);
         if (record && kernel->is_call && record->schedule.threads <= machine.threads)
             kernel->best.threads = record->schedule.threads;
-        if (!record || strcmp(record->thalweg, THALWEG_VERSION) != 0 ||
+        if (!record || kernel->is_call || strcmp(record->thalweg, THALWEG_VERSION) != 0 ||
             strcmp(record->llvm, llvm) != 0 || record->candidates != kernel->candidates ||
             record->tried > kernel->candidates)
             continue;
@@ -157,6 +158,13 @@ static void recall(Tune *tune) {
 static bool is_stopped(void *data) {
     (void)data;
     return interrupt_signal() != 0;
+}
+
+/* One of the threads has to leave a part of its processor to others. */
+static bool is_busy(void *data) {
+    const Tune *tune = data;
+    const double quiet = 0.9;
+    return measure_least_share(tune->model.threads) < quiet;
 }
 
 /* As many tokens as take some tenth of a second, by a guess at the machine. */
@@ -197,6 +205,8 @@ static bool make_model(Tune *tune) {
                     .tokens = tokens,
                     .position = USUAL_POSITION < known.context ? USUAL_POSITION : known.context - 1,
                     .is_stopped = is_stopped,
+                    .is_busy = is_busy,
+                    .data = tune,
                     .arena = thalweg->arena,
                     .diag = &thalweg->diag};
     if (!known.is_causal) tune->model.position = -1;
@@ -349,8 +359,9 @@ static bool report(Tune *tune) {
     progress_end(tune->progress);
     int left = 0;
     for (int i = 0; i < tune->kernel_count; i++)
-        left += tune->kernels[i].candidates - tune->kernels[i].tried;
+        if (!tune->kernels[i].is_call) left += tune->kernels[i].candidates - tune->kernels[i].tried;
     tune_report_table(&what, stdout);
+    if (tune->search.was_busy) printf("the processors are busy: fewer threads were not tried\n");
     printf("%d schedules measured, %d left to try; kept in '%s'\n", tune->search.events, left,
            tune->path);
     return true;

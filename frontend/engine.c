@@ -72,6 +72,10 @@ int engine_threads(const Engine *engine) {
     return engine->session ? tw_session_threads(engine->session) : 1;
 }
 
+int engine_fewest_threads(const Engine *engine) {
+    return engine->session ? tw_session_fewest_threads(engine->session) : 1;
+}
+
 bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
                  TwStatus *status) {
     *status = TW_OK;

@@ -21,6 +21,7 @@ void engine_destroy(Engine *engine);
 int64_t engine_chunk(const Engine *engine);
 int64_t engine_position(const Engine *engine);
 int engine_threads(const Engine *engine);
+int engine_fewest_threads(const Engine *engine); /* of any call until then */
 
 /* One call: tokens[count] come next, 1 <= count <= chunk, and logits are made of the last `rows`.
  * False: *status as above. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAX_THREADS = 256, PAGE = 1 << 21, SMALLEST_PAGE = 1 << 12 };
@@ -138,6 +139,42 @@ void measure_destroy(Measure *measure) {
 
 size_t measure_bytes(const Measure *measure) {
     return measure->bytes;
+}
+
+/* ---- what others leave ---- */
+
+typedef struct {
+    Team *team;
+    double share[MAX_THREADS]; /* of a processor; 1 where a thread did not take part */
+} Shares;
+
+static double processor_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void take_share(void *context, int64_t thread, int64_t threads) {
+    const double seconds = 0.03;
+    Shares *shares = context;
+    (void)threads;
+    tw_team_barrier(shares->team, thread);
+    const double begun = clock_seconds(), used = processor_seconds();
+    while (clock_seconds() < begun + seconds) {
+    }
+    shares->share[thread] = (processor_seconds() - used) / (clock_seconds() - begun);
+}
+
+double measure_least_share(int threads) {
+    Shares shares = {.team = tw_team_create(threads)};
+    if (!shares.team) return -1;
+    for (int i = 0; i < MAX_THREADS; i++) shares.share[i] = 1;
+    tw_team_run(shares.team, take_share, &shares);
+    tw_team_destroy(shares.team);
+    double least = 1;
+    for (int i = 0; i < MAX_THREADS; i++)
+        if (shares.share[i] < least) least = shares.share[i];
+    return least;
 }
 
 double measure_read(Measure *measure) {

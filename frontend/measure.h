@@ -25,4 +25,8 @@ size_t measure_bytes(const Measure *measure);
 double measure_read(Measure *measure);
 double measure_operations(Measure *measure, Arithmetic arithmetic);
 
+/* What a thread gets of a processor's time beside whatever else runs, for some ten milliseconds:
+ * the least of any of `threads` threads, 0 to 1. -1: memory is out. */
+double measure_least_share(int threads);
+
 #endif

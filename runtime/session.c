@@ -361,9 +361,13 @@ int tw_session_threads(const TwSession *session) {
 
 int tw_session_fewest_threads(const TwSession *session) {
     if (!session) return 0;
-    const int threads = tw_team_fewest_threads(session->team);
-    const int decode = tw_team_fewest_threads(session->decode_team);
-    return threads < decode ? threads : decode;
+    const Team *const teams[] = {session->team, session->decode_team};
+    int fewest = tw_session_threads(session);
+    for (int i = 0; i < 2; i++) {
+        const int threads = tw_team_fewest_threads(teams[i]);
+        if (threads < tw_team_threads(teams[i]) && threads < fewest) fewest = threads;
+    }
+    return fewest;
 }
 
 TwStatus tw_session_rollback(TwSession *session, int64_t position) {

@@ -70,8 +70,10 @@ says err 'schedules: [1-9][0-9]* tuned'
 mv out tuned.text
 expect 0 run "$example" -n 40 -t 0 --no-tuning
 cmp -s out tuned.text || fail 'a schedule changes what is computed'
-awk '/kernel: "decode calls/ { is_call = 1 }
-     is_call && /schedule:/ { print "    schedule: {threads: 1}"; is_call = 0; next } { print }' \
+# Fewer threads are not tried on a busy machine: the record of calls is another one, with its name.
+awk '/kernel: "decode calls/ { sub(/calls of/, "calls of another") }
+     /kernel: "decode read/ && !is_call++ { $0 = "  - kernel: \"decode calls of shakespeare f32\""; is_row = 1 }
+     is_row && /schedule:/ { print "    schedule: {threads: 1}"; is_row = 0; next } { print }' \
     "$record" >calls.yaml
 expect 0 run "$example" -n 40 -t 0 --stats --tuning calls.yaml
 says err 'decode by 1 threads'

@@ -5,6 +5,9 @@
  * hits all alike, seldom does both. Of many tried, some have luck: so winners win only if they do
  * so again, alone against the best. Then those of a phase have to show that whole calls are not
  * slower for them.
+ *
+ * Fewer threads win on any machine whose processors others want, and lose all they gained when
+ * these are gone. So they are tried where nobody does, anew in each search, and win twice.
  */
 #include "tune/budget.h"
 #include "tune/tune.h"
@@ -319,16 +322,42 @@ static bool experiment(Search *s, int count) {
 
 /* ---- threads ---- */
 
-static bool try_threads(Search *s, TuneKernel *call) {
-    const Schedule schedule = call->candidate[call->tried];
+static bool is_busy(Search *s) {
+    const TuneModel *model = &s->model;
+    const bool busy = model->is_busy && model->is_busy(model->data);
+    s->search->was_busy |= busy;
+    return busy;
+}
+
+/* The first look comes in any case. */
+static bool has_time_for_threads(Search *s, const TuneCosts *costs) {
+    return budget_has(&s->budget, tune_clock(),
+                      s->budget.expected[STEP_THREADS] +
+                          experiment_run_time(costs, 2, FIRST_ROUNDS));
+}
+
+static bool race_threads(Search *s, const TuneKernel *call, int threads, TunePairs *pairs,
+                         bool *wins) {
     const double begun = tune_clock();
-    TunePairs pairs;
     if (!experiment_compare_threads(&s->model, s->search->kernel, s->search->kernels, call->phase,
-                                    (int)schedule.threads, (int)call->best.threads,
-                                    s->compare_seconds, &pairs))
+                                    threads, (int)call->best.threads, s->compare_seconds, pairs))
         return false;
     note(s, STEP_THREADS, begun);
-    const bool is_better = pairs.ratio < margin && pairs.high < 1;
+    *wins = pairs->ratio < margin && pairs->high < 1;
+    return true;
+}
+
+/* *counts: false if it was measured beside others, or a winner's second race found no time. */
+static bool try_threads(Search *s, TuneKernel *call, const TuneCosts *costs, bool *counts) {
+    const Schedule schedule = call->candidate[call->tried];
+    const int threads = (int)schedule.threads;
+    TunePairs pairs;
+    bool is_better;
+    if (!race_threads(s, call, threads, &pairs, &is_better)) return false;
+    *counts = !is_better || has_time_for_threads(s, costs);
+    if (*counts && is_better && !race_threads(s, call, threads, &pairs, &is_better)) return false;
+    *counts = *counts && !is_busy(s);
+    if (!*counts) return true;
     call->tried++;
     call->rule_seconds = call->best.threads ? call->rule_seconds : pairs.then_seconds;
     call->best_seconds = is_better ? pairs.seconds : pairs.then_seconds;
@@ -341,21 +370,27 @@ static bool try_threads(Search *s, TuneKernel *call) {
     return true;
 }
 
-/* The first look comes in any case. */
-static bool has_time_for_threads(Search *s, const TuneCosts *costs) {
-    return budget_has(&s->budget, tune_clock(),
-                      s->budget.expected[STEP_THREADS] +
-                          experiment_run_time(costs, 2, FIRST_ROUNDS));
+static bool has_threads_to_try(Search *s, const TuneKernel *call, const TuneCosts *costs) {
+    return call->tried < call->candidates && !is_stopped(s) && has_time_for_threads(s, costs);
+}
+
+/* From all threads downwards. What was known before stays if not all can be tried. */
+static bool tune_call(Search *s, TuneKernel *call, const TuneCosts *costs) {
+    const TuneKernel known = *call;
+    bool goes_on = has_threads_to_try(s, call, costs) && !is_busy(s), ok = true;
+    if (goes_on) call->best = call->rule;
+    while (ok && goes_on && has_threads_to_try(s, call, costs))
+        ok = try_threads(s, call, costs, &goes_on);
+    if (call->tried < call->candidates) *call = known;
+    s->model.use_threads[call->phase] = (int)call->best.threads;
+    return ok;
 }
 
 /* How many threads, before anything is measured with them. */
 static bool tune_calls(Search *s, const TuneCosts *costs) {
     for (int i = 0; i < s->search->kernels; i++) {
         TuneKernel *call = &s->search->kernel[i];
-        if (!call->is_call) continue;
-        while (call->tried < call->candidates && !is_stopped(s) && has_time_for_threads(s, costs))
-            if (!try_threads(s, call)) return false;
-        s->model.use_threads[call->phase] = (int)call->best.threads;
+        if (call->is_call && !tune_call(s, call, costs)) return false;
     }
     return true;
 }

@@ -26,6 +26,7 @@ typedef struct {
     int64_t prefill_tokens; /* of a measured call, 2 or more; 0: no such calls */
     int64_t position;       /* where a measured token is decoded, below the context; -1: nowhere */
     bool (*is_stopped)(void *data); /* asked often; true: give up */
+    bool (*is_busy)(void *data);    /* true: others want the processors; null: never */
     void *data;
     Arena *arena; /* for what outlives a call */
     Diag *diag;
@@ -132,6 +133,7 @@ typedef struct {
     int events, event_capacity;
     double begun, budget; /* seconds of the clock */
     int rejected;         /* sets of winners that made whole calls slower */
+    bool was_busy;        /* so numbers of threads that were not tried stayed as they were */
 } TuneSearch;
 
 typedef struct {

@@ -144,6 +144,55 @@ START_TEST(a_search_leaves_time_for_the_comparison_behind_it) {
 }
 END_TEST
 
+static int busy_from; /* the look at the processors that finds them busy first; 0: none */
+
+static bool is_busy(void *data) {
+    (void)data;
+    if (busy_from <= 1) return busy_from == 1;
+    busy_from--;
+    return false;
+}
+
+static bool stop_after_the_first(void *data, const TuneSearch *search) {
+    (void)data, (void)search;
+    return false;
+}
+
+/* The calls of a token, whose record says one thread, after a search that looks at threads. */
+static TuneKernel search_threads(int first_busy_look, TuneSearch *search) {
+    const TuneOptions options = {.budget = 300, .found = stop_after_the_first};
+    subject.prefill_tokens = 0;
+    subject.is_busy = is_busy;
+    busy_from = first_busy_look;
+    kernel_count = tune_kernels(&subject, &kernels);
+    ck_assert(kernels[0].is_call && kernels[0].candidates == 1);
+    kernels[0].best.threads = 1;
+    ck_assert(tune_search(&subject, kernels, kernel_count, &options, search));
+    return kernels[0];
+}
+
+START_TEST(fewer_threads_are_tried_where_nobody_else_wants_the_processors) {
+    TuneSearch search;
+    const TuneKernel call = search_threads(0, &search);
+    ck_assert_int_eq(call.tried, 1);
+    ck_assert(!search.was_busy);
+    ck_assert_ptr_eq(search.event[0].kernel, &kernels[0]);
+    ck_assert_int_eq(call.best.threads, search.event[0].verdict == TUNE_CHOSEN);
+}
+END_TEST
+
+START_TEST(what_is_known_of_threads_stays_on_a_busy_machine) {
+    for (int look = 1; look <= 2; look++) { /* before they are measured, and after */
+        TuneSearch search;
+        const TuneKernel call = search_threads(look, &search);
+        ck_assert_int_eq(call.tried, 0);
+        ck_assert_int_eq(call.best.threads, 1);
+        ck_assert(search.was_busy);
+        for (int i = 0; i < search.events; i++) ck_assert(!search.event[i].kernel->is_call);
+    }
+}
+END_TEST
+
 START_TEST(a_stopped_search_forgets_what_was_under_way) {
     for (calls_left = 1; calls_left < 60;) {
         const int stop_after = calls_left;
@@ -314,6 +363,8 @@ int main(void) {
     tcase_add_test(tests, calls_are_compared_by_threads);
     tcase_add_test(tests, a_search_tries_all_and_then_nothing);
     tcase_add_test(tests, a_search_leaves_time_for_the_comparison_behind_it);
+    tcase_add_test(tests, fewer_threads_are_tried_where_nobody_else_wants_the_processors);
+    tcase_add_test(tests, what_is_known_of_threads_stays_on_a_busy_machine);
     tcase_add_test(tests, a_stopped_search_forgets_what_was_under_way);
     tcase_add_test(tests, a_page_names_every_kernel);
     tcase_add_test(tests, all_that_a_page_draws_is_inside_of_its_plots);
