@@ -168,6 +168,7 @@ START_TEST(single_tokens_may_have_a_team_of_their_own) {
     TwSessionOptions options = {.threads = 3, .decode_threads = 1 + _i};
     ck_assert_int_eq(tw_session_create(&model, weights, &options, &session), TW_OK);
     ck_assert_int_eq(tw_session_threads(session), 1 + _i > 3 ? 1 + _i : 3);
+    ck_assert_int_eq(tw_session_fewest_threads(session), tw_session_threads(session));
     ck_assert_int_eq(tw_session_prefill(session, text, 5), TW_OK);
     check_row(session, 0, text, 5);
     for (int64_t i = 5; i < CONTEXT; i++) {
