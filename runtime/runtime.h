@@ -92,9 +92,9 @@ TW_API const float *tw_session_logits(const TwSession *session, int64_t row);
 TW_API int64_t tw_session_position(const TwSession *session);
 TW_API int tw_session_threads(const TwSession *session);
 
-/* The fewest that a call has had, where that is less than its team has. Where other programs want
- * the processors, threads wait for those that have none, and fewer are faster: calls then have
- * fewer for a while, and give the same results. Threads of the caller always run all. */
+/* The fewest that calls have gone on with, where that is less than their team has. Where other
+ * programs want the processors, threads wait for those that have none, and fewer are faster: calls
+ * then have fewer for a while, and give the same results. Threads of the caller always run all. */
 TW_API int tw_session_fewest_threads(const TwSession *session);
 
 /* Forget everything from `position` on (0: the whole sequence). */

@@ -18,7 +18,8 @@
 struct TwSession {
     const TwProgram *program;
     Team *team, *decode_team; /* maybe the same */
-    Trace *trace;             /* of timed code; null: none */
+    TeamSize size, decode_size;
+    Trace *trace; /* of timed code; null: none */
     float *arena, *caches, *logits, *scratch;
     int threads;            /* that there is scratch for, */
     int64_t scratch_floats; /* of each */
@@ -226,6 +227,8 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     session->logit_rows = complete.logit_rows;
     session->threads = most_threads(&complete);
     session->scratch_floats = scratch_floats(program);
+    session->size = tw_team_size_of(tw_team_threads(session->team));
+    session->decode_size = tw_team_size_of(tw_team_threads(session->decode_team));
     *out = session;
     return TW_OK;
 }
@@ -282,10 +285,11 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
                   .trace = session->trace,
                   .scratch = session->scratch},
     };
+    TeamSize *size = count == 1 ? &session->decode_size : &session->size;
     if (session->trace)
         tw_team_run(team, run_entry, &call); /* what is measured has the same threads each time */
     else
-        tw_team_run_adaptive(team, run_entry, &call);
+        tw_team_run_adaptive(team, size, count, run_entry, &call);
     session->position += count;
     session->rows = rows;
 }
@@ -361,12 +365,11 @@ int tw_session_threads(const TwSession *session) {
 
 int tw_session_fewest_threads(const TwSession *session) {
     if (!session) return 0;
-    const Team *const teams[] = {session->team, session->decode_team};
+    const TeamSize *const sizes[] = {&session->size, &session->decode_size};
     int fewest = tw_session_threads(session);
-    for (int i = 0; i < 2; i++) {
-        const int threads = tw_team_fewest_threads(teams[i]);
-        if (threads < tw_team_threads(teams[i]) && threads < fewest) fewest = threads;
-    }
+    for (int i = 0; i < 2; i++)
+        if (sizes[i]->fewest < sizes[i]->most && sizes[i]->fewest < fewest)
+            fewest = sizes[i]->fewest;
     return fewest;
 }
 

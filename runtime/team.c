@@ -4,15 +4,12 @@
 #include "runtime/barrier.h"
 #include "runtime/nanoseconds.h"
 #include "runtime/team_backend.h"
-#include "runtime/team_size.h"
 
 #include <stdlib.h>
 
 struct Team {
     int threads, granted; /* asked for; of the last run */
-    int fewest;           /* of any run */
     bool has_backend;     /* the threads are its */
-    TeamSize size;        /* for adaptive runs */
     int64_t worked;       /* nanoseconds that thread 0 did not wait in the last run */
     TwRunTeam *run;
     void *run_context;
@@ -40,8 +37,6 @@ Team *tw_team_place(void *memory, int threads, TwRunTeam *run, void *context) {
         team->has_backend = true;
     }
     if (!team->run) return NULL;
-    team->fewest = team->threads;
-    team->size = tw_team_size_of(team->threads);
     team->barrier = tw_barrier_place((char *)memory + round_to_line(sizeof(Team)), team->threads);
     return team;
 }
@@ -92,7 +87,6 @@ static void run_with(Team *team, int threads, TwTask *work, void *context) {
         /* Threads that were left out have not counted the phases. */
         if (team->granted < team->threads) tw_barrier_reset(team->barrier);
     }
-    if (team->granted < team->fewest) team->fewest = team->granted;
 }
 
 void tw_team_run(Team *team, TwTask *work, void *context) {
@@ -101,21 +95,16 @@ void tw_team_run(Team *team, TwTask *work, void *context) {
 
 /* What is no work of thread 0 is waiting: for the others, but also for the region to begin and to
  * end, for which the back end may need threads that do not run. */
-void tw_team_run_adaptive(Team *team, TwTask *work, void *context) {
+void tw_team_run_adaptive(Team *team, TeamSize *size, int64_t units, TwTask *work, void *context) {
     if (team->threads == 1 || !team->has_backend) {
         tw_team_run(team, work, context);
         return;
     }
     const int64_t begin = tw_nanoseconds();
-    const int threads = tw_team_size_choose(&team->size, begin);
+    const int threads = tw_team_size_choose(size, begin);
     run_with(team, threads, work, context);
-    if (threads == 1) return;
-    const int64_t end = tw_nanoseconds();
-    tw_team_size_note(&team->size, end, end - begin, end - begin - team->worked);
-}
-
-int tw_team_fewest_threads(const Team *team) {
-    return team->fewest;
+    const int64_t end = tw_nanoseconds(), wall = end - begin;
+    tw_team_size_note(size, end, wall, threads > 1 ? wall - team->worked : 0, units);
 }
 
 void tw_team_barrier(void *team, int64_t thread) {

@@ -7,6 +7,7 @@
 #define RUNTIME_TEAM_H
 
 #include "runtime/runtime.h"
+#include "runtime/team_size.h"
 
 typedef struct Team Team;
 
@@ -28,11 +29,8 @@ int tw_team_threads(const Team *team);
  * tw_team_barrier(team, thread). */
 void tw_team_run(Team *team, TwTask *work, void *context);
 
-/* The same on as many threads as serve it at the moment (team_size.h), for work that is done again
- * and again. Threads of the caller all run. */
-void tw_team_run_adaptive(Team *team, TwTask *work, void *context);
-
-/* The fewest threads that any run had; before the first those that there are. */
-int tw_team_fewest_threads(const Team *team);
+/* The same on as many threads as serve it at the moment, for `units` of work of a kind that is done
+ * again and again; size is tw_team_size_of() the team's threads. Threads of the caller all run. */
+void tw_team_run_adaptive(Team *team, TeamSize *size, int64_t units, TwTask *work, void *context);
 
 #endif

@@ -258,85 +258,117 @@ END_TEST
 
 enum { MILLISECOND = 1000000 };
 
-/* Runs of a millisecond, of which thread 0 waits for `percent`, until `clock` has gone by `span`.
- * Returns the threads of the next run. */
-static int run_for(TeamSize *size, int64_t *clock, int64_t span, int64_t percent) {
-    for (const int64_t end = *clock + span; *clock < end;) {
-        const int threads = tw_team_size_choose(size, *clock);
-        *clock += MILLISECOND;
-        if (threads > 1) tw_team_size_note(size, *clock, MILLISECOND, MILLISECOND / 100 * percent);
+/* Work of one unit takes thread 0 so long, and then it waits for so long. */
+typedef struct {
+    double work, wait; /* milliseconds */
+} Cost;
+
+/* For the number of threads that is the index. */
+typedef struct {
+    Cost cost[9];
+} Machine;
+
+static const Machine quiet = {
+    {[1] = {8, 0}, [2] = {4, 1}, [3] = {3, 1}, [4] = {2, 1}, [6] = {1.5, 1}, [8] = {1, 0.9}}};
+
+/* Thread 0 waits for time slices of others, of how many threads ever. */
+static const Machine busy = {{[1] = {2, 0},
+                              [2] = {1, 12},
+                              [3] = {0.7, 13},
+                              [4] = {0.5, 12},
+                              [6] = {0.4, 13},
+                              [8] = {0.3, 12}}};
+
+/* A part is not divided: thread 0 waits for it, however many there are. */
+static const Machine undivided = {
+    {[1] = {12, 0}, [2] = {4, 6}, [3] = {3, 6}, [4] = {2, 6}, [6] = {1.5, 6}, [8] = {1, 6}}};
+
+/* Runs until `seconds` have gone by. Returns the part of them that ran with `threads`. */
+static double part_with(TeamSize *size, int64_t *clock, const Machine *machine, int threads,
+                        double seconds) {
+    double part = 0;
+    for (const int64_t end = *clock + (int64_t)(1e9 * seconds); *clock < end;) {
+        const int now = tw_team_size_choose(size, *clock);
+        const Cost cost = machine->cost[now];
+        const int64_t wall = (int64_t)(MILLISECOND * (cost.work + cost.wait));
+        *clock += wall;
+        if (now == threads) part += 1e-9 * (double)wall / seconds;
+        tw_team_size_note(size, *clock, wall, (int64_t)(MILLISECOND * cost.wait), 1);
     }
-    return tw_team_size_choose(size, *clock);
+    return part;
 }
 
-START_TEST(waits_of_less_than_half_leave_a_team_whole) {
+START_TEST(a_team_on_a_quiet_machine_stays_whole) {
     TeamSize size = tw_team_size_of(8);
     int64_t clock = 0;
-    ck_assert_int_eq(run_for(&size, &clock, 5000LL * MILLISECOND, 49), 8);
+    ck_assert_double_gt(part_with(&size, &clock, &quiet, 8, 100), 0.9999);
 }
 END_TEST
 
 START_TEST(one_short_disturbance_leaves_a_team_whole) {
     TeamSize size = tw_team_size_of(2);
     int64_t clock = 0;
-    run_for(&size, &clock, 15LL * MILLISECOND, 0);
-    tw_team_size_note(&size, clock, 8LL * MILLISECOND, 8LL * MILLISECOND);
+    part_with(&size, &clock, &quiet, 2, 0.014);
+    tw_team_size_note(&size, clock, 8LL * MILLISECOND, 8LL * MILLISECOND, 1);
     ck_assert_int_eq(tw_team_size_choose(&size, clock), 2);
 }
 END_TEST
 
-START_TEST(a_team_whose_waits_dominate_is_halved_again_and_again) {
-    TeamSize size = tw_team_size_of(6);
+START_TEST(a_team_whose_waits_dominate_goes_on_with_fewer_threads) {
+    TeamSize size = tw_team_size_of(2);
     int64_t clock = 0;
-    ck_assert_int_eq(run_for(&size, &clock, 20LL * MILLISECOND, 60), 3);
-    ck_assert_int_eq(run_for(&size, &clock, 20LL * MILLISECOND, 60), 1);
-    ck_assert_int_eq(run_for(&size, &clock, 20LL * MILLISECOND, 60), 1);
+    ck_assert_double_gt(part_with(&size, &clock, &busy, 1, 100), 0.9);
 }
 END_TEST
 
-START_TEST(one_long_run_is_enough) {
+START_TEST(threads_are_halved_as_long_as_that_is_faster) {
+    static const Machine three_are_free = {
+        {[1] = {8, 0}, [2] = {4, 0.5}, [4] = {2, 30}, [8] = {1, 40}}};
+    TeamSize size = tw_team_size_of(8);
+    int64_t clock = 0;
+    part_with(&size, &clock, &three_are_free, 2, 10);
+    ck_assert_double_gt(part_with(&size, &clock, &three_are_free, 2, 100), 0.9);
+}
+END_TEST
+
+START_TEST(one_long_run_begins_a_trial) {
     TeamSize size = tw_team_size_of(2);
-    tw_team_size_note(&size, 100LL * MILLISECOND, 100LL * MILLISECOND, 90LL * MILLISECOND);
+    tw_team_size_note(&size, 100LL * MILLISECOND, 100LL * MILLISECOND, 90LL * MILLISECOND, 1);
     ck_assert_int_eq(tw_team_size_choose(&size, 100LL * MILLISECOND), 1);
 }
 END_TEST
 
-START_TEST(a_halved_team_doubles_until_it_is_whole_when_nobody_waits) {
+START_TEST(a_team_is_whole_again_when_the_machine_is_quiet) {
     TeamSize size = tw_team_size_of(6);
     int64_t clock = 0;
-    run_for(&size, &clock, 40LL * MILLISECOND, 60);
-    ck_assert_int_eq(size.now, 1);
-    ck_assert_int_eq(run_for(&size, &clock, 399LL * MILLISECOND, 0), 1);
-    ck_assert_int_eq(run_for(&size, &clock, 1LL * MILLISECOND, 0), 2);
-    run_for(&size, &clock, 100LL * MILLISECOND, 0);
+    ck_assert_double_gt(part_with(&size, &clock, &busy, 1, 10), 0.8);
+    part_with(&size, &clock, &quiet, 6, 5);
     ck_assert_int_eq(size.now, 6);
+    ck_assert_double_gt(part_with(&size, &clock, &quiet, 6, 100), 0.9999);
 }
 END_TEST
 
-START_TEST(tries_that_fail_take_a_twentieth_of_the_time) {
-    TeamSize size = tw_team_size_of(2);
-    int64_t clock = 0, together = 0;
-    while (clock < 100000LL * MILLISECOND) {
-        const int threads = tw_team_size_choose(&size, clock);
-        const int64_t wall = threads == 2 ? 13LL * MILLISECOND : MILLISECOND;
-        clock += wall;
-        if (threads == 1) continue;
-        together += wall;
-        tw_team_size_note(&size, clock, wall, wall - MILLISECOND);
+START_TEST(work_that_cannot_be_divided_keeps_its_threads) {
+    for (int threads = 2; threads <= 8; threads *= 2) {
+        TeamSize size = tw_team_size_of(threads);
+        int64_t clock = 0;
+        part_with(&size, &clock, &undivided, threads, 60);
+        ck_assert_double_gt(part_with(&size, &clock, &undivided, threads, 100), 0.99);
+        part_with(&size, &clock, &busy, 1, 60); /* is noticed all the same */
+        ck_assert_double_gt(part_with(&size, &clock, &busy, 1, 100), 0.9);
     }
-    ck_assert_int_gt(together, 0);
-    ck_assert_int_le(together, 5100LL * MILLISECOND);
 }
 END_TEST
 
 START_TEST(a_team_that_waits_runs_with_one_thread_and_meets_nobody) {
     Team *team = tw_team_create(2);
+    TeamSize size = tw_team_size_of(2);
     Phases work = {.team = team, .phases = 30, .slow_thread = 1};
-    for (int run = 0; run < 50 && tw_team_fewest_threads(team) > 1; run++)
-        tw_team_run_adaptive(team, do_phases, &work);
+    for (int run = 0; run < 100000000 && size.fewest > 1; run++)
+        tw_team_run_adaptive(team, &size, 1, do_phases, &work);
     ck_assert_int_eq(work.wrong, 0);
     ck_assert_int_eq(tw_team_threads(team), 2);
-    ck_assert_int_eq(tw_team_fewest_threads(team), 1);
+    ck_assert_int_eq(size.fewest, 1);
     run_phases(team, 30, -1); /* who wants all threads has them */
     tw_team_destroy(team);
 }
@@ -362,12 +394,13 @@ int main(void) {
     tcase_add_test(tests, barrier_serves_changing_numbers_of_threads);
     tcase_add_test(tests, where_no_threads_can_be_made_a_team_has_one);
     tcase_add_test(tests, threads_that_cannot_be_made_later_end_nobody);
-    tcase_add_test(tests, waits_of_less_than_half_leave_a_team_whole);
+    tcase_add_test(tests, a_team_on_a_quiet_machine_stays_whole);
     tcase_add_test(tests, one_short_disturbance_leaves_a_team_whole);
-    tcase_add_test(tests, a_team_whose_waits_dominate_is_halved_again_and_again);
-    tcase_add_test(tests, one_long_run_is_enough);
-    tcase_add_test(tests, a_halved_team_doubles_until_it_is_whole_when_nobody_waits);
-    tcase_add_test(tests, tries_that_fail_take_a_twentieth_of_the_time);
+    tcase_add_test(tests, a_team_whose_waits_dominate_goes_on_with_fewer_threads);
+    tcase_add_test(tests, threads_are_halved_as_long_as_that_is_faster);
+    tcase_add_test(tests, one_long_run_begins_a_trial);
+    tcase_add_test(tests, a_team_is_whole_again_when_the_machine_is_quiet);
+    tcase_add_test(tests, work_that_cannot_be_divided_keeps_its_threads);
     tcase_add_test(tests, a_team_that_waits_runs_with_one_thread_and_meets_nobody);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
