@@ -1,5 +1,6 @@
 /* test_weights_file.c - packed weight files: good ones open, all others are refused. */
 #include "runtime/runtime.h"
+#include "runtime/team.h"
 #include "runtime/weights_file.h"
 
 #include <check.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
@@ -222,6 +224,35 @@ START_TEST(every_status_has_a_text) {
 }
 END_TEST
 
+static void do_nothing(void *context, int64_t thread, int64_t threads) {
+    (void)context, (void)thread, (void)threads;
+}
+
+/* The parent has had a team, whose threads the child has not. */
+START_TEST(many_chunks_open_in_the_child_of_a_fork) {
+    const uint64_t data_bytes = 2 * TW_WEIGHTS_CHUNK + 64;
+    char *image = calloc(1, TW_WEIGHTS_DATA + data_bytes);
+    const WeightsHeader header = good_header(image + TW_WEIGHTS_DATA, data_bytes);
+    memcpy(image, &header, sizeof header);
+    write_file(image, TW_WEIGHTS_DATA + data_bytes);
+    free(image);
+    Team *team = tw_team_create(3);
+    tw_team_run(team, do_nothing, NULL);
+    ck_assert_int_eq(open_status(0, true), TW_OK);
+    int status = 0;
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        alarm(30);
+        _exit((int)open_status(0, true));
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), TW_OK);
+    tw_team_destroy(team);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("weights_file");
     TCase *tests = tcase_create("weights_file");
@@ -233,6 +264,7 @@ int main(void) {
     tcase_add_test(tests, bytes_after_the_data_are_refused);
     tcase_add_test(tests, every_changed_header_byte_is_refused);
     tcase_add_test(tests, every_changed_data_byte_is_found_by_verifying);
+    tcase_add_test(tests, many_chunks_open_in_the_child_of_a_fork);
     tcase_add_test(tests, other_magic_is_not_weights);
     tcase_add_test(tests, other_version_is_named);
     tcase_add_test(tests, sizes_that_do_not_fit_are_refused);
