@@ -26,7 +26,8 @@ leave_few_to_try "$record"
     --virtual-time-budget=2000 --dump-dom "file://$work/page.html" >page.dom 2>browser.err ||
     fail "the browser: $(tail -n 3 browser.err)"
 plots=$(grep -o '<svg' page.dom | wc -l)
-[ "$plots" -eq 14 ] || fail "$plots plots in place of 14"
+# Calls have one where the machine was quiet, so that fewer threads were tried.
+{ [ "$plots" -ge 12 ] && [ "$plots" -le 14 ]; } || fail "$plots plots in place of 12 to 14"
 grep -q '<circle class="' page.dom || fail 'no schedule is drawn'
 grep -q '<line class="limit"' page.dom || fail 'no roofline is drawn'
 grep -qE ' (y|y1|y2|cy)="-' page.dom && fail 'something is drawn above its plot'
