@@ -1,24 +1,30 @@
-/* fold_norm.c - move a norm's gain, bias and mean into the weights of its readers.
+/* fold_norm.c - move a norm's gain, bias and size into its readers.
  *
- *   %5 = norm %4, @g, @b {kind = layer, eps = 1e-05}      @w.gained = scale_columns @w, @g
- *   %6 = project %5, @w, @c                               @w.gained.centred = centre_rows @w.gained
- *                                                    =>   @w.bias.folded = project_bias @w, @b, @c
- *                                                         %5 = read %4, @w.gained.centred,
- *                                                              @w.bias.folded {kind = layer, eps =
- * 1e-05}
+ *   %5 = norm %4, @g, @b {kind = rms, eps = 1e-05}   @w.gained = scale_columns @w, @g
+ *   %6 = project %5, @w, @c                       => @w.bias.folded = project_bias @w, @b, @c
+ *                                                    %5 = read %4, @w.gained, @w.bias.folded
+ *                                                           {kind = rms, eps = 1e-05}
  *
  * With y = (x - mean x) / size, a reader of the norm computes
  *
- *   W (g * y + b) + c  =  (W * g) y + (W b + c)  =  centred (W * g) x / size + (W b + c)
+ *   W (g * y + b) + c  =  (W * g) y + (W b + c)  =  (W * g) (x - mean x) / size + (W b + c)
  *
- * since a matrix whose rows sum to zero does not see a mean. Saves the norm's pass over [T, W] and
- * the wait for it: the size is one number for each row. Legal when all uses of the norm are
- * projections of it (a value that is also written to the stream has to exist), it normalises whole
- * rows (groups = 1), and each use stands before the norm's input is overwritten. Matrices that are
- * to be rounded stay as they are: a gain of 0.02 tames a column of the stream that is 50 times the
- * others, and must do so before the row is rounded; multiplied into the matrix it would make the
- * others of its block vanish. Rounding: reassociates; exact in real arithmetic. Needs: nothing.
- * Keeps: the place of every node.
+ * Saves the norm's pass over [T, W] and the wait for it: the size is one number for each row. The
+ * mean of kind layer, though, is taken off before the product, by what is left of the norm: where
+ * it is a thousand times the deviation, sums that hold it lose three digits.
+ *
+ *   %5 = norm %4, @g {kind = layer}                  @w.gained = scale_columns @w, @g
+ *   %6 = project %5, @w                           => @w.gained.centred = centre_rows @w.gained
+ *                                                    %5 = norm %4 {kind = layer}
+ *                                                    %6 = project %5, @w.gained.centred
+ *
+ * A matrix whose rows sum to zero does not see what rounding left of the mean. Legal when all uses
+ * of the norm are projections of it (a value that is also written to the stream has to exist), it
+ * normalises whole rows (groups = 1), and each use stands before the norm's input is overwritten.
+ * Matrices that are to be rounded stay as they are: a gain of 0.02 tames a column of the stream
+ * that is 50 times the others, and must do so before the row is rounded; multiplied into the matrix
+ * it would make the others of its block vanish. Rounding: reassociates; exact in real arithmetic.
+ * Needs: nothing. Keeps: the place of every node.
  */
 #include "passes/match.h"
 #include "passes/names.h"
@@ -85,13 +91,42 @@ static void fold_into(Fold *fold, uint32_t reader, Ref norm_ref) {
     if (!ir_ref_is_none(norm_bias)) bias = fold_bias(fold, weight, norm_bias, bias);
 
     Node *node = &fold->graph->node[reader];
+    node->in[1] = folded;
+    node->in[2] = bias;
+    fold->readers++;
+    if (norm.attr.kind == NORM_layer) return;
     node->op = norm.attr.kind == NORM_none ? OP_project : OP_read;
     node->attr.kind = norm.attr.kind;
     node->attr.eps = node->op == OP_read ? norm.attr.eps : 0;
     node->in[0] = norm.in[0];
-    node->in[1] = folded;
-    node->in[2] = bias;
-    fold->readers++;
+}
+
+/* A norm before this one that makes the same of the same value; itself where there is none. */
+static Ref first_equal(const Fold *fold, Ref norm_ref) {
+    const Node *node = fold->graph->node, *norm = &node[norm_ref.index];
+    const uint32_t x = norm->in[0].index;
+    for (uint32_t k = fold->users.first[x]; k < fold->users.first[x + 1]; k++) {
+        const uint32_t user = fold->users.user[k];
+        if (user >= norm_ref.index) break;
+        const Node *other = &node[user];
+        if (other->op == OP_norm && other->attr.kind == norm->attr.kind &&
+            other->attr.eps == norm->attr.eps && other->attr.groups == 1 &&
+            ir_ref_is_none(other->root) && ir_ref_is_none(other->in[1]) &&
+            ir_ref_is_none(other->in[2]))
+            return (Ref){user};
+    }
+    return norm_ref;
+}
+
+/* What is left of a norm whose readers have its gain and bias. */
+static void strip(Fold *fold, Ref norm_ref) {
+    Node *norm = ir_node(fold->graph, norm_ref);
+    norm->in[1] = norm->in[2] = (Ref){0};
+    norm->attr.offset = 0;
+    const Ref shared = first_equal(fold, norm_ref);
+    for (uint32_t k = fold->users.first[norm_ref.index]; k < fold->users.first[norm_ref.index + 1];
+         k++)
+        fold->graph->node[fold->users.user[k]].in[0] = shared;
 }
 
 bool pass_fold_norm(Graph *graph, PassContext *context) {
@@ -102,6 +137,7 @@ bool pass_fold_norm(Graph *graph, PassContext *context) {
         if (!is_foldable(&fold, i)) continue;
         for (uint32_t k = fold.users.first[i]; k < fold.users.first[i + 1]; k++)
             fold_into(&fold, fold.users.user[k], (Ref){i});
+        if (graph->node[i].attr.kind == NORM_layer) strip(&fold, (Ref){i});
         fold.norms++;
     }
     ir_sweep(graph, context->scratch);
