@@ -29,7 +29,8 @@ typedef struct {
 /* Null: nothing is known of that kernel. */
 const Tuned *tuning_find(const Tuning *tuning, const char *kernel);
 
-/* The name that the number of threads of a phase's calls goes by: "decode calls of gpt2-124m q8". */
+/* The name that the number of threads of a phase's calls goes by: "decode calls of gpt2-124m q8".
+ */
 const char *tuning_call_name(const Graph *graph, Arena *arena);
 
 /* The name of the kernel of a root, in a graph of one phase; null: nothing is chosen in it. */
