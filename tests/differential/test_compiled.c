@@ -52,7 +52,7 @@ typedef struct {
     size_t most; /* bytes below the share's caller, in all calls so far */
 } Measured;
 
-enum { STACK = 256 << 10, PAINT = 0xa5 };
+enum { STACK = 2 << 20 /* sanitizers need most of it */, PAINT = 0xa5 };
 
 static void *run_measured(void *context) {
     Measured *measured = context;

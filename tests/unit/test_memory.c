@@ -4,6 +4,8 @@
  * keeps its own. */
 #include "tests/unit/library_fixture.h"
 
+#include <stdatomic.h>
+
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
 void *__real_realloc(void *memory, size_t bytes);
@@ -11,13 +13,14 @@ void *__wrap_malloc(size_t bytes);
 void *__wrap_calloc(size_t count, size_t bytes);
 void *__wrap_realloc(void *memory, size_t bytes);
 
-static long left = -1; /* allocations until there is no memory; below 0: there always is */
+/* Allocations of all threads until there is no memory; below 0: there always is. */
+static atomic_long left = -1;
 
 static bool has_memory(void) {
-    if (left < 0) return true;
-    if (left == 0) return false;
-    left--;
-    return true;
+    long now = atomic_load(&left);
+    while (now > 0 && !atomic_compare_exchange_weak(&left, &now, now - 1)) {
+    }
+    return now != 0;
 }
 
 void *__wrap_malloc(size_t bytes) {
