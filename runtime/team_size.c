@@ -1,7 +1,7 @@
 #include "runtime/team_size.h"
 
 enum {
-    WINDOW = 20000000,  /* of runs before a decision: a short disturbance is none */
+    WINDOW = 8000000,   /* of runs before a decision: a short disturbance is none */
     PATIENCE = 20,      /* times what an attempt took until the next one */
     MOST_PATIENCE = 640 /* after several in vain */
 };

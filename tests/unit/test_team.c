@@ -308,8 +308,8 @@ END_TEST
 START_TEST(one_short_disturbance_leaves_a_team_whole) {
     TeamSize size = tw_team_size_of(2);
     int64_t clock = 0;
-    part_with(&size, &clock, &quiet, 2, 0.014);
-    tw_team_size_note(&size, clock, 8LL * MILLISECOND, 8LL * MILLISECOND, 1);
+    part_with(&size, &clock, &quiet, 2, 0.006);
+    tw_team_size_note(&size, clock, 3LL * MILLISECOND, 3LL * MILLISECOND, 1);
     ck_assert_int_eq(tw_team_size_choose(&size, clock), 2);
 }
 END_TEST
