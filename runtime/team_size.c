@@ -2,6 +2,8 @@
 
 enum {
     WINDOW = 8000000,   /* of runs before a decision: a short disturbance is none */
+    DISTURBED = 2,      /* windows on end, for a trial: one may be a single disturbance, */
+    LONG = 5 * WINDOW,  /* but not a run that is so long */
     PATIENCE = 20,      /* times what an attempt took until the next one */
     MOST_PATIENCE = 640 /* after several in vain */
 };
@@ -56,15 +58,20 @@ static void go_on(TeamSize *size, int64_t clock, double unit) {
         end_trial(size, clock);
 }
 
+static bool is_disturbed(const TeamSize *size) {
+    return size->disturbed >= DISTURBED || (size->disturbed && size->wall >= LONG);
+}
+
 void tw_team_size_note(TeamSize *size, int64_t clock, int64_t wall, int64_t waited, int64_t units) {
     size->wall += wall;
     size->waited += waited;
     size->units += units;
     if (size->wall < WINDOW) return;
     const double unit = (double)size->wall / (double)size->units;
+    size->disturbed = size->waited > size->wall / 2 ? size->disturbed + 1 : 0;
     if (size->before)
         go_on(size, clock, unit);
-    else if (size->now > 1 && size->waited > size->wall / 2 && clock >= size->next_fewer)
+    else if (size->now > 1 && is_disturbed(size) && clock >= size->next_fewer)
         begin_trial(size, unit);
     begin_window(size);
 }

@@ -19,6 +19,7 @@ typedef struct TeamSize {
     int most, now;               /* threads that there are, and that run */
     int fewest;                  /* that were ever gone on with */
     int64_t wall, waited, units; /* of the runs since the last decision */
+    int disturbed;    /* windows on end in which thread 0 waited for more than half of the time */
     int before, best; /* threads before a trial of fewer, and the best in it; 0: no trial */
     double unit_before, unit_best; /* time for a unit of work */
     int64_t took;                  /* the trial's time */

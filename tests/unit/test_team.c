@@ -305,6 +305,15 @@ START_TEST(a_team_on_a_quiet_machine_stays_whole) {
 }
 END_TEST
 
+START_TEST(one_long_disturbance_leaves_a_team_whole) {
+    TeamSize size = tw_team_size_of(2);
+    int64_t clock = 0;
+    part_with(&size, &clock, &quiet, 2, 0.1);
+    tw_team_size_note(&size, clock, 30LL * MILLISECOND, 20LL * MILLISECOND, 1);
+    ck_assert_double_gt(part_with(&size, &clock, &quiet, 2, 1), 0.9999);
+}
+END_TEST
+
 START_TEST(one_short_disturbance_leaves_a_team_whole) {
     TeamSize size = tw_team_size_of(2);
     int64_t clock = 0;
@@ -396,6 +405,7 @@ int main(void) {
     tcase_add_test(tests, threads_that_cannot_be_made_later_end_nobody);
     tcase_add_test(tests, a_team_on_a_quiet_machine_stays_whole);
     tcase_add_test(tests, one_short_disturbance_leaves_a_team_whole);
+    tcase_add_test(tests, one_long_disturbance_leaves_a_team_whole);
     tcase_add_test(tests, a_team_whose_waits_dominate_goes_on_with_fewer_threads);
     tcase_add_test(tests, threads_are_halved_as_long_as_that_is_faster);
     tcase_add_test(tests, one_long_run_begins_a_trial);
