@@ -37,24 +37,11 @@ typedef struct {
     int norms, readers;
 } Fold;
 
-static bool is_reader(const Graph *graph, uint32_t index, Ref norm) {
-    const Node *node = &graph->node[index];
+static bool is_reader(const void *context, uint32_t user, Ref norm) {
+    const Graph *graph = context;
+    const Node *node = &graph->node[user];
     return node->op == OP_project && ir_ref_equal(node->in[0], norm) &&
            ir_ref_is_none(node->root) && match_format(graph, node->in[1]) == FORMAT_f32;
-}
-
-static bool is_foldable(const Fold *fold, uint32_t index) {
-    const Graph *graph = fold->graph;
-    const Node *norm = &graph->node[index];
-    const uint32_t from = fold->users.first[index], to = fold->users.first[index + 1];
-    if (norm->op != OP_norm || norm->attr.groups != 1 || !ir_ref_is_none(norm->root)) return false;
-    if (from == to || graph->result.index == index) return false;
-    const uint32_t overwriter = match_overwriter(&fold->users, norm->in[0]);
-    for (uint32_t k = from; k < to; k++) {
-        const uint32_t user = fold->users.user[k];
-        if (!is_reader(graph, user, (Ref){index}) || user > overwriter) return false;
-    }
-    return true;
 }
 
 /* A constant computed from `weight` (and `other`), named after it. */
@@ -134,7 +121,7 @@ bool pass_fold_norm(Graph *graph, PassContext *context) {
     fold.names = names_create(graph, context->scratch);
     const uint32_t count = graph->count;
     for (uint32_t i = 1; i < count; i++) {
-        if (!is_foldable(&fold, i)) continue;
+        if (!match_is_replaceable_norm(&fold.users, i, is_reader, graph)) continue;
         for (uint32_t k = fold.users.first[i]; k < fold.users.first[i + 1]; k++)
             fold_into(&fold, fold.users.user[k], (Ref){i});
         if (graph->node[i].attr.kind == NORM_layer) strip(&fold, (Ref){i});

@@ -43,6 +43,20 @@ uint32_t match_overwriter(const Users *users, Ref value) {
     return node ? ir_root(users->graph, (Ref){node}).index : users->graph->count;
 }
 
+bool match_is_replaceable_norm(const Users *users, uint32_t index, MatchReader *is_reader,
+                               const void *context) {
+    const Graph *graph = users->graph;
+    const Node *norm = &graph->node[index];
+    const uint32_t from = users->first[index], to = users->first[index + 1];
+    if (norm->op != OP_norm || norm->attr.groups != 1 || !ir_ref_is_none(norm->root)) return false;
+    if (from == to || graph->result.index == index) return false;
+    const uint32_t overwriter = match_overwriter(users, norm->in[0]);
+    for (uint32_t k = from; k < to; k++)
+        if (users->user[k] > overwriter || !is_reader(context, users->user[k], (Ref){index}))
+            return false;
+    return true;
+}
+
 /* ---- kinds ---- */
 
 bool match_is_stream(const Node *node) {

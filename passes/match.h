@@ -24,6 +24,12 @@ Ref match_single_user(const Users *users, Ref value);         /* none: no or sev
  * none does. The kernels of all other readers have to come before it. */
 uint32_t match_overwriter(const Users *users, Ref value);
 
+/* Whether a node is a norm of whole rows that its users could do without: all of them are readers
+ * of it, by `is_reader`, and come before its operand is overwritten. */
+typedef bool MatchReader(const void *context, uint32_t user, Ref norm);
+bool match_is_replaceable_norm(const Users *users, uint32_t index, MatchReader *is_reader,
+                               const void *context);
+
 bool match_is_stream(const Node *node);
 bool match_is_projection(const Node *node); /* project or read */
 bool match_is_pointwise(const Node *node);  /* one operand, element by element */

@@ -38,26 +38,18 @@ static bool is_wanted(const Graph *graph, const Node *node) {
            match_format(graph, node->in[1]) != FORMAT_f32;
 }
 
-static bool reads_rounded(const Quantise *q, uint32_t user, uint32_t value) {
+static bool reads_rounded(const void *context, uint32_t user, Ref norm) {
+    const Quantise *q = context;
     const Node *node = &q->graph->node[user];
-    return node->op == OP_project && node->in[0].index == value && is_wanted(q->graph, node) &&
+    return node->op == OP_project && ir_ref_equal(node->in[0], norm) && is_wanted(q->graph, node) &&
            format_of_rows(match_format(q->graph, node->in[1]), q->machine) != FORMAT_f32;
-}
-
-static bool joins(const Quantise *q, const Users *users, uint32_t index) {
-    const Node *norm = &q->graph->node[index];
-    if (norm->op != OP_norm || norm->attr.groups != 1 || !ir_ref_is_none(norm->root)) return false;
-    if (q->graph->result.index == index) return false;
-    const uint32_t overwriter = match_overwriter(users, norm->in[0]);
-    for (uint32_t k = users->first[index]; k < users->first[index + 1]; k++)
-        if (users->user[k] > overwriter || !reads_rounded(q, users->user[k], index)) return false;
-    return true;
 }
 
 static void find_joining_norms(Quantise *q, Arena *scratch) {
     const Users users = match_users(q->graph, scratch);
     q->joins = ARENA_ARRAY(scratch, bool, q->limit);
-    for (uint32_t i = 1; i < q->limit; i++) q->joins[i] = joins(q, &users, i);
+    for (uint32_t i = 1; i < q->limit; i++)
+        q->joins[i] = match_is_replaceable_norm(&users, i, reads_rounded, q);
 }
 
 /* The value that a projection multiplies, rounded as it reads it. */
