@@ -359,25 +359,9 @@ silent err
 rm -r kept.mine
 
 # Logits that are no numbers: NaN goes through every activation and format.
-cat >kept.overflow.yaml <<'end'
-thalweg: 1
-name: overflow
-vocab: 256
-context: 16
-stream: {width: 32}
-embed: {scale: 1e9}
-blocks:
-  - repeat: 9
-    branches:
-      - mlp: {hidden: 32, activation: relu2}
-        skip: false
-head: {tied: false}
-weights: {synthetic: 1}
-tokenizer: bytes
-end
 for how in --weights-type=f32 --weights-type=bf16 --weights-type=q8 --weights-type=q4 \
     --engine=interpreter; do
-    expect 1 run kept.overflow.yaml -p abc -n 3 "$how"
+    expect 1 run "$here/tests/overflow.yaml" -p abc -n 3 "$how"
     silent out
     says err 'the logits after token 3 are not numbers'
 done

@@ -218,23 +218,7 @@ for wrong in '--tokens 1,x' '-n x' '--tokens 999' '-p ' '--what' '-w expected' '
 done
 
 # Logits that are no numbers.
-cat >overflow.yaml <<'end'
-thalweg: 1
-name: overflow
-vocab: 256
-context: 16
-stream: {width: 32}
-embed: {scale: 1e9}
-blocks:
-  - repeat: 9
-    branches:
-      - mlp: {hidden: 32, activation: relu2}
-        skip: false
-head: {tied: false}
-weights: {synthetic: 1}
-tokenizer: bytes
-end
-"$program" compile overflow.yaml --emit=exe --cc "$compiler" --embed-weights -o exe-inside
+"$program" compile "$source/tests/overflow.yaml" --emit=exe --cc "$compiler" --embed-weights -o exe-inside
 refuses 'not numbers' exe-inside/overflow -p abc
 
 if exe-inside/shakespeare --help >/dev/full 2>err; then fail 'exe --help does not see a full disk'; fi
