@@ -5,8 +5,8 @@
  * Each is compared with NAME.expected beside it. A graph also has to verify, and its text to parse
  * to the same text. --bless writes what is there now.
  */
-#include "frontend/build_graph.h"
-#include "frontend/model.h"
+#include "frontend/model/build_graph.h"
+#include "frontend/model/model.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -108,7 +108,7 @@ model() { # NAME [FEATURE OF ATTENTION]
 }
 
 mkdir names
-reserved=$source/codegen/reserved_prefixes.def
+reserved=$source/codegen/emit/reserved_prefixes.def
 sed -n 's/^RESERVED("\([^"]*\)".*/\1/p' "$reserved" >reserved
 # shellcheck disable=SC2013 # they are words
 for name in $(cat reserved); do
@@ -126,7 +126,7 @@ for order in 'others models' 'models others'; do
     done
 done
 # Names that it alone exports by a version that programs can link.
-words=$(sed -n 's/^CALL(\([a-z_]*\),.*/\1/p' "$source/codegen/object_calls.def")
+words=$(sed -n 's/^CALL(\([a-z_]*\),.*/\1/p' "$source/codegen/emit/object_calls.def")
 for library in libc.so.6 libm.so.6 librt.so.1 libresolv.so.2 libgomp.so.1 libstdc++.so.6; do
     file=$("$compiler" -print-file-name="$library")
     case $file in /*) nm -D --defined-only "$file" 2>/dev/null || : ;; esac

@@ -4,7 +4,7 @@
  *
  * A model that fails is shrunk, and its YAML and seed are printed.
  */
-#include "frontend/thalweg.h"
+#include "frontend/compiler/thalweg.h"
 #include "tests/differential/random_model.h"
 
 #include <dirent.h>

@@ -5,7 +5,7 @@
  * A folder holds model.yaml and its weights, prompt.txt, logits.npy (float32 [tokens of the prompt,
  * vocab]) and greedy.txt, the bytes that follow when the likeliest is always taken.
  */
-#include "frontend/thalweg.h"
+#include "frontend/compiler/thalweg.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  *
  *   test_passes_keep_meaning [models [first seed]]
  */
-#include "frontend/build_graph.h"
-#include "frontend/model.h"
+#include "frontend/model/build_graph.h"
+#include "frontend/model/model.h"
 #include "ir/interp.h"
 #include "passes/pass.h"
 #include "tests/differential/random_model.h"

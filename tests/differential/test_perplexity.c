@@ -4,7 +4,7 @@
  *
  * The folder holds model.yaml and its weights, for tokens that are bytes, and held-out.txt.
  */
-#include "frontend/thalweg.h"
+#include "frontend/compiler/thalweg.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
  *
  *   test_schedules [models [first seed]]
  */
-#include "frontend/compiler.h"
+#include "frontend/compiler/compiler.h"
 #include "passes/schedule_space.h"
 #include "tests/differential/random_model.h"
-#include "tune/programs.h"
+#include "frontend/tune/programs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

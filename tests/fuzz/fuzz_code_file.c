@@ -1,7 +1,7 @@
 /* fuzz_code_file.c - no bytes but those of a whole file of the right key give code, and what looks
  * for functions in an object stays within it. */
-#include "codegen/codegen.h"
-#include "frontend/code_file.h"
+#include "codegen/emit/codegen.h"
+#include "frontend/compiler/code_file.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Each input is tried as it is, and with the header's length set to where its last brace is, so
  * that a wrong length does not hide what comes after it.
  */
-#include "frontend/safetensors.h"
+#include "frontend/weights/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* fuzz_tuning.c - what reads as a tuning file is the same after it has been written and read again;
  * what does not has an error in it. */
-#include "frontend/tuning_file.h"
+#include "frontend/compiler/tuning_file.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* fuzz_yaml.c - what reads as a model, and is lowered, has a graph that verifies and whose text
  * parses back to itself; what does not has an error in it.
  */
-#include "frontend/build_graph.h"
-#include "frontend/model.h"
+#include "frontend/model/build_graph.h"
+#include "frontend/model/model.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef LIBRARY_FIXTURE_H
 #define LIBRARY_FIXTURE_H
 
-#include "frontend/thalweg.h"
+#include "frontend/compiler/thalweg.h"
 
 #include <check.h>
 #include <dirent.h>

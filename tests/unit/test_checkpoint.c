@@ -1,7 +1,7 @@
 /* test_checkpoint.c - params are read from where a checkpoint keeps them. */
-#include "frontend/checkpoint.h"
-#include "frontend/checkpoint_stripes.h"
-#include "frontend/float16.h"
+#include "frontend/weights/checkpoint.h"
+#include "frontend/weights/checkpoint_stripes.h"
+#include "frontend/weights/float16.h"
 #include "tests/unit/safetensors_image.h"
 
 #include <math.h>

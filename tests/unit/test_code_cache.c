@@ -1,7 +1,7 @@
 /* test_code_cache.c - compiled code that is kept: found by its whole key, used only if it is whole
  * and nobody else can have written it, and never needed. */
-#include "frontend/code_file.h"
-#include "frontend/compiler.h"
+#include "frontend/compiler/code_file.h"
+#include "frontend/compiler/compiler.h"
 #include "tests/unit/library_fixture.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* test_compiled_halves.c - what compiled code makes of the scales of blocks: each output has a
  * binary16 of its own as its scale, and a logit that is X times that. */
-#include "frontend/compiler.h"
+#include "frontend/compiler/compiler.h"
 #include "runtime/weights.h"
 #include "tests/unit/library_fixture.h"
 

@@ -1,5 +1,5 @@
 /* test_jit.c - code in memory: never writable and executable at once, and known to tools. */
-#include "frontend/compiler.h"
+#include "frontend/compiler/compiler.h"
 #include "tests/unit/library_fixture.h"
 
 #include <elf.h>

@@ -1,5 +1,5 @@
 /* test_library.c - thalweg.h as a program uses it: steps, errors, files, threads. */
-#include "frontend/thalweg.h"
+#include "frontend/compiler/thalweg.h"
 #include "tests/unit/library_fixture.h"
 
 #include <pthread.h>

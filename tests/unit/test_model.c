@@ -1,6 +1,6 @@
-#include "frontend/build_graph.h"
-#include "frontend/foreign_names.h"
-#include "frontend/model.h"
+#include "frontend/model/build_graph.h"
+#include "frontend/model/foreign_names.h"
+#include "frontend/model/model.h"
 
 #include <check.h>
 #include <math.h>
@@ -660,7 +660,7 @@ static const struct {
     const char *key, *form;
 } foreign_keys[] = {
 #define FOREIGN_KEY(name, section, key, form) {#name, &keys_##section, #key, form},
-#include "frontend/foreign_names.def"
+#include "frontend/model/foreign_names.def"
 };
 
 START_TEST(a_foreign_key_leads_to_one_that_there_is) {

@@ -1,4 +1,4 @@
-#include "frontend/npy.h"
+#include "frontend/files/npy.h"
 
 #include <check.h>
 #include <dirent.h>

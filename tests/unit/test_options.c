@@ -1,4 +1,4 @@
-#include "frontend/options.h"
+#include "frontend/command/options.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * Memory is checked by playing a program: each float of the arena remembers the value it belongs
  * to, and a kernel must find the values that it reads.
  */
-#include "frontend/build_graph.h"
-#include "frontend/model.h"
+#include "frontend/model/build_graph.h"
+#include "frontend/model/model.h"
 #include "passes/pass.h"
 
 #include <check.h>

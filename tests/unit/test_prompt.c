@@ -1,5 +1,5 @@
-#include "frontend/prompt.h"
-#include "frontend/samples.h"
+#include "frontend/command/prompt.h"
+#include "frontend/measure/samples.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "codegen/repeat.h"
+#include "codegen/emit/repeat.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* test_safetensors.c - good files open, all others are refused with what is wrong. */
-#include "frontend/safetensors.h"
+#include "frontend/weights/safetensors.h"
 #include "tests/unit/safetensors_image.h"
 
 #include <fcntl.h>

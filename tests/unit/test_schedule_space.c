@@ -1,5 +1,5 @@
 /* test_schedule_space.c - which schedules a kernel may have, and which are worth a trial. */
-#include "frontend/compiler.h"
+#include "frontend/compiler/compiler.h"
 #include "passes/schedule_space.h"
 #include "tests/unit/library_fixture.h"
 

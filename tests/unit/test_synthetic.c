@@ -1,6 +1,6 @@
 /* test_synthetic.c - made-up weights are the same everywhere and have the spread that they should.
  */
-#include "frontend/synthetic.h"
+#include "frontend/weights/synthetic.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* test_target.c - what users may name, what it means on hosts of each architecture, and what the
  * machine is then. */
-#include "codegen/target.h"
-#include "frontend/compiler.h"
-#include "frontend/tuning_shipped.h"
+#include "codegen/target/target.h"
+#include "frontend/compiler/compiler.h"
+#include "frontend/compiler/tuning_shipped.h"
 #include "library_fixture.h"
 
 static const struct {
@@ -10,7 +10,7 @@ static const struct {
     const char *name;
 } cpus[] = {
 #define CPU(architecture, name, ...) {ARCHITECTURE_##architecture, name},
-#include "codegen/targets.def"
+#include "codegen/target/targets.def"
 };
 
 static Arena *arena;

@@ -1,5 +1,5 @@
 /* test_tensor_names.c - patterns, tables and names from a description. */
-#include "frontend/tensor_names.h"
+#include "frontend/weights/tensor_names.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* test_tuning_file.c - the record of what was tuned: read, kept, put together, written. */
-#include "frontend/tuning_file.h"
+#include "frontend/compiler/tuning_file.h"
 
 #include <check.h>
 #include <stdlib.h>

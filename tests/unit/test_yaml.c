@@ -1,4 +1,4 @@
-#include "frontend/yaml.h"
+#include "frontend/model/yaml.h"
 
 #include <check.h>
 #include <math.h>

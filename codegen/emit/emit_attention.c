@@ -1,0 +1,390 @@
+/* emit_attention.c - attention by an online softmax (Milakov and Gimelshein 2018), in blocks of
+ * keys.
+ *
+ *   for each tile of rows (tokens of a head; when there is one token, heads that share keys):
+ *     m = -inf, l = 0, o = 0
+ *     for each block of keys that a row may see:
+ *       s = scale q . k, softcap, ALiBi, mask          tile product with the key panels
+ *       m' = max(m, max s);  p = exp(s - m');  c = exp(m - m')
+ *       l = c l + sum p;  o = c o + p v;  m = m'        tile product with the value panels
+ *     out = o / l
+ *
+ * A masked key has p = 0 exactly, but 0 * v is not 0 where v is infinite or no number. So the tile
+ * product takes the keys that all rows of the tile see; those at its edges, as many as there are
+ * rows, go to each row that sees them. A row does not depend on what it does not see, nor on how
+ * far the other rows of its tile can see.
+ */
+#include "codegen/emit/emit_kernel.h"
+#include "codegen/emit/scratch.h"
+#include "ir/positions.h"
+
+#include <math.h>
+
+typedef struct {
+    const Node *node;
+    int64_t heads, kv_heads, group; /* group: query heads that share a key head */
+    int64_t head_dim, padded_dim, context, context_panels, keys;
+    int64_t rows; /* of a tile */
+    bool is_one;  /* one token: rows are heads */
+    Value q, out, key_cache, value_cache;
+    int64_t q_stride, out_stride;
+    Value scores, sums, largest, total; /* scratch: [rows][keys], [rows][padded_dim], [rows] x 2 */
+    Value slopes;                       /* ALiBi, [heads], or null */
+} Attention;
+
+/* A tile: `count` rows from token `token` of head `head`, whose keys are those of `kv_head`. */
+typedef struct {
+    Value token, head, kv_head, count;
+} TileRows;
+
+static Value slope_table(KernelEmit *k, int64_t heads) {
+    Value *slopes = ARENA_ARRAY(k->kernel->graph->arena, Value, (size_t)heads);
+    for (int64_t h = 0; h < heads; h++) slopes[h] = emit_f32(k->e, positions_alibi_slope(heads, h));
+    return emit_table(k->e, slopes, heads);
+}
+
+/* ---- one row of scores in place: softcap, bias, mask, and the online softmax's step ---- */
+
+typedef struct {
+    Value position, first_key; /* of the row; of the block */
+    Value slope;               /* or null */
+    Value base, shift, sum, largest;
+} ScoreRow;
+
+/* -inf where a key is out of sight; distance = key - query. */
+static Value masked(KernelEmit *k, const Attention *a, Value s, Value distance, Value key) {
+    Emit *e = k->e;
+    const int64_t far = IR_MAX_CONTEXT, window = a->node->attr.window;
+    const int64_t behind = window ? window : far, ahead = a->node->attr.causal ? 1 : behind;
+    Value seen = emit_lanes_between(e, distance, 1 - behind, ahead);
+    if (!a->node->attr.causal) { /* positions after the last token hold nothing */
+        Value to_end = emit_sub(e, key, emit_add(e, k->position, k->tokens));
+        seen = emit_both(e, seen, emit_lanes_between(e, emit_lanes_from(e, to_end), -far, 0));
+    }
+    return emit_select(e, seen, s, emit_vector(e, -INFINITY));
+}
+
+static Value biased(KernelEmit *k, Value s, Value slope, Value distance) {
+    Emit *e = k->e;
+    Value steps = emit_fabs(e, emit_lanes_to_float(e, distance));
+    Value minus = emit_fsub(e, emit_vector(e, 0), emit_splat(e, slope));
+    return emit_fma(e, minus, steps, s);
+}
+
+/* First pass over a row: final scores stored, their largest kept. */
+static void finish_scores(KernelEmit *k, const Attention *a, const ScoreRow *r) {
+    Emit *e = k->e;
+    Loop c = emit_loop(e, "c", emit_int(e, 0), emit_int(e, a->keys), emit_int(e, e->width));
+    Value s = emit_load(e, r->base, c.i);
+    Value key = emit_add(e, r->first_key, c.i);
+    Value distance = emit_lanes_from(e, emit_sub(e, key, r->position));
+    s = emit_fmul(e, s, emit_vector(e, a->node->attr.scale));
+    if (a->node->attr.softcap > 0) {
+        Value cap = emit_vector(e, a->node->attr.softcap);
+        s = emit_fmul(e, s, emit_vector(e, 1 / a->node->attr.softcap));
+        s = emit_fmul(e, emit_tanh(e, s), cap);
+    }
+    if (r->slope) s = biased(k, s, r->slope, distance);
+    s = masked(k, a, s, distance, key);
+    emit_store(e, s, r->base, c.i);
+    emit_set(e, r->largest, emit_fmax(e, s, emit_get(e, e->vector, r->largest)));
+    emit_loop_end(e, &c);
+}
+
+/* Second pass: scores become exp(s - shift), their sum is kept. */
+static void exponentiate(KernelEmit *k, const Attention *a, const ScoreRow *r) {
+    Emit *e = k->e;
+    Loop c = emit_loop(e, "c", emit_int(e, 0), emit_int(e, a->keys), emit_int(e, e->width));
+    Value p = emit_exp(e, emit_fsub(e, emit_load(e, r->base, c.i), emit_splat(e, r->shift)));
+    emit_store(e, p, r->base, c.i);
+    emit_set(e, r->sum, emit_fadd(e, emit_get(e, e->vector, r->sum), p));
+    emit_loop_end(e, &c);
+}
+
+static void rescale_sums(KernelEmit *k, const Attention *a, Value row, Value factor) {
+    Emit *e = k->e;
+    Value base = emit_at(e, a->sums, emit_mul(e, row, emit_int(e, a->padded_dim)));
+    Loop c = emit_loop(e, "c", emit_int(e, 0), emit_int(e, a->padded_dim), emit_int(e, e->width));
+    Value scaled = emit_fmul(e, emit_load(e, base, c.i), emit_splat(e, factor));
+    emit_store(e, scaled, base, c.i);
+    emit_loop_end(e, &c);
+}
+
+static void softmax_step(KernelEmit *k, const Attention *a, const TileRows *tile, Value row,
+                         Value first_key) {
+    Emit *e = k->e;
+    Value head = a->is_one ? emit_add(e, tile->head, row) : tile->head;
+    Value token = a->is_one ? tile->token : emit_add(e, tile->token, row);
+    ScoreRow r = {.position = emit_add(e, k->position, token),
+                  .first_key = first_key,
+                  .base = emit_at(e, a->scores, emit_mul(e, row, emit_int(e, a->keys))),
+                  .largest = emit_variable(e, e->vector, emit_vector(e, -INFINITY)),
+                  .sum = emit_variable(e, e->vector, emit_vector(e, 0))};
+    if (a->slopes) r.slope = emit_load_f32(e, a->slopes, head);
+    finish_scores(k, a, &r);
+
+    Value before = emit_load_f32(e, a->largest, row);
+    Value largest = emit_fmax(e, emit_largest(e, emit_get(e, e->vector, r.largest)), before);
+    Value has_seen = emit_fless(e, emit_f32(e, -INFINITY), largest);
+    r.shift = emit_select(e, has_seen, largest, emit_f32(e, 0));
+    exponentiate(k, a, &r);
+    Value factor = emit_exp(e, emit_fsub(e, before, r.shift));
+    Value total = emit_fmul(e, emit_load_f32(e, a->total, row), factor);
+    total = emit_fadd(e, total, emit_sum(e, emit_get(e, e->vector, r.sum)));
+    emit_store_f32(e, total, a->total, row);
+    emit_store_f32(e, largest, a->largest, row);
+    rescale_sums(k, a, row, factor);
+}
+
+/* ---- a block of keys ---- */
+
+static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, Value first_key,
+                        Value count) {
+    Emit *e = k->e;
+    Value panel_floats = emit_int(e, a->head_dim * e->panel);
+    TileShape tile = {a->rows, 1, a->is_one ? a->head_dim : a->q_stride, false, 0, false};
+    Value start = emit_mul(e, emit_div(e, first_key, emit_int(e, e->panel)), panel_floats);
+    Value at = emit_at(e, keys, start);
+    Value used = emit_add(e, count, emit_int(e, e->panel - 1));
+    Loop j =
+        emit_loop(e, "j", emit_int(e, 0), emit_div(e, used, emit_int(e, e->panel)), emit_int(e, 1));
+    emit_tile(e, tile, q, emit_at(e, at, emit_mul(e, j.i, panel_floats)), panel_floats,
+              emit_int(e, a->head_dim),
+              emit_at(e, a->scores, emit_mul(e, j.i, emit_int(e, e->panel))), emit_int(e, a->keys),
+              NULL);
+    emit_loop_end(e, &j);
+}
+
+/* What mixing needs of a block. */
+typedef struct {
+    Value values, first_key;
+    Range seen; /* keys of the block that all rows of the tile see */
+    Value end;
+} ValueBlock;
+
+/* Values of a key from column `panel` * e->panel on. */
+static Value value_at(Emit *e, const Attention *a, Value values, Value key, Value panel) {
+    Value start = emit_add(e, emit_mul(e, panel, emit_int(e, a->context)), key);
+    return emit_at(e, values, emit_mul(e, start, emit_int(e, e->panel)));
+}
+
+static void mix_seen_by_all(KernelEmit *k, const Attention *a, const ValueBlock *b) {
+    Emit *e = k->e;
+    Value panel_floats = emit_int(e, a->context * e->panel);
+    TileShape tile = {a->rows, 1, a->keys, true, 0, false};
+    Value p = emit_at(e, a->scores, emit_sub(e, b->seen.from, b->first_key));
+    Loop j =
+        emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
+    emit_tile(e, tile, p, value_at(e, a, b->values, b->seen.from, j.i), panel_floats,
+              emit_sub(e, b->seen.to, b->seen.from),
+              emit_at(e, a->sums, emit_mul(e, j.i, emit_int(e, e->panel))),
+              emit_int(e, a->padded_dim), NULL);
+    emit_loop_end(e, &j);
+}
+
+/* One key's values into the sums of one row, as emit_tile() adds them. */
+static void mix_one(KernelEmit *k, const Attention *a, const ValueBlock *b, Value key, Value row) {
+    Emit *e = k->e;
+    Value scores = emit_at(e, a->scores, emit_mul(e, row, emit_int(e, a->keys)));
+    Value p = emit_splat(e, emit_load_f32(e, scores, emit_sub(e, key, b->first_key)));
+    Value sums = emit_at(e, a->sums, emit_mul(e, row, emit_int(e, a->padded_dim)));
+    Loop j =
+        emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
+    Value from = value_at(e, a, b->values, key, j.i);
+    Value to = emit_at(e, sums, emit_mul(e, j.i, emit_int(e, e->panel)));
+    for (int64_t c = 0; c < e->panel; c += e->width) {
+        Value column = emit_int(e, c);
+        Value sum = emit_fma(e, p, emit_load(e, from, column), emit_load(e, to, column));
+        emit_store(e, sum, to, column);
+    }
+    emit_loop_end(e, &j);
+}
+
+/* Keys from .. to - 1, each with the rows that see it. */
+static void mix_edge(KernelEmit *k, const Attention *a, const TileRows *tile, const ValueBlock *b,
+                     Value from, Value to) {
+    Emit *e = k->e;
+    const int64_t window = a->node->attr.window;
+    Value first = emit_add(e, k->position, tile->token);
+    Loop key = emit_loop(e, "key", from, to, emit_int(e, 1));
+    Value distance = emit_sub(e, key.i, first); /* from the first row */
+    Value ahead = emit_int(e, a->node->attr.causal ? 0 : window - 1);
+    Range rows = {emit_max(e, emit_sub(e, distance, ahead), emit_int(e, 0)), tile->count};
+    if (window) rows.to = emit_min(e, rows.to, emit_add(e, distance, emit_int(e, window)));
+    Loop row = emit_loop(e, "row", rows.from, rows.to, emit_int(e, 1));
+    mix_one(k, a, b, key.i, row.i);
+    emit_loop_end(e, &row);
+    emit_loop_end(e, &key);
+}
+
+/* Every row's keys in their order. */
+static void mix_block(KernelEmit *k, const Attention *a, const TileRows *tile,
+                      const ValueBlock *b) {
+    const bool has_window = a->node->attr.window;
+    if (has_window && !a->is_one) mix_edge(k, a, tile, b, b->first_key, b->seen.from);
+    mix_seen_by_all(k, a, b);
+    if ((has_window || a->node->attr.causal) && !a->is_one)
+        mix_edge(k, a, tile, b, b->seen.to, b->end);
+}
+
+/* ---- a tile of rows ---- */
+
+static void clear(Emit *e, const Attention *a) {
+    Loop r = emit_loop(e, "r", emit_int(e, 0), emit_int(e, a->rows), emit_int(e, 1));
+    emit_store_f32(e, emit_f32(e, -INFINITY), a->largest, r.i);
+    emit_store_f32(e, emit_f32(e, 0), a->total, r.i);
+    emit_loop_end(e, &r);
+    Loop c = emit_loop(e, "c", emit_int(e, 0), emit_int(e, a->rows * a->padded_dim),
+                       emit_int(e, e->width));
+    emit_store(e, emit_vector(e, 0), a->sums, c.i);
+    emit_loop_end(e, &c);
+}
+
+static Value row_start(KernelEmit *k, const Attention *a, const TileRows *tile, Value row,
+                       int64_t stride) {
+    Emit *e = k->e;
+    Value token = a->is_one ? tile->token : emit_add(e, tile->token, row);
+    Value head = a->is_one ? emit_add(e, tile->head, row) : tile->head;
+    return emit_add(e, emit_mul(e, token, emit_int(e, stride)),
+                    emit_mul(e, head, emit_int(e, a->head_dim)));
+}
+
+typedef struct {
+    Value from, to, scale;
+} Storing;
+
+static void store_columns(Emit *e, void *context, Value column, int64_t lanes) {
+    const Storing *s = context;
+    Value o = emit_fmul(e, emit_load(e, s->from, column), emit_splat(e, s->scale));
+    emit_store_part(e, o, s->to, column, lanes);
+}
+
+static void store_rows(KernelEmit *k, const Attention *a, const TileRows *tile) {
+    Emit *e = k->e;
+    Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
+    Storing s = {emit_at(e, a->sums, emit_mul(e, r.i, emit_int(e, a->padded_dim))),
+                 emit_at(e, a->out, row_start(k, a, tile, r.i, a->out_stride)),
+                 emit_fdiv(e, emit_f32(e, 1), emit_load_f32(e, a->total, r.i))};
+    emit_columns(e, a->head_dim, store_columns, &s);
+    emit_loop_end(e, &r);
+}
+
+static Value last_position(KernelEmit *k, const Attention *a, const TileRows *tile, Value first) {
+    Emit *e = k->e;
+    return a->is_one ? first : emit_sub(e, emit_add(e, first, tile->count), emit_int(e, 1));
+}
+
+/* Keys start .. end that some row of the tile sees; start in whole blocks. */
+static Range visible_keys(KernelEmit *k, const Attention *a, const TileRows *tile) {
+    Emit *e = k->e;
+    Range keys = {emit_int(e, 0), emit_add(e, k->position, k->tokens)};
+    Value first = emit_add(e, k->position, tile->token);
+    Value last = last_position(k, a, tile, first);
+    if (a->node->attr.causal) keys.to = emit_add(e, last, emit_int(e, 1));
+    if (!a->node->attr.window) return keys;
+    Value window = emit_int(e, a->node->attr.window), block = emit_int(e, a->keys);
+    Value start = emit_sub(e, emit_add(e, first, emit_int(e, 1)), window);
+    start = emit_max(e, start, emit_int(e, 0));
+    keys.from = emit_sub(e, start, emit_rem(e, start, block));
+    keys.to = emit_min(e, keys.to, emit_add(e, last, window));
+    return keys;
+}
+
+/* Of the keys of a block those that every row of the tile sees. */
+static Range keys_of_all(KernelEmit *k, const Attention *a, const TileRows *tile, Range block) {
+    Emit *e = k->e;
+    const int64_t window = a->node->attr.window;
+    Value first = emit_add(e, k->position, tile->token), one = emit_int(e, 1);
+    Range seen = block;
+    if (window) {
+        Value last = last_position(k, a, tile, first);
+        Value start = emit_sub(e, emit_add(e, last, one), emit_int(e, window));
+        seen.from = emit_min(e, emit_max(e, start, block.from), block.to);
+    }
+    if (a->node->attr.causal || window) {
+        Value ahead = emit_int(e, a->node->attr.causal ? 1 : window);
+        seen.to = emit_min(e, emit_add(e, first, ahead), block.to);
+        seen.to = emit_max(e, seen.to, seen.from);
+    }
+    return seen;
+}
+
+static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile) {
+    Emit *e = k->e;
+    clear(e, a);
+    Value q = emit_at(e, a->q, row_start(k, a, tile, emit_int(e, 0), a->q_stride));
+    const int64_t key_floats = a->context_panels * a->head_dim * e->panel;
+    const int64_t value_floats = a->padded_dim * a->context;
+    Value keys = emit_at(e, a->key_cache, emit_mul(e, tile->kv_head, emit_int(e, key_floats)));
+    Value values =
+        emit_at(e, a->value_cache, emit_mul(e, tile->kv_head, emit_int(e, value_floats)));
+    Range seen = visible_keys(k, a, tile);
+    Loop block = emit_loop(e, "block", seen.from, seen.to, emit_int(e, a->keys));
+    Value count = emit_min(e, emit_sub(e, seen.to, block.i), block.step);
+    score_block(k, a, q, keys, block.i, count);
+    Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
+    softmax_step(k, a, tile, r.i, block.i);
+    emit_loop_end(e, &r);
+    Value end = emit_add(e, block.i, count);
+    Range seen_by_all = keys_of_all(k, a, tile, (Range){block.i, end});
+    mix_block(k, a, tile, &(ValueBlock){values, block.i, seen_by_all, end});
+    emit_loop_end(e, &block);
+    store_rows(k, a, tile);
+}
+
+/* Each thread has heads side by side, which it may have computed itself (own_heads). */
+static void attend_one(KernelEmit *k, const Attention *a) {
+    Emit *e = k->e;
+    Value rows = emit_int(e, a->rows), tiles = emit_int(e, a->heads / a->rows);
+    Value after = emit_add(e, k->thread, emit_int(e, 1));
+    Value from = emit_div(e, emit_mul(e, tiles, k->thread), k->threads);
+    Value to = emit_div(e, emit_mul(e, tiles, after), k->threads);
+    Loop i = emit_loop(e, "tile", from, to, emit_int(e, 1));
+    Value head = emit_mul(e, i.i, rows), kv_head = emit_div(e, head, emit_int(e, a->group));
+    attend_tile(k, a, &(TileRows){emit_int(e, 0), head, kv_head, rows});
+    emit_loop_end(e, &i);
+}
+
+/* Tiles are dealt out in turn, so that long and short rows fall to all threads alike. */
+static void attend_all(KernelEmit *k, const Attention *a) {
+    Emit *e = k->e;
+    Value rows = emit_int(e, a->rows), group = emit_int(e, a->group);
+    Value heads = emit_int(e, a->heads);
+    Value blocks = emit_div(e, emit_add(e, k->rows, emit_int(e, a->rows - 1)), rows);
+    Loop i = emit_loop(e, "tile", k->thread, emit_mul(e, blocks, heads), k->threads);
+    Value token = emit_mul(e, emit_div(e, i.i, heads), rows);
+    Value head = emit_rem(e, i.i, heads);
+    Value count = emit_min(e, emit_sub(e, k->rows, token), rows);
+    attend_tile(k, a, &(TileRows){token, head, emit_div(e, head, group), count});
+    emit_loop_end(e, &i);
+}
+
+void emit_attention(KernelEmit *k) {
+    Emit *e = k->e;
+    const Node *node = kernel_node(k, k->kernel->root);
+    Attention a = {.node = node, .heads = node->attr.heads, .kv_heads = node->attr.kv_heads};
+    a.group = a.heads / a.kv_heads;
+    a.head_dim = node->type.dim[1] / a.heads;
+    a.context = k->kernel->graph->context;
+    a.padded_dim = round_up(a.head_dim, e->panel);
+    a.is_one = node->type.dim[0] == 1;
+    a.rows = node->schedule.rows;
+    a.keys = node->schedule.keys;
+    a.q = emit_slot(k, node->in[0], FORM_VECTOR);
+    a.q_stride = emit_slot_stride(k, node->in[0]);
+    a.key_cache = emit_slot(k, node->in[1], FORM_VECTOR);
+    a.value_cache = emit_slot(k, node->in[2], FORM_VECTOR);
+    a.out = emit_slot(k, k->kernel->root, FORM_VECTOR);
+    a.out_stride = emit_slot_stride(k, k->kernel->root);
+    a.context_panels = round_up(a.context, e->panel) / e->panel;
+    const AttentionScratch scratch = scratch_of_attention(k->kernel, e->machine);
+    a.scores = emit_at(e, k->scratch, emit_int(e, scratch.scores));
+    a.sums = emit_at(e, k->scratch, emit_int(e, scratch.sums));
+    a.largest = emit_at(e, k->scratch, emit_int(e, scratch.largest));
+    a.total = emit_at(e, k->scratch, emit_int(e, scratch.total));
+    if (node->attr.alibi) a.slopes = slope_table(k, a.heads);
+    if (a.is_one)
+        attend_one(k, &a);
+    else
+        attend_all(k, &a);
+}

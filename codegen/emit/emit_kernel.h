@@ -1,0 +1,128 @@
+/* emit_kernel.h - what the emitters of kernels share.
+ *
+ * A kernel's function is called by every thread of the team:
+ *
+ *   void kernel(i64 thread, i64 threads, i64 rows, i64 tokens, i64 position, ptr scratch,
+ *               ptr slot...)
+ *
+ * rows is the number of rows of its result, tokens that of the call. Work is split over columns
+ * (and, in attention, over heads and rows), never over the sum of a product: results do not depend
+ * on the number of threads. A row's numbers do not depend on which rows are computed with it.
+ */
+#ifndef CODEGEN_EMIT_KERNEL_H
+#define CODEGEN_EMIT_KERNEL_H
+
+#include "codegen/emit/codegen.h"
+#include "codegen/emit/emit.h"
+
+enum { SCRATCH_ARGUMENT = 5, FIRST_SLOT_ARGUMENT };
+
+typedef struct {
+    Emit *e;
+    const Kernel *kernel;
+    Value thread, threads, rows, tokens, position;
+    Value scratch; /* of this thread, see scratch.h */
+} KernelEmit;
+
+static inline const Node *kernel_node(const KernelEmit *k, Ref ref) {
+    return ir_node(k->kernel->graph, ref);
+}
+
+/* The pointer of a value in memory, or of a constant in that form. */
+Value emit_slot(KernelEmit *k, Ref ref, PackedForm form);
+int64_t emit_slot_stride(const KernelEmit *k, Ref ref);
+
+/* from <= i < to */
+typedef struct {
+    Value from, to;
+} Range;
+
+/* Whether threads attend to what they computed themselves (Kernel.own_heads). */
+Value emit_owns_heads(Emit *e, const Kernel *kernel, Value threads);
+
+/* ---- emit_tile.c ----
+ * c[r][j] (+)= sum over i < depth of a[r * stride + i] * b[panel(j)][i][j]: rows x panels panels at
+ * once, in registers, each sum in order of i by fused multiply-adds. Reads `rows` rows of a, so
+ * those after the last must be readable. For each LINE_FLOATS of the depth, `prefetch` cache lines
+ * of each panel at `next` are brought near; 0 and null where nothing is known to come next. */
+enum { LINE_FLOATS = 16 };
+typedef struct {
+    int64_t rows, panels;
+    int64_t stride;   /* floats between rows of a */
+    bool accumulates; /* adds to what c holds */
+    int64_t prefetch;
+    bool is_pairs; /* a and b hold pairs of bf16, whose products are both added */
+} TileShape;
+void emit_tile(Emit *e, TileShape shape, Value a, Value b, Value panel_stride, Value depth, Value c,
+               Value c_stride, Value next);
+
+/* ---- emit_packed.c: weights in a format of fewer bits ---- */
+typedef struct {
+    WeightFormat format;
+    int64_t panels, depth;
+} PackedShape;
+/* c[j] = sum over k < depth of a[k] * b[panel(j)][k][j], as emit_tile() of one row sums it. */
+void emit_packed_row(Emit *e, PackedShape shape, Value a, Value b, Value c);
+/* `depth` values k of a panel, from the start of a block on, to floats [depth][panel]; `to` has
+ * room for whole blocks. */
+void emit_unpack(Emit *e, WeightFormat format, Value from, Value to, Value depth);
+
+/* ---- emit_bytes.c: products of bytes, on machines that have them ---- */
+/* A row of `node`, a quantise: floats `from` to words `to` (format_value_words()). */
+void emit_round_row(KernelEmit *k, const Node *node, Value from, Value to);
+typedef struct {
+    WeightFormat format;
+    bool is_unpacked; /* q4 in the layout of q8, 16 times as large */
+    bool accumulates;
+    int64_t rows, panels;
+    int64_t stride; /* words between rows of a */
+    int64_t blocks; /* of a row of a */
+} ByteShape;
+/* As emit_tile(), of blocks from <= i < to of rows that emit_round_row() made; b begins with the
+ * first of these blocks. */
+void emit_byte_tile(Emit *e, ByteShape shape, Value a, Value b, Value panel_stride, Value from,
+                    Value to, Value c, Value c_stride);
+/* Blocks of a panel of q4 to the layout of q8. */
+void emit_unpack_bytes(Emit *e, Value from, Value to, Value blocks);
+
+/* ---- emit_pointwise.c: activate, scale, softcap, write, write_gated on a vector of columns ----
+ */
+Value emit_pointwise(KernelEmit *k, const Node *node, Value x, Value row, Value column);
+Value emit_pointwise_chain(KernelEmit *k, const Chain *chain, Value x, Value row, Value column);
+
+/* ---- emit_heads.c: norm, rope and append on the `columns` floats at `base` ---- */
+typedef struct {
+    Value scale, mean; /* mean: null unless the kind needs it */
+} RowSize;
+/* 1 / size of a row by ops.def: norm. */
+RowSize emit_row_size(Emit *e, NormKind kind, double eps, Value base, int64_t columns);
+/* What a norm makes of a row, or of head `head` of it: columns at `from`. */
+typedef struct {
+    RowSize size;
+    NormKind kind;
+    Value from, gain, bias; /* gain, bias: null when absent */
+    double offset;
+} RowNorm;
+RowNorm emit_row_norm(KernelEmit *k, const Node *node, Value from, int64_t columns, Value head);
+/* Column `column` and after, of which `lanes` are there: 0 elsewhere. */
+Value emit_normed(Emit *e, const RowNorm *norm, Value column, int64_t lanes);
+/* A whole row of `node`, a norm of one group. */
+void emit_norm_row(KernelEmit *k, const Node *node, Value from, Value to);
+/* In place; `row` and `head` say which head of which token it is. */
+void emit_head_op(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row, Value head);
+
+/* ---- one emitter for each kind of kernel ---- */
+void emit_projection(KernelEmit *k);
+void emit_attention(KernelEmit *k);
+void emit_row_op(KernelEmit *k); /* everything else, row by row */
+
+/* ---- emit_program.c: every kernel's function, the entries of both phases, the TwPrograms ---- */
+/* Returns how many functions it made for kernels and entries. */
+int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
+                  Value *programs, const ModuleFunction **functions);
+
+/* ---- emit_object.c: the TwModule of programs, the calls that get it, weights inside ---- */
+void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
+                 Value *programs);
+
+#endif

@@ -1,0 +1,425 @@
+/* emit_program.c - one function for each shape of kernel, and the two entries that call them.
+ *
+ *   void gpt2_124m.prefill(const TwFrame *frame, i64 thread, i64 threads)
+ *     gpt2_124m.prefill.embed.768(thread, threads, rows, tokens, position, scratch, pointers...)
+ *     tw_team_barrier(team, thread)
+ *     for (layer = 0; layer < 12; layer++)
+ *       gpt2_124m.prefill.read_qkv.768x2304.f32(...)
+ *       ...
+ *
+ * Kernels that repeat are a loop, whose pointers follow from its turn, so that code and the time to
+ * make it do not grow with equal layers. Timed code calls tw_trace_mark() before and after each
+ * kernel.
+ */
+#include "codegen/emit/emit_kernel.h"
+#include "codegen/emit/kernel_name.h"
+#include "codegen/emit/kernel_shapes.h"
+#include "codegen/emit/repeat.h"
+#include "runtime/abi.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* ---- what emitters ask of a kernel ---- */
+
+Value emit_slot(KernelEmit *k, Ref ref, PackedForm form) {
+    int slot = kernel_slot(k->kernel, ref, form);
+    return LLVMGetParam(k->e->function, (unsigned)(FIRST_SLOT_ARGUMENT + slot));
+}
+
+int64_t emit_slot_stride(const KernelEmit *k, Ref ref) {
+    return k->kernel->slot[kernel_slot(k->kernel, ref, FORM_VECTOR)].stride;
+}
+
+/* ---- kernels ---- */
+
+static Value kernel_function(Emit *e, const Kernel *kernel, const char *name) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    VType types[FIRST_SLOT_ARGUMENT + MAX_SLOTS];
+    for (int i = 0; i < SCRATCH_ARGUMENT; i++) types[i] = e->i64;
+    for (int i = SCRATCH_ARGUMENT; i < FIRST_SLOT_ARGUMENT + kernel->slot_count; i++)
+        types[i] = e->pointer;
+    Value function = emit_function_begin(e, name, e->none, types,
+                                         FIRST_SLOT_ARGUMENT + kernel->slot_count, root->loc);
+    KernelEmit k = {.e = e,
+                    .kernel = kernel,
+                    .thread = emit_argument(e, 0, "thread"),
+                    .threads = emit_argument(e, 1, "threads"),
+                    .rows = emit_argument(e, 2, "rows"),
+                    .tokens = emit_argument(e, 3, "tokens"),
+                    .position = emit_argument(e, 4, "position"),
+                    .scratch = emit_argument(e, SCRATCH_ARGUMENT, "scratch")};
+    emit_argument_is_private(e, SCRATCH_ARGUMENT);
+    switch (root->op) {
+    case OP_project:
+    case OP_read: emit_projection(&k); break;
+    case OP_attend: emit_attention(&k); break;
+    default: emit_row_op(&k); break;
+    }
+    emit_function_end(e);
+    return function;
+}
+
+/* ---- entries ---- */
+
+enum { PHASES = 2 };
+
+typedef struct {
+    const char *stem; /* of its name: others may have it, too */
+    const char *name; /* among those for its processor */
+    const Target *target;
+    Value function;
+} Made;
+
+typedef struct {
+    Emit *e;
+    Arena *arena;
+    const Target *target;     /* of the part that is emitted */
+    Made *made;               /* functions so far, */
+    ModuleFunction *function; /* and what is known of them */
+    int count;
+    int64_t scratch_floats; /* of a thread */
+    KernelShapes shapes;    /* of the kernels for this target, */
+    int *of_shape;          /* and the number of each one's function */
+    Value barrier;
+    Value mark; /* null: the code is not timed */
+} Program;
+
+typedef struct {
+    Value thread, threads;
+    Value weights, arena, caches, token_ids, logits, tokens, position, logit_rows, team;
+    Value scratch; /* of this thread */
+    Value trace;   /* of timed code */
+} Frame;
+
+/* Room for a function of that stem, whose name is its own: the second of them ends in ".2". */
+static int add_function(Program *program, const char *stem, const Kernel *kernel) {
+    int number = 1;
+    for (int i = 0; i < program->count; i++)
+        number +=
+            program->made[i].target == program->target && strcmp(program->made[i].stem, stem) == 0;
+    const char *name = number > 1 ? arena_printf(program->arena, "%s.%d", stem, number) : stem;
+    program->made[program->count] = (Made){.stem = stem, .name = name, .target = program->target};
+    const char *variant = program->e->variant;
+    const char *qualified = variant ? arena_printf(program->arena, "%s.%s", name, variant) : name;
+    program->function[program->count] = (ModuleFunction){.name = qualified, .kernel = kernel};
+    return program->count++;
+}
+
+/* The number of the function that computes a kernel. */
+static int shape_function(Program *program, const Kernel *kernel, const char *phase) {
+    const int shapes = program->shapes.count;
+    const int shape = kernel_shapes_add(&program->shapes, kernel);
+    if (shape < shapes) {
+        program->function[program->of_shape[shape]].calls++;
+        return program->of_shape[shape];
+    }
+    const char *stem =
+        arena_printf(program->arena, "%s.%s", phase, kernel_name(kernel, program->arena));
+    const int number = add_function(program, stem, kernel);
+    EmitPlace place = emit_leave(program->e);
+    Value function = kernel_function(program->e, kernel, program->made[number].name);
+    emit_return_to(program->e, place);
+    program->made[number].function = function;
+    program->function[number].calls = 1;
+    program->of_shape[shape] = number;
+    return number;
+}
+
+#define FIELD(type, member, name)                                                                  \
+    emit_load_field(e, type, frame, (int64_t)offsetof(TwFrame, member), name)
+
+static Frame load_frame(const Program *program) {
+    Emit *e = program->e;
+    Value frame = emit_argument(e, 0, "frame"), thread = emit_argument(e, 1, "thread");
+    Value before = emit_mul(e, thread, emit_int(e, program->scratch_floats));
+    return (Frame){.trace = program->mark ? FIELD(e->pointer, trace, "trace") : NULL,
+                   .scratch = emit_at(e, FIELD(e->pointer, scratch, "scratch"), before),
+                   .thread = thread,
+                   .threads = emit_argument(e, 2, "threads"),
+                   .weights = FIELD(e->pointer, weights, "weights"),
+                   .arena = FIELD(e->pointer, arena, "arena"),
+                   .caches = FIELD(e->pointer, caches, "caches"),
+                   .token_ids = FIELD(e->pointer, tokens, "token_ids"),
+                   .logits = FIELD(e->pointer, logits, "logits"),
+                   .tokens = FIELD(e->i64, token_count, "tokens"),
+                   .position = FIELD(e->i64, position, "position"),
+                   .logit_rows = FIELD(e->i64, logit_rows, "logit_rows"),
+                   .team = FIELD(e->pointer, team, "team")};
+}
+
+/* ---- steps: a kernel each, in loops where they repeat ---- */
+
+typedef struct {
+    Program *program;
+    const PhasePlan *phase;
+    Frame frame;
+    int *function; /* of each kernel: its number */
+    /* What is under way: the kernels from `first` on. */
+    int first;
+    Repeat repeat;
+} Steps;
+
+/* The kernel of one turn, counted from the first of that turn. */
+static const Kernel *kernel_of(const Steps *s, int turn, int step) {
+    return s->phase->kernel[s->first + turn * s->repeat.length + step];
+}
+
+static bool is_equal_step(const void *context, int first, int second) {
+    const Steps *s = context;
+    if (s->function[first] != s->function[second]) return false;
+    const Kernel *a = s->phase->kernel[first], *b = s->phase->kernel[second];
+    for (int i = 0; i < a->slot_count; i++)
+        if (a->slot[i].is_last != b->slot[i].is_last) return false;
+    return true;
+}
+
+static int64_t offset_of(const Steps *s, int turn, int step, int slot) {
+    return kernel_of(s, turn, step)->slot[slot].offset;
+}
+
+static bool has_constant_stride(const Steps *s, int step, int slot, int64_t stride) {
+    for (int turn = 1; turn < s->repeat.times; turn++)
+        if (offset_of(s, turn, step, slot) != offset_of(s, turn - 1, step, slot) + stride)
+            return false;
+    return true;
+}
+
+static Value look_up_offset(const Steps *s, Value turn, int step, int slot) {
+    Emit *e = s->program->e;
+    const int times = s->repeat.times;
+    Value *offset = ARENA_ARRAY(s->program->arena, Value, (size_t)times);
+    for (int i = 0; i < times; i++) offset[i] = emit_int(e, offset_of(s, i, step, slot));
+    return emit_load_int(e, emit_table(e, offset, times), turn);
+}
+
+/* Mostly a layer's weights lie as far behind those of the layer before as any other's. */
+static Value slot_offset(const Steps *s, Value turn, int step, int slot) {
+    Emit *e = s->program->e;
+    const int64_t first = offset_of(s, 0, step, slot);
+    if (s->repeat.times == 1) return emit_int(e, first);
+    const int64_t stride = offset_of(s, 1, step, slot) - first;
+    if (!has_constant_stride(s, step, slot, stride)) return look_up_offset(s, turn, step, slot);
+    return emit_add(e, emit_int(e, first), emit_mul(e, turn, emit_int(e, stride)));
+}
+
+static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
+    Emit *e = s->program->e;
+    const Frame *frame = &s->frame;
+    const Slot *slot = &kernel_of(s, 0, step)->slot[index];
+    if (slot->kind == SLOT_LOGITS) return frame->logits;
+    if (slot->kind == SLOT_TOKENS) return frame->token_ids;
+    Value offset = slot_offset(s, turn, step, index);
+    if (slot->is_last) {
+        Value skipped = emit_sub(e, frame->tokens, frame->logit_rows);
+        offset = emit_add(e, offset, emit_mul(e, skipped, emit_int(e, slot->stride)));
+    }
+    if (slot->kind == SLOT_ARENA) return emit_at(e, frame->arena, offset);
+    return emit_at(e, slot->kind == SLOT_WEIGHTS ? frame->weights : frame->caches, offset);
+}
+
+static Value row_count(Emit *e, const Frame *frame, const Kernel *kernel) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    const int64_t rows = root->type.dim[0];
+    if (root->op == OP_append || rows == IR_TOKENS) return frame->tokens; /* a cache has S rows */
+    return rows == IR_LOGIT_ROWS ? frame->logit_rows : emit_int(e, rows);
+}
+
+/* Of timed code: at the begin of a kernel, or at its end. */
+static void emit_mark(const Steps *s, Value turn, int step, bool is_end) {
+    Emit *e = s->program->e;
+    if (!s->program->mark) return;
+    Value mark = emit_mul(e, turn, emit_int(e, 2 * s->repeat.length));
+    mark = emit_add(e, mark, emit_int(e, 2 * (s->first + step) + is_end));
+    emit_call(e, s->program->mark, (Value[]){s->frame.trace, s->frame.thread, mark}, 3);
+}
+
+/* What this thread reads first after the barrier, so that it need not wait for that, too. Only for
+ * one row: the products of many rows take longer than their weights need to come. */
+static void prefetch_weights(const Steps *s, Value turn, int step) {
+    enum { LINES = 16 /* of each panel */, LINE_WORDS = 16 };
+    Emit *e = s->program->e;
+    const Kernel *next = kernel_of(s, 0, step);
+    const Node *root = ir_node(next->graph, next->root);
+    if ((root->op != OP_project && root->op != OP_read) || root->schedule.rows != 1) return;
+    const int64_t depth = ir_node(next->graph, root->in[1])->type.dim[1];
+    const int64_t words = layout_panel_words(root->attr.format, depth, e->panel);
+    const int64_t panels = next->own_heads ? next->group[0].panels.panels : next->panels;
+    Value weights = slot_pointer(s, turn, step, kernel_slot(next, root->in[1], FORM_PANELS));
+    Value panel = emit_mul(e, emit_int(e, panels), s->frame.thread);
+    panel = emit_div(e, panel, s->frame.threads);
+    Value base = emit_at(e, weights, emit_mul(e, panel, emit_int(e, words)));
+    Loop line = emit_loop(e, "line", emit_int(e, 0), emit_int(e, LINES * LINE_WORDS),
+                          emit_int(e, LINE_WORDS));
+    for (int64_t i = 0; i < root->schedule.panels; i++)
+        emit_prefetch(e, base, emit_add(e, line.i, emit_int(e, i * words)));
+    emit_loop_end(e, &line);
+}
+
+static void emit_line_of(const Steps *s, int step) {
+    const Kernel *kernel = kernel_of(s, 0, step);
+    emit_line(s->program->e, ir_node(kernel->graph, kernel->root)->loc);
+}
+
+/* Between a kernel and the step that comes next. */
+static void emit_meeting(const Steps *s, const Kernel *before, Value turn, int step) {
+    Emit *e = s->program->e;
+    Value barrier[] = {s->frame.team, s->frame.thread};
+    emit_line_of(s, step);
+    prefetch_weights(s, turn, step);
+    if (!before->own_heads) {
+        emit_call(e, s->program->barrier, barrier, 2);
+        return;
+    }
+    Value is_needed = LLVMBuildNot(e->builder, emit_owns_heads(e, before, s->frame.threads), "");
+    If branch = emit_if(e, is_needed);
+    emit_call(e, s->program->barrier, barrier, 2);
+    emit_if_end(e, &branch);
+}
+
+static void emit_step(const Steps *s, Value turn, int step) {
+    Emit *e = s->program->e;
+    const Frame *frame = &s->frame;
+    const Kernel *kernel = kernel_of(s, 0, step);
+    emit_line_of(s, step);
+    Value arguments[FIRST_SLOT_ARGUMENT + MAX_SLOTS] = {
+        frame->thread, frame->threads,  row_count(e, frame, kernel),
+        frame->tokens, frame->position, frame->scratch};
+    for (int i = 0; i < kernel->slot_count; i++)
+        arguments[FIRST_SLOT_ARGUMENT + i] = slot_pointer(s, turn, step, i);
+    Value function = s->program->made[s->function[s->first + step]].function;
+    emit_mark(s, turn, step, false);
+    emit_call(e, function, arguments, FIRST_SLOT_ARGUMENT + kernel->slot_count);
+    emit_mark(s, turn, step, true);
+}
+
+static void emit_turn(const Steps *s, Value turn) {
+    for (int step = 0; step < s->repeat.length; step++) {
+        if (step) emit_meeting(s, kernel_of(s, 0, step - 1), turn, step);
+        emit_step(s, turn, step);
+    }
+}
+
+static void emit_repeat(const Steps *s) {
+    Emit *e = s->program->e;
+    Value none = emit_int(e, 0), one = emit_int(e, 1), times = emit_int(e, s->repeat.times);
+    if (s->first) emit_meeting(s, s->phase->kernel[s->first - 1], none, 0);
+    if (s->repeat.times == 1) {
+        emit_turn(s, none);
+        return;
+    }
+    Loop loop = emit_loop(e, "turn", none, times, one);
+    emit_turn(s, loop.i);
+    Value next = emit_add(e, loop.i, one);
+    If is_more = emit_if(e, emit_int_less(e, next, times));
+    emit_meeting(s, kernel_of(s, 0, s->repeat.length - 1), next, 0);
+    emit_if_end(e, &is_more);
+    emit_loop_end(e, &loop);
+}
+
+static Value emit_entry(Program *program, const char *name, const PhasePlan *phase) {
+    Emit *e = program->e;
+    VType types[] = {e->pointer, e->i64, e->i64};
+    const char *unique = program->made[add_function(program, name, NULL)].name;
+    const Loc start = phase->graph->loc;
+    Value entry = emit_function_begin(e, unique, e->none, types, 3, start);
+    Steps steps = {.program = program,
+                   .phase = phase,
+                   .frame = load_frame(program),
+                   .function = ARENA_ARRAY(program->arena, int, (size_t)phase->count + 1)};
+    for (int i = 0; i < phase->count; i++)
+        steps.function[i] = shape_function(program, phase->kernel[i], name);
+    while (steps.first < phase->count) {
+        steps.repeat = repeat_find(is_equal_step, &steps, steps.first, phase->count);
+        emit_repeat(&steps);
+        steps.first += steps.repeat.length * steps.repeat.times;
+    }
+    emit_line(e, start);
+    emit_function_end(e);
+    return entry;
+}
+
+/* ---- the descriptor ---- */
+
+static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol, Value prefill,
+                             Value decode) {
+    const Plan *plan = part->plan;
+    const TargetNames *names = &part->target->names;
+    Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
+                      LLVMConstInt(e->i32, sizeof(TwProgram), 0),
+                      emit_text(e, plan->name),
+                      emit_text(e, part->target->cpu),
+                      emit_int(e, (int64_t)target_needs(names->architecture, names->has)),
+                      emit_int(e, plan->vocab),
+                      emit_int(e, plan->prefill.graph->context),
+                      emit_int(e, plan->prefill.graph->chunk),
+                      emit_int(e, plan->logits_stride),
+                      emit_int(e, plan->arena_floats),
+                      emit_int(e, plan->cache_floats),
+                      emit_int(e, (int64_t)layout_id(plan->layout)),
+                      emit_int(e, plan->layout->floats * (int64_t)sizeof(float)),
+                      prefill,
+                      decode,
+                      emit_int(e, plan->scratch_floats),
+                      emit_int(e, plan->takes_whole_sequences)};
+    Value value = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
+    Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);
+    LLVMSetInitializer(global, value);
+    LLVMSetGlobalConstant(global, 1);
+    return global;
+}
+
+static Value declare(Emit *e, const char *name, VType *types, unsigned count) {
+    return LLVMAddFunction(e->module, name, LLVMFunctionType(e->none, types, count, 0));
+}
+
+/* Functions for one of several processors say which. The machine at hand may have less than others
+ * of its name. */
+static const char *variant_name(const ModulePart *part, int number, Arena *arena) {
+    const Target *target = part[number].target;
+    for (int i = 0; i < number; i++)
+        if (part[i].target != target && strcmp(part[i].target->cpu, target->cpu) == 0)
+            return arena_printf(arena, "%s-%d", target->cpu, number + 1);
+    return target->cpu;
+}
+
+static void choose_part(Program *program, const ModulePart *part, int number, bool is_several) {
+    Emit *e = program->e;
+    const Target *target = part[number].target;
+    if (program->target != target) program->shapes = kernel_shapes(program->arena);
+    program->target = target;
+    e->machine = &target->machine;
+    e->variant = is_several ? variant_name(part, number, program->arena) : NULL;
+    e->cpu = target->cpu;
+    e->features = target->names.features;
+    e->base = target->names.base;
+}
+
+int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
+                  Value *programs, const ModuleFunction **functions) {
+    VType types[] = {e->pointer, e->i64, e->i64};
+    Arena *arena = part[0].plan->layout->arena;
+    Program program = {.e = e, .arena = arena};
+    size_t most = 0;
+    bool is_several = false;
+    for (int i = 0; i < count; i++) {
+        most += (size_t)(part[i].plan->prefill.count + part[i].plan->decode.count + PHASES);
+        is_several |= part[i].target != part[0].target;
+    }
+    program.made = ARENA_ARRAY(arena, Made, most);
+    program.function = ARENA_ARRAY(arena, ModuleFunction, most);
+    program.of_shape = ARENA_ARRAY(arena, int, most);
+    program.barrier = declare(e, "tw_team_barrier", types, 2);
+    if (options->is_timed) program.mark = declare(e, "tw_trace_mark", types, 3);
+    for (int i = 0; i < count; i++) {
+        const Plan *plan = part[i].plan;
+        choose_part(&program, part, i, is_several);
+        program.scratch_floats = plan->scratch_floats;
+        Value prefill = emit_entry(&program, "prefill", &plan->prefill);
+        Value decode = emit_entry(&program, "decode", &plan->decode);
+        const char *symbol = module_symbol(plan->name, i, arena);
+        programs[i] = emit_descriptor(e, &part[i], symbol, prefill, decode);
+    }
+    *functions = program.function;
+    return program.count;
+}

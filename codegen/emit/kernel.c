@@ -1,0 +1,330 @@
+#include "codegen/emit/kernel.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- memory ---- */
+
+/* A slice of a buffer whose parts lie side by side needs no copy. */
+static bool is_view(const Graph *graph, const Node *node) {
+    if (node->op == OP_last) return true;
+    if (node->op != OP_slice) return false;
+    const Placement whole = ir_node(graph, node->in[0])->place;
+    return whole.stride && node->place.stride == whole.stride &&
+           node->place.offset >= whole.offset && node->place.offset < whole.offset + whole.stride;
+}
+
+bool kernel_is_free(const Graph *graph, Ref ref) {
+    const Node *node = ir_node(graph, ref);
+    const OpKind kind = ir_op_info[node->op].kind;
+    return kind == KIND_LEAF || kind == KIND_CONSTANT ||
+           (ir_ref_is_none(node->root) && is_view(graph, node) &&
+            !ir_ref_equal(ref, graph->result));
+}
+
+/* A cache is laid out for how it is read: keys are operand 1 of an attend, values operand 2. The
+ * first reader tells, and is near: no cache is read as both. */
+static SlotKind cache_kind(const Graph *graph, Ref append) {
+    for (uint32_t i = append.index + 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        if (node->op != OP_attend) continue;
+        if (ir_ref_equal(node->in[1], append)) return SLOT_KEYS;
+        if (ir_ref_equal(node->in[2], append)) return SLOT_VALUES;
+    }
+    return SLOT_KEYS;
+}
+
+/* Whether a value lies where the last L of T rows do: `last` itself, and states made from it. */
+static bool lies_in_last(const Graph *graph, Ref ref) {
+    const Node *node = ir_node(graph, ref);
+    if (node->type.dim[0] != IR_LOGIT_ROWS) return false;
+    while (ir_op_info[node->op].kind == KIND_STREAM) node = ir_node(graph, node->in[0]);
+    return node->op == OP_last;
+}
+
+static Slot memory_slot(const Graph *graph, Ref ref) {
+    const Node *node = ir_node(graph, ref);
+    Slot slot = {SLOT_ARENA, FORM_VECTOR, ref, .stride = node->place.stride};
+    slot.offset = node->place.offset;
+    slot.is_last = lies_in_last(graph, ref) && !ir_ref_equal(ref, graph->result);
+    if (node->op == OP_tokens) slot.kind = SLOT_TOKENS;
+    if (node->op == OP_append) slot.kind = cache_kind(graph, ref);
+    if (ir_ref_equal(ref, graph->result)) slot.kind = SLOT_LOGITS;
+    return slot;
+}
+
+static int find_slot(const Kernel *kernel, Ref ref, PackedForm form) {
+    for (int i = 0; i < kernel->slot_count; i++)
+        if (ir_ref_equal(kernel->slot[i].ref, ref) && kernel->slot[i].form == form) return i;
+    return -1;
+}
+
+static void add_slot(Kernel *kernel, Slot slot) {
+    assert(kernel->slot_count < MAX_SLOTS);
+    kernel->slot[kernel->slot_count++] = slot;
+}
+
+static void add_memory(Kernel *kernel, Ref ref) {
+    if (ir_ref_is_none(ref) || ir_node(kernel->graph, ref)->op == OP_position) return;
+    if (find_slot(kernel, ref, FORM_VECTOR) < 0) add_slot(kernel, memory_slot(kernel->graph, ref));
+}
+
+static void add_packed(Kernel *kernel, Layout *layout, PackedForm form, Ref ref,
+                       const PanelGroup *group, int group_count) {
+    if (ir_ref_is_none(ref) || find_slot(kernel, ref, form) >= 0) return;
+    const WeightFormat format =
+        form == FORM_PANELS ? ir_node(kernel->graph, kernel->root)->attr.format : FORMAT_f32;
+    int index = layout_add(layout, form, format, kernel->graph, ref, group, group_count);
+    add_slot(kernel, (Slot){SLOT_WEIGHTS, form, ref, layout->tensor[index].offset, 0, false});
+}
+
+int kernel_slot(const Kernel *kernel, Ref ref, PackedForm form) {
+    const int slot = find_slot(kernel, ref, form);
+    assert(slot >= 0);
+    return slot;
+}
+
+/* ---- groups of a projection ---- */
+
+static OutputGroup *group_of(Kernel *kernel, Ref value) {
+    for (int i = 0; i < kernel->group_count; i++)
+        if (ir_ref_equal(kernel->group[i].value, value)) return &kernel->group[i];
+    return NULL;
+}
+
+static OutputGroup *add_group(Kernel *kernel, Ref value, int64_t from, int64_t columns) {
+    OutputGroup *group = &kernel->group[kernel->group_count++];
+    *group = (OutputGroup){.value = value};
+    group->panels = (PanelGroup){.parts = 1, .from = {from}, .columns = columns};
+    return group;
+}
+
+static bool push(Chain *chain, Ref ref) {
+    if (chain->count == MAX_CHAIN) return false;
+    chain->node[chain->count++] = ref;
+    return true;
+}
+
+static bool join_gate(Kernel *kernel, const Node *multiply, Ref ref) {
+    OutputGroup *a = group_of(kernel, multiply->in[0]), *b = group_of(kernel, multiply->in[1]);
+    if (!a || !b || a == b || a->panels.parts == 2 || b->panels.parts == 2) return false;
+    if (a->heads.count || b->heads.count || a->panels.columns != b->panels.columns) return false;
+    a->panels.parts = 2;
+    a->panels.from[1] = b->panels.from[0];
+    a->part[1] = b->part[0];
+    a->gate = a->value = ref;
+    OutputGroup *end = &kernel->group[--kernel->group_count];
+    memmove(b, b + 1, (size_t)(end - b) * sizeof *b);
+    return true;
+}
+
+static bool add_pointwise(Kernel *kernel, Ref operand, Ref ref) {
+    OutputGroup *group = group_of(kernel, operand);
+    if (!group || group->heads.count) return false;
+    bool is_gated = group->panels.parts == 2;
+    bool is_write = ir_op_info[ir_node(kernel->graph, ref)->op].kind == KIND_STREAM;
+    group->value = ref;
+    return push(is_gated || is_write || group->after.count ? &group->after : &group->part[0], ref);
+}
+
+static bool add_head_op(Kernel *kernel, const Node *node, Ref ref) {
+    OutputGroup *group = group_of(kernel, node->in[0]);
+    if (!group) return false;
+    int64_t heads = node->op == OP_norm ? node->attr.groups : node->attr.heads;
+    int64_t head_dim = group->panels.columns / heads;
+    if (group->head_dim && group->head_dim != head_dim) return false;
+    if (!group->heads.count) group->memory = group->value;
+    group->head_dim = head_dim;
+    group->value = ref;
+    return push(&group->heads, ref);
+}
+
+static bool add_member(Kernel *kernel, Ref ref) {
+    const Node *node = ir_node(kernel->graph, ref);
+    switch (node->op) {
+    case OP_slice:
+        if (kernel->group_count == MAX_GROUPS) return false;
+        add_group(kernel, ref, node->attr.from, node->attr.to - node->attr.from);
+        return true;
+    case OP_activate:
+    case OP_scale:
+    case OP_softcap: return add_pointwise(kernel, node->in[0], ref);
+    case OP_write:
+    case OP_write_gated: return add_pointwise(kernel, node->in[1], ref);
+    case OP_multiply: return join_gate(kernel, node, ref);
+    case OP_norm:
+    case OP_rope:
+    case OP_append: return add_head_op(kernel, node, ref);
+    default: return false;
+    }
+}
+
+static int64_t greatest_common_divisor(int64_t a, int64_t b) {
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* A stacked weight whose slices stay outside: its parts lie side by side, each padded to panels. */
+static void split_by_stack(Kernel *kernel, const Node *weight) {
+    int64_t from = 0;
+    for (int i = 0; i < IR_MAX_INPUTS && !ir_ref_is_none(weight->in[i]); i++) {
+        int64_t rows = ir_node(kernel->graph, weight->in[i])->type.dim[0];
+        add_group(kernel, kernel->root, from, rows);
+        from += rows;
+    }
+}
+
+static void finish_groups(Kernel *kernel, const Machine *machine) {
+    const int64_t panel = machine_panel(machine);
+    for (int i = 0; i < kernel->group_count; i++) {
+        OutputGroup *group = &kernel->group[i];
+        const int64_t outputs = panel / group->panels.parts;
+        group->panels.panels = round_up(group->panels.columns, outputs) / outputs;
+        group->first_panel = kernel->panels;
+        group->unit = 1;
+        if (group->head_dim)
+            group->unit = group->head_dim / greatest_common_divisor(group->head_dim, outputs);
+        const Node *value = ir_node(kernel->graph, group->value);
+        bool is_write = ir_op_info[value->op].kind == KIND_STREAM;
+        if (!group->heads.count && !is_write) group->memory = group->value;
+        kernel->panels += group->panels.panels;
+    }
+}
+
+static bool no_kernel(const Kernel *kernel, Ref member) {
+    const Node *node = ir_node(kernel->graph, member);
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    return diag_error(kernel->graph->diag, node->loc, "no kernel computes '%s' inside '%s'",
+                      ir_op_info[node->op].name, ir_op_info[root->op].name);
+}
+
+static bool form_groups(Kernel *kernel, const Machine *machine) {
+    const Graph *graph = kernel->graph;
+    const Node *weight = ir_node(graph, ir_node(graph, kernel->root)->in[1]);
+    bool has_slices = false;
+    for (int i = 1; i < kernel->node_count; i++)
+        has_slices |= ir_node(graph, kernel->node[i])->op == OP_slice;
+    if (!has_slices && kernel->node_count == 1 && weight->op == OP_stack)
+        split_by_stack(kernel, weight);
+    else if (!has_slices)
+        add_group(kernel, kernel->root, 0, weight->type.dim[0]);
+    for (int i = 1; i < kernel->node_count; i++)
+        if (!add_member(kernel, kernel->node[i])) return no_kernel(kernel, kernel->node[i]);
+    finish_groups(kernel, machine);
+    return true;
+}
+
+/* ---- slots ---- */
+
+/* Memory, constants and the result of an op that is not a projection. */
+static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
+    const Node *node = ir_node(kernel->graph, ref);
+    const bool is_table = node->op == OP_embed || node->op == OP_add_positions;
+    for (int i = 0; i < ir_op_info[node->op].most; i++) {
+        if (ir_ref_is_none(node->in[i])) continue;
+        const Node *operand = ir_node(kernel->graph, node->in[i]);
+        bool is_inside = ir_ref_equal(ir_root(kernel->graph, node->in[i]), kernel->root);
+        if (ir_is_constant(operand))
+            add_packed(kernel, layout, is_table ? FORM_ROWS : FORM_VECTOR, node->in[i], NULL, 0);
+        else if (!is_inside)
+            add_memory(kernel, node->in[i]);
+    }
+    if (node->op == OP_rope) add_packed(kernel, layout, FORM_ROPE, ref, NULL, 0);
+    if (node->op == OP_append) add_memory(kernel, ref);
+}
+
+static void add_projection_slots(Kernel *kernel, Layout *layout) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    PanelGroup panels[MAX_GROUPS];
+    for (int i = 0; i < kernel->group_count; i++) panels[i] = kernel->group[i].panels;
+    add_packed(kernel, layout, FORM_PANELS, root->in[1], panels, kernel->group_count);
+    add_packed(kernel, layout, FORM_PANEL_VECTOR, root->in[2], panels, kernel->group_count);
+    if (ir_ref_is_none(kernel->prologue))
+        add_memory(kernel, root->in[0]);
+    else
+        add_op_slots(kernel, layout, kernel->prologue);
+    for (int i = 0; i < kernel->group_count; i++) add_memory(kernel, kernel->group[i].memory);
+    for (int i = 1; i < kernel->node_count; i++) add_op_slots(kernel, layout, kernel->node[i]);
+}
+
+static bool is_projection(const Node *node) {
+    return node->op == OP_project || node->op == OP_read;
+}
+
+static bool collect_nodes(Kernel *kernel) {
+    const Graph *graph = kernel->graph;
+    kernel->node[kernel->node_count++] = kernel->root;
+    const Ref first = ir_node(graph, kernel->root)->in[0];
+    if (first.index < kernel->root.index && ir_ref_equal(ir_node(graph, first)->root, kernel->root))
+        kernel->prologue = first;
+    for (uint32_t i = kernel->root.index + 1; i < graph->count; i++) {
+        if (!ir_ref_equal(graph->node[i].root, kernel->root)) break;
+        if (kernel->node_count == MAX_KERNEL_NODES)
+            return diag_error(graph->diag, graph->node[i].loc, "too many nodes in one kernel");
+        kernel->node[kernel->node_count++] = (Ref){i};
+    }
+    return true;
+}
+
+/* The one op that joins a look-up. */
+static bool is_position_of_embed(const Kernel *kernel, Ref member) {
+    const Node *node = ir_node(kernel->graph, member);
+    return node->op == OP_add_positions && ir_ref_equal(node->in[0], kernel->root) &&
+           ir_node(kernel->graph, kernel->root)->op == OP_embed;
+}
+
+static bool check_root(const Graph *graph, const Node *root) {
+    if (root->op == OP_scores || root->op == OP_softmax || root->op == OP_mix) {
+        diag_error(graph->diag, root->loc, "'%s' has no kernel of its own",
+                   ir_op_info[root->op].name);
+        return diag_hint(graph->diag,
+                         "attention is compiled as a whole: do not skip fuse-attention");
+    }
+    if (root->op != OP_attend ||
+        ir_type_equal(ir_node(graph, root->in[1])->type, ir_node(graph, root->in[2])->type))
+        return true;
+    return diag_error(graph->diag, root->loc,
+                      "no kernel attends with heads of values that are not as "
+                      "wide as those of keys");
+}
+
+static bool form(Kernel *kernel, Layout *layout) {
+    const Node *root = ir_node(kernel->graph, kernel->root);
+    if (!check_root(kernel->graph, root) || !collect_nodes(kernel)) return false;
+    if (is_projection(root)) {
+        if (!form_groups(kernel, &layout->machine)) return false;
+        add_projection_slots(kernel, layout);
+        return true;
+    }
+    for (int i = 0; i < kernel->node_count; i++) {
+        if (i && !is_position_of_embed(kernel, kernel->node[i]))
+            return no_kernel(kernel, kernel->node[i]);
+        add_op_slots(kernel, layout, kernel->node[i]);
+    }
+    add_memory(kernel, kernel->root);
+    return true;
+}
+
+static void *keep(const void *from, int count, size_t size, Arena *arena) {
+    void *kept = arena_alloc(arena, (size_t)count, size);
+    if (count) memcpy(kept, from, (size_t)count * size);
+    return kept;
+}
+
+/* There may be very many, and few need as much room as one may. */
+Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena) {
+    Ref node[MAX_KERNEL_NODES];
+    OutputGroup group[MAX_GROUPS];
+    Slot slot[MAX_SLOTS];
+    Kernel *kernel = ARENA_NEW(arena, Kernel);
+    *kernel = (Kernel){.graph = graph, .root = root, .node = node, .group = group, .slot = slot};
+    if (!form(kernel, layout)) return NULL;
+    kernel->node = keep(node, kernel->node_count, sizeof *node, arena);
+    kernel->group = keep(group, kernel->group_count, sizeof *group, arena);
+    kernel->slot = keep(slot, kernel->slot_count, sizeof *slot, arena);
+    return kernel;
+}

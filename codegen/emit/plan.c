@@ -1,0 +1,186 @@
+/* plan.c - the kernels of both phases in order, and what each costs. */
+#include "codegen/emit/codegen.h"
+#include "codegen/emit/scratch.h"
+
+/* Each thread keeps numbers of each row, so that rows of one call are bounded. */
+enum { MAX_CHUNK = 1 << 16 };
+
+static int count_kernels(const Graph *graph) {
+    int count = 0;
+    for (uint32_t i = 1; i < graph->count; i++)
+        count += ir_ref_is_none(graph->node[i].root) && !kernel_is_free(graph, (Ref){i});
+    return count;
+}
+
+/* Members stand side by side behind their root, as the passes leave them: whoever forms a kernel
+ * looks nowhere else for them. */
+static bool check_members(const Graph *graph) {
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        const uint32_t root = node->root.index;
+        if (!root || root > i || root == i - 1 || graph->node[i - 1].root.index == root) continue;
+        return diag_error(graph->diag, node->loc, "%s: it is not behind the root of its kernel",
+                          ir_op_info[node->op].name);
+    }
+    return true;
+}
+
+static bool plan_phase(PhasePlan *phase, const Graph *graph, Layout *layout, Arena *arena) {
+    *phase = (PhasePlan){.graph = graph};
+    phase->kernel = ARENA_ARRAY(arena, Kernel *, (size_t)count_kernels(graph) + 1);
+    for (uint32_t i = 1; i < graph->count; i++) {
+        if (!ir_ref_is_none(graph->node[i].root) || kernel_is_free(graph, (Ref){i})) continue;
+        Kernel *kernel = kernel_form(graph, (Ref){i}, layout, arena);
+        if (!kernel) return false;
+        phase->kernel[phase->count++] = kernel;
+    }
+    return true;
+}
+
+/* ---- attention behind its own read ----
+ * For one token, the heads of queries, keys and values that a thread computes can be those it
+ * attends with, so that it need not wait for others in between. */
+
+static const OutputGroup *group_of(const Kernel *kernel, Ref value) {
+    for (int i = 0; i < kernel->group_count; i++)
+        if (ir_ref_equal(kernel->group[i].value, value)) return &kernel->group[i];
+    return NULL;
+}
+
+/* Whether heads end where panels do. */
+static bool has_whole_heads(const OutputGroup *group, int64_t heads, int64_t panel) {
+    return group && group->panels.parts == 1 && group->panels.columns % (heads * panel) == 0;
+}
+
+static bool overlaps(const Slot *a, const Slot *b) {
+    return a->kind == SLOT_ARENA && b->kind == SLOT_ARENA && a->offset < b->offset + b->stride &&
+           b->offset < a->offset + a->stride;
+}
+
+static bool can_attend_at_once(const Kernel *read, const Kernel *attend, int64_t panel) {
+    const Node *root = ir_node(attend->graph, attend->root);
+    if (root->op != OP_attend || root->type.dim[0] != 1) return false;
+    for (int k = 0; k < 3; k++)
+        if (!has_whole_heads(group_of(read, root->in[k]), root->attr.kv_heads, panel)) return false;
+    const Slot *out = &attend->slot[kernel_slot(attend, attend->root, FORM_VECTOR)];
+    for (int i = 0; i < read->slot_count; i++)
+        if (overlaps(&read->slot[i], out)) return false;
+    return true;
+}
+
+static void join_attention(PhasePlan *phase, int64_t panel) {
+    for (int i = 0; i + 1 < phase->count; i++) {
+        const Kernel *next = phase->kernel[i + 1];
+        if (can_attend_at_once(phase->kernel[i], next, panel))
+            phase->kernel[i]->own_heads = ir_node(next->graph, next->root)->attr.kv_heads;
+    }
+}
+
+int plan_barriers(const PhasePlan *phase, int64_t threads) {
+    int count = 0;
+    for (int i = 0; i + 1 < phase->count; i++) {
+        const int64_t heads = phase->kernel[i]->own_heads;
+        count += !heads || heads % threads != 0;
+    }
+    return count;
+}
+
+/* ---- scratch of threads ---- */
+
+/* The most that a kernel of either phase has, in whole pairs of cache lines: processors fetch two
+ * at a time, and threads must not meet in them. */
+static int64_t most_scratch_floats(const Plan *plan, const Machine *machine) {
+    enum { PAIR_FLOATS = 32 };
+    const PhasePlan *phase[] = {&plan->prefill, &plan->decode};
+    int64_t most = 0;
+    for (int p = 0; p < 2; p++)
+        for (int i = 0; i < phase[p]->count; i++) {
+            const int64_t floats = scratch_floats(phase[p]->kernel[i], machine);
+            if (floats > most) most = floats;
+        }
+    return round_up(most, PAIR_FLOATS);
+}
+
+/* Whether no token sees those after it. */
+static bool is_causal(const PhasePlan *phase) {
+    for (int i = 0; i < phase->count; i++) {
+        const Node *root = ir_node(phase->graph, phase->kernel[i]->root);
+        if (root->op == OP_attend && !root->attr.causal) return false;
+    }
+    return true;
+}
+
+static bool check_phase(const Graph *graph) {
+    const Node *result = ir_node(graph, graph->result);
+    if (graph->chunk > MAX_CHUNK) {
+        diag_error(graph->diag, result->loc, "a call of %lld tokens is too long: at most %d",
+                   (long long)graph->chunk, MAX_CHUNK);
+        return diag_hint(graph->diag, "a model that is not causal takes its whole context at once: "
+                                      "make `context` smaller");
+    }
+    if (result->type.rank != 2 || result->type.dtype != DTYPE_f32 || ir_is_constant(result))
+        return diag_error(graph->diag, result->loc,
+                          "the result must be rows of numbers: f32[L, columns]");
+    return check_members(graph);
+}
+
+Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena) {
+    Plan *plan = ARENA_NEW(arena, Plan);
+    *plan = (Plan){.name = prefill->name, .layout = layout_create(machine, arena)};
+    if (!check_phase(prefill) || !check_phase(decode)) return NULL;
+    if (!plan_phase(&plan->prefill, prefill, plan->layout, arena)) return NULL;
+    if (!plan_phase(&plan->decode, decode, plan->layout, arena)) return NULL;
+    join_attention(&plan->decode, machine_panel(machine));
+    const Node *result = ir_node(prefill, prefill->result);
+    plan->vocab = result->type.dim[1];
+    plan->logits_stride = result->place.stride;
+    plan->arena_floats =
+        prefill->arena_floats > decode->arena_floats ? prefill->arena_floats : decode->arena_floats;
+    plan->cache_floats = prefill->cache_floats;
+    plan->scratch_floats = most_scratch_floats(plan, machine);
+    plan->takes_whole_sequences = !is_causal(&plan->prefill);
+    return plan;
+}
+
+/* ---- costs ---- */
+
+/* Twice a multiply-add for each query and key of each head, once for scores and once for mixing. */
+static double attention_operations(const Node *node, double tokens, double position) {
+    double seen = node->attr.causal ? position + (tokens + 1) / 2 : position + tokens;
+    if (node->attr.window && seen > (double)node->attr.window) seen = (double)node->attr.window;
+    return 4 * tokens * seen * (double)node->type.dim[1];
+}
+
+static double format_row_bytes(WeightFormat format, double columns) {
+    const double scales = format_has_blocks(format) ? 2 * columns / (double)FORMAT_BLOCK : 0;
+    return columns * format_bits(format) / 8 + scales;
+}
+
+KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position) {
+    const Graph *graph = kernel->graph;
+    const Node *root = ir_node(graph, kernel->root);
+    const bool is_logits = root->type.dim[0] == IR_LOGIT_ROWS;
+    const double rows = is_logits ? 1 : (double)tokens;
+    KernelCost cost = {0};
+    for (int i = 0; i < kernel->slot_count; i++) {
+        const Slot *slot = &kernel->slot[i];
+        if (slot->kind != SLOT_WEIGHTS || slot->form == FORM_ROPE) continue;
+        const Node *weight = ir_node(graph, slot->ref);
+        const double columns = weight->type.rank > 1 ? (double)weight->type.dim[1] : 1;
+        double count = (double)weight->type.dim[0];
+        if (slot->form == FORM_ROWS) count = (double)tokens; /* looked up */
+        if (slot->form == FORM_PANELS)
+            cost.weight_bytes += count * format_row_bytes(root->attr.format, columns);
+        else
+            cost.weight_bytes += 4 * count * columns;
+        if (slot->form == FORM_PANELS) cost.operations += 2 * rows * count * columns;
+    }
+    const Node *x = ir_node(graph, root->in[0]);
+    if (x->op == OP_quantise && x->attr.format == FORMAT_q8)
+        cost.byte_operations = cost.operations;
+    else if (x->op == OP_quantise)
+        cost.pair_operations = cost.operations;
+    if (root->op == OP_attend)
+        cost.operations = attention_operations(root, (double)tokens, (double)position);
+    return cost;
+}

@@ -1,0 +1,79 @@
+/* pack_panels.c - rows of a matrix brought into panels, in a format.
+ *
+ * Value i of a word of q4 is nibble 2i for i < 4, and nibble 2(i - 4) + 1 for others: the lower
+ * nibbles of its four bytes are four values in a row, and so are the upper ones. All outputs of a
+ * panel are taken block by block, so that what is written lies near.
+ */
+#include "codegen/pack/pack_panels.h"
+
+#include <string.h>
+
+static int64_t words_of_block(WeightFormat format, int64_t panel) {
+    return layout_panel_words(format, FORMAT_BLOCK, panel);
+}
+
+void pack_panel_begin(WeightFormat format, int64_t depth, int64_t panel, float *words) {
+    const int64_t count = layout_panel_words(format, depth, panel);
+    memset(words, 0, (size_t)count * sizeof *words);
+    if (!format_has_blocks(format)) return;
+    const int64_t block = words_of_block(format, panel), scales = panel / 2;
+    for (int64_t at = 0; at < count; at += block)
+        memset(words + at + scales, format == FORMAT_q8 ? 0x80 : 0x88,
+               (size_t)(block - scales) * sizeof *words);
+}
+
+/* ---- a block of one output: `words` are those of the block ---- */
+
+static void put_word(uint32_t bits, float *word) {
+    memcpy(word, &bits, sizeof bits);
+}
+
+static void put_halves(const float *value, int64_t panel, float *words) {
+    for (int64_t k = 0; k < FORMAT_BLOCK; k += 2)
+        put_word(format_bf16(value[k]) | (uint32_t)format_bf16(value[k + 1]) << 16,
+                 words + k / 2 * panel);
+}
+
+static uint32_t four_bytes(const uint8_t *q) {
+    return q[0] | (uint32_t)q[1] << 8 | (uint32_t)q[2] << 16 | (uint32_t)q[3] << 24;
+}
+
+static void put_block(WeightFormat format, const float *value, int64_t panel, int64_t lane,
+                      float *words) {
+    uint8_t q[FORMAT_BLOCK];
+    const uint16_t scale = format_encode_block(format, value, FORMAT_BLOCK, q);
+    memcpy((char *)words + lane * (int64_t)sizeof scale, &scale, sizeof scale);
+    words += panel / 2 + lane;
+    if (format == FORMAT_q8)
+        for (int64_t k = 0; k < FORMAT_BLOCK; k += 4, words += panel)
+            put_word(four_bytes(q + k), words);
+    else
+        for (int64_t k = 0; k < FORMAT_BLOCK; k += 8, words += panel)
+            put_word(four_bytes(q + k) | four_bytes(q + k + 4) << 4, words);
+}
+
+static void put_floats(const float *value, int64_t count, int64_t panel, float *words) {
+    for (int64_t k = 0; k < count; k++) words[k * panel] = value[k];
+}
+
+bool pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int64_t depth,
+                     int64_t panel, int64_t first_lane, float *words) {
+    const int64_t block = words_of_block(format, panel);
+    bool is_held = true;
+    for (int64_t k = 0; k < depth; k += FORMAT_BLOCK, words += block) {
+        const int64_t length = depth - k < FORMAT_BLOCK ? depth - k : FORMAT_BLOCK;
+        for (int64_t n = 0; n < count; n++) {
+            float value[FORMAT_BLOCK] = {0};
+            const int64_t lane = first_lane + n;
+            for (int64_t i = 0; i < length; i++) value[i] = (float)rows[n * depth + k + i];
+            is_held &= format_holds(format, value, FORMAT_BLOCK);
+            if (format == FORMAT_f32)
+                put_floats(value, length, panel, words + lane);
+            else if (format == FORMAT_bf16)
+                put_halves(value, panel, words + lane);
+            else
+                put_block(format, value, panel, lane, words);
+        }
+    }
+    return is_held;
+}

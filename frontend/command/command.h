@@ -1,0 +1,65 @@
+/* command.h - the commands of the program, and what they share.
+ *
+ * A command returns the exit code. What it says about failure goes to standard error.
+ */
+#ifndef FRONTEND_COMMAND_H
+#define FRONTEND_COMMAND_H
+
+#include "frontend/command/options.h"
+#include "frontend/command/terminal.h"
+#include "frontend/compiler/thalweg.h"
+
+#include <signal.h>
+
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_SIGNAL = 128, /* plus the signal */
+    EXIT_UNREAD = EXIT_SIGNAL + SIGPIPE
+};
+
+#define COMMAND(name, ...) int command_##name(const Arguments *arguments);
+#include "frontend/command/commands.def"
+#undef COMMAND
+
+/* Says that options do not go together. Returns EXIT_USAGE. */
+int command_misused(Command command, const char *text);
+
+/* A Thalweg with the options of the command line, whose progress is shown on standard error while
+ * `progress` lives. Null: said. */
+Thalweg *command_thalweg(const Arguments *arguments, Progress *progress);
+
+/* Writes what the options compile for, in place of the command. Returns the exit code. */
+int command_print_target(const Arguments *arguments);
+
+/* A line on standard error about where schedules come from, if any is tuned or shipped, and if that
+ * is a terminal or the line is wanted. */
+void command_say_tuning(Thalweg *thalweg, Progress *progress, bool is_wanted);
+
+/* Erases the line of progress, prints the diagnostics and destroys the Thalweg. Returns the exit
+ * code, for work that failed after a signal that of the signal. Says nothing of work that failed
+ * because standard output is unread. */
+int command_end(Thalweg *thalweg, Progress *progress, bool is_done);
+
+/* Says an error of the command line's own. Always returns false. */
+bool command_fail(Progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same for what the runtime answered; TW_OK says nothing. True: TW_OK. */
+bool command_runs(Progress *progress, TwStatus status);
+
+typedef struct {
+    char *bytes; /* malloc */
+    size_t length;
+} CommandInput;
+
+/* Reads a file, or for "-" standard input, to its end. False: said, or a signal came; the bytes are
+ * to be freed all the same. */
+bool command_read(Progress *progress, const char *path, size_t most, CommandInput *out);
+
+/* Whether standard output went to a pipe or a socket that nobody reads any more, as of `| head`.
+ * There is nobody to be told. */
+bool command_is_unread(void);
+
+#endif

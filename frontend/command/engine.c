@@ -1,0 +1,98 @@
+#include "frontend/command/engine.h"
+
+#include <stdlib.h>
+
+/* The interpreter's rows of logits are in double precision, of which a few are enough at a time. */
+enum { INTERPRETED_CHUNK = 32 };
+
+struct Engine {
+    Thalweg *thalweg;
+    TwSession *session; /* null: interpreted */
+    int64_t vocab, chunk, position;
+    double *exact; /* of the interpreter: [chunk, vocab] */
+    float *logits;
+};
+
+static bool open_session(Engine *engine, const EngineOptions *options, TwStatus *status) {
+    const TwProgram *program = thalweg_program(engine->thalweg);
+    const TwWeights *weights = program ? thalweg_weights(engine->thalweg) : NULL;
+    if (!weights) return false;
+    engine->chunk = program->chunk;
+    TwSessionOptions session = thalweg_session_options(engine->thalweg);
+    session.logit_rows = options->has_all_logits ? program->chunk : 1;
+    *status = tw_session_create(program, weights, &session, &engine->session);
+    return *status == TW_OK;
+}
+
+static bool open_interpreter(Engine *engine, TwStatus *status) {
+    const ThalwegModel model = thalweg_model(engine->thalweg);
+    const bool is_whole = !model.is_causal || model.context < INTERPRETED_CHUNK;
+    engine->chunk = is_whole ? model.context : INTERPRETED_CHUNK;
+    const size_t chunk = (size_t)engine->chunk, vocab = (size_t)model.vocab;
+    if (vocab <= SIZE_MAX / sizeof(double) / chunk) {
+        engine->exact = calloc(chunk * vocab, sizeof *engine->exact);
+        engine->logits = calloc(chunk * vocab, sizeof *engine->logits);
+    }
+    if (engine->exact && engine->logits) return true;
+    *status = TW_NO_MEMORY;
+    return false;
+}
+
+Engine *engine_create(Thalweg *thalweg, const EngineOptions *options, TwStatus *status) {
+    *status = TW_NO_MEMORY;
+    Engine *engine = calloc(1, sizeof *engine);
+    if (!engine) return NULL;
+    *status = TW_OK;
+    engine->thalweg = thalweg;
+    engine->vocab = thalweg_model(thalweg).vocab;
+    if (options->is_interpreted ? open_interpreter(engine, status)
+                                : open_session(engine, options, status))
+        return engine;
+    engine_destroy(engine);
+    return NULL;
+}
+
+void engine_destroy(Engine *engine) {
+    if (!engine) return;
+    tw_session_destroy(engine->session);
+    free(engine->exact);
+    free(engine->logits);
+    free(engine);
+}
+
+int64_t engine_chunk(const Engine *engine) {
+    return engine->chunk;
+}
+
+int64_t engine_position(const Engine *engine) {
+    return engine->position;
+}
+
+int engine_threads(const Engine *engine) {
+    return engine->session ? tw_session_threads(engine->session) : 1;
+}
+
+int engine_fewest_threads(const Engine *engine) {
+    return engine->session ? tw_session_fewest_threads(engine->session) : 1;
+}
+
+bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
+                 TwStatus *status) {
+    *status = TW_OK;
+    if (engine->session) {
+        *status = tw_session_step(engine->session, tokens, count, rows);
+        if (*status != TW_OK) return false;
+    } else if (!thalweg_interpret(engine->thalweg, tokens, count, engine->position, rows,
+                                  engine->exact)) {
+        return false;
+    }
+    engine->position += count;
+    for (int64_t i = 0; !engine->session && i < rows * engine->vocab; i++)
+        engine->logits[i] = (float)engine->exact[i];
+    return true;
+}
+
+const float *engine_logits(const Engine *engine, int64_t row) {
+    if (engine->session) return tw_session_logits(engine->session, row);
+    return engine->logits + row * engine->vocab;
+}

@@ -1,0 +1,34 @@
+/* engine.h - what a model runs on: its compiled code, or the interpreter that says what it means.
+ */
+#ifndef FRONTEND_ENGINE_H
+#define FRONTEND_ENGINE_H
+
+#include "frontend/compiler/thalweg.h"
+
+typedef struct Engine Engine;
+
+typedef struct EngineOptions {
+    bool is_interpreted;
+    bool has_all_logits; /* calls may ask for logits of all their tokens */
+} EngineOptions;
+
+/* For a model that was read; the Thalweg outlives the engine. Null: *status says why, TW_OK if the
+ * Thalweg has diagnostics of it. */
+Engine *engine_create(Thalweg *thalweg, const EngineOptions *options, TwStatus *status);
+void engine_destroy(Engine *engine);
+
+/* Most tokens of a call. */
+int64_t engine_chunk(const Engine *engine);
+int64_t engine_position(const Engine *engine);
+int engine_threads(const Engine *engine);
+int engine_fewest_threads(const Engine *engine); /* of any call until then */
+
+/* One call: tokens[count] come next, 1 <= count <= chunk, and logits are made of the last `rows`.
+ * False: *status as above. */
+bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
+                 TwStatus *status);
+
+/* Logits of row `row` of the last call, 0 <= row < rows: vocab floats, valid until the next. */
+const float *engine_logits(const Engine *engine, int64_t row);
+
+#endif

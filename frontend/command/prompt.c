@@ -1,0 +1,123 @@
+#include "frontend/command/prompt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const PromptSource *source;
+    const char *at, *end; /* in the list */
+    Prompt prompt;        /* its count goes on where there is no room for more */
+    Complaint *complaint;
+} Reading;
+
+static bool complain(Complaint *complaint, const char *text) {
+    snprintf(complaint->text, sizeof complaint->text, "%s", text);
+    return false;
+}
+
+/* "--tokens has", or "FILE:2:7: found". */
+static const char *name_place(const Reading *reading, char *out, size_t size) {
+    int line = 1, column = 1;
+    if (!reading->source->file) return "--tokens has";
+    for (const char *c = reading->source->tokens.data; c < reading->at; c++) {
+        column = *c == '\n' ? 1 : column + 1;
+        line += *c == '\n';
+    }
+    snprintf(out, size, "%.200s:%d:%d: found", reading->source->file, line, column);
+    return out;
+}
+
+static bool add_token(Reading *reading, int64_t token) {
+    const PromptSource *source = reading->source;
+    Prompt *prompt = &reading->prompt;
+    if (token >= 0 && token < source->vocab) {
+        if (prompt->count < source->context) prompt->tokens[prompt->count] = (int32_t)token;
+        prompt->count++;
+        return true;
+    }
+    char place[256];
+    snprintf(reading->complaint->text, sizeof reading->complaint->text,
+             "%s%stoken %lld is not in the vocabulary: expected 0 to %lld",
+             source->file ? name_place(reading, place, sizeof place) : "", source->file ? " " : "",
+             (long long)token, (long long)source->vocab - 1);
+    return false;
+}
+
+static bool read_bytes(Reading *reading, Bytes text) {
+    for (size_t i = 0; i < text.count; i++)
+        if (!add_token(reading, (unsigned char)text.data[i])) return false;
+    return text.count ||
+           complain(reading->complaint, "the prompt is empty: give at least one character");
+}
+
+static bool is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static void skip_spaces(Reading *reading) {
+    while (reading->at < reading->end && is_space(*reading->at)) reading->at++;
+}
+
+static bool read_token(Reading *reading) {
+    enum { SHOWN = 40 };
+    const char *end = reading->at;
+    char number[24], place[256];
+    int64_t token;
+    while (end < reading->end && *end != ',' && !is_space(*end)) end++;
+    const int length = (int)(end - reading->at < SHOWN ? end - reading->at : SHOWN);
+    const bool is_short = length < (int)sizeof number;
+    snprintf(number, sizeof number, "%.*s", is_short ? length : 0, reading->at);
+    if (!options_read_integer(number, &token)) {
+        snprintf(reading->complaint->text, sizeof reading->complaint->text,
+                 "%s '%.*s'; expected numbers with commas between them, as 1,2,3",
+                 name_place(reading, place, sizeof place), length, reading->at);
+        return false;
+    }
+    if (!add_token(reading, token)) return false;
+    reading->at = end;
+    return true;
+}
+
+/* Numbers, with a comma or white space between each and the next. */
+static bool read_list(Reading *reading) {
+    const Bytes list = reading->source->tokens;
+    reading->at = list.data;
+    reading->end = list.data + list.count;
+    skip_spaces(reading);
+    for (;;) {
+        if (!read_token(reading)) return false;
+        skip_spaces(reading);
+        if (reading->at == reading->end) return true;
+        if (*reading->at == ',') reading->at++;
+        skip_spaces(reading);
+    }
+}
+
+static bool read_tokens(Reading *reading) {
+    static const Bytes empty_line = {"\n", 1};
+    const PromptSource *source = reading->source;
+    if (source->tokens.data) return read_list(reading);
+    return read_bytes(reading, source->text.data ? source->text : empty_line);
+}
+
+bool prompt_read(const PromptSource *source, Prompt *out, Complaint *complaint) {
+    *out = (Prompt){0};
+    if (!source->tokens.data && !source->has_byte_tokens)
+        return complain(complaint, "the model has no tokenizer for text: give --tokens, as 1,2,3");
+    const size_t most = (source->tokens.data ? source->tokens.count : source->text.count) + 1;
+    const size_t context = (size_t)source->context;
+    Reading reading = {.source = source, .complaint = complaint};
+    reading.prompt.tokens = calloc(most < context ? most : context, sizeof(int32_t));
+    if (!reading.prompt.tokens) return complain(complaint, "out of memory");
+    const bool is_read = read_tokens(&reading);
+    if (is_read && reading.prompt.count <= source->context) {
+        *out = reading.prompt;
+        return true;
+    }
+    if (is_read)
+        snprintf(complaint->text, sizeof complaint->text,
+                 "the prompt has %lld tokens, the model's context %lld",
+                 (long long)reading.prompt.count, (long long)source->context);
+    free(reading.prompt.tokens);
+    return false;
+}

@@ -1,0 +1,24 @@
+/* prompt.h - what a user asks a model to continue, as tokens. */
+#ifndef FRONTEND_PROMPT_H
+#define FRONTEND_PROMPT_H
+
+#include "frontend/command/options.h"
+#include "ir/bytes.h"
+
+typedef struct PromptSource {
+    Bytes text;           /* without data: none was given */
+    Bytes tokens;         /* "1,2,3", in place of the text; without data: none */
+    const char *file;     /* where the tokens stand; null: on the command line */
+    bool has_byte_tokens; /* text is its bytes */
+    int64_t vocab, context;
+} PromptSource;
+
+typedef struct Prompt {
+    int32_t *tokens; /* malloc; each 0 <= token < vocab */
+    int64_t count;   /* 1 to context */
+} Prompt;
+
+/* False: the complaint says what is wrong. */
+bool prompt_read(const PromptSource *source, Prompt *out, Complaint *complaint);
+
+#endif

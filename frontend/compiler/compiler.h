@@ -1,0 +1,207 @@
+/* compiler.h - a Thalweg from inside: what has been made so far, and the steps that make it.
+ *
+ * compiler_<product>() takes the steps that lead to a product, each of them once, and returns false
+ * when one fails, now or before: what depends on the description alone is tried once and reported
+ * once. What depends on files beside it is tried again by each call.
+ */
+#ifndef FRONTEND_COMPILER_H
+#define FRONTEND_COMPILER_H
+
+#include "codegen/emit/codegen.h"
+#include "frontend/weights/checkpoint.h"
+#include "frontend/model/model.h"
+#include "frontend/compiler/thalweg.h"
+#include "frontend/compiler/tuning_file.h"
+#include "ir/interp.h"
+#include "passes/pass.h"
+
+#include <locale.h>
+
+typedef enum { STEP_target, STEP_passes, STEP_plan, STEP_module, STEP_jit, STEP_COUNT } Step;
+typedef enum { NOT_TAKEN, SUCCEEDED, FAILED } StepState;
+
+typedef struct PerfFiles PerfFiles;
+typedef struct OutputBatch OutputBatch;
+
+struct Thalweg {
+    ThalwegOptions options;
+    Arena *arena; /* texts, description, graphs, plan, diagnostics */
+    Diag diag;
+    locale_t locale;      /* "C": of all that is read and written */
+    bool is_exhausted;    /* a call ran out of memory: what stands here may be half made */
+    Diagnostic no_memory; /* of that call */
+    StepState step[STEP_COUNT];
+
+    bool has_input;        /* a description was handed in, good or not */
+    const Source *source;  /* its text */
+    const char *directory; /* of its weights */
+    Model *model;          /* null: none, or none that can be compiled */
+    Graph *described;      /* in the model's own order of operations; never rewritten */
+    Target *target;        /* the best of several */
+    Thalweg *
+        *other; /* [others] the same model for the other targets of an object, from best to least */
+    int others;
+    Tuning tuning;    /* what is known of this target */
+    Graph *optimised; /* after the passes that see both phases */
+    Graph *prefill, *decode;
+    const char *statistics; /* a line for each pass that ran */
+    Plan *plan;
+    Module *module;
+    Bytes code;           /* the module's object, made or kept from before */
+    bool is_cache_warned; /* it was said that something is not kept */
+    Jit *jit;
+    const TwProgram *program; /* owned by the jit */
+    PerfFiles *perf;          /* null: nothing was told */
+    OutputBatch *batch;       /* of files that are written for the caller; null: each by itself */
+
+    Checkpoint *checkpoint;
+    TwWeights *weights;
+    Interp *interp;
+};
+
+/* ---- compiler.c ---- */
+
+bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory);
+bool compiler_described(Thalweg *thalweg);
+bool compiler_target(Thalweg *thalweg);
+bool compiler_runs_here(Thalweg *thalweg); /* the target's code; otherwise reported */
+bool compiler_plan(Thalweg *thalweg);
+bool compiler_module(Thalweg *thalweg);
+bool compiler_program(Thalweg *thalweg);
+
+/* The graph that says what the numbers are: the model as described, or, where weights are rounded,
+ * as it is when they are. Null: reported. */
+const Graph *compiler_meaning(Thalweg *thalweg);
+PassOptions compiler_pass_options(const Thalweg *thalweg);
+
+/* Tells the caller how far a work is. False: it is to stop, which is reported. */
+bool compiler_progress(Thalweg *thalweg, const char *what, double done);
+
+/* ---- compiler_input.c ---- */
+
+/* A copy of a text, or of the first `most` bytes, for as long as the arena lives. */
+const Source *compiler_copy_text(Thalweg *thalweg, const char *name, const char *text,
+                                 size_t length, size_t most);
+
+/* A file's first `most` bytes. Null: reported. */
+const Source *compiler_read_file(Thalweg *thalweg, const char *path, size_t most);
+
+/* The directory of a path, "" for the current one. */
+const char *compiler_directory(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_tuning.c ---- */
+
+/* That the code will run with, by the options. */
+int compiler_threads(const Thalweg *thalweg);
+
+/* What a schedule for the target depends on besides its kernel. */
+TuningMachine compiler_tuning_machine(const Thalweg *thalweg);
+
+/* The file that the options say, or the one of the cache directory. Null: reported. */
+const char *compiler_tuning_path(Thalweg *thalweg);
+
+/* Adds a file's records. False: reported. */
+bool compiler_read_tuning(Thalweg *thalweg, const char *path, TuningFile *file);
+
+/* Fills thalweg->tuning from the table that comes with Thalweg and the user's file. */
+bool compiler_load_tuning(Thalweg *thalweg);
+
+/* How many threads calls of a phase are faster with; 0: all. */
+int compiler_call_threads(const Thalweg *thalweg, const Graph *graph);
+
+/* thalweg_tuning(), of a model that has a plan. */
+const char *compiler_tuning_text(const Thalweg *thalweg);
+
+/* Where the schedule of a kernel comes from; null: from the rule. */
+const char *compiler_tuning_source(const Thalweg *thalweg, const Kernel *kernel, Arena *arena);
+
+/* ---- compiler_code.c ---- */
+
+/* The object file of a model that has a plan, from the cache or made and put there; timed code or
+ * that which the model runs with. False: reported. */
+bool compiler_code(Thalweg *thalweg, bool is_timed, Bytes *object);
+
+/* Loads it. What has been made is the caller's to destroy, with false, too. */
+bool compiler_load(Thalweg *thalweg, Bytes object, Jit **jit, const TwProgram **program);
+
+/* ---- compiler_perf.c ---- */
+
+/* Tells perf the functions of an object that was loaded. False: reported. */
+bool compiler_tell_perf(Thalweg *thalweg, Bytes object, const char *symbol,
+                        const TwProgram *program);
+void compiler_end_perf(Thalweg *thalweg);
+
+/* ---- compiler_cache.c ---- */
+
+/* Where packed weights, code and tuning.yaml are kept. Null: the environment names no place. */
+const char *compiler_cache_directory(Thalweg *thalweg);
+bool compiler_make_cache(const char *path, Diag *diag);
+
+/* That a file of the cache is not used; and, once of all that is kept, that something is not. */
+void compiler_warn_unsafe_file(Thalweg *thalweg, const char *directory, const char *name,
+                               const char *why);
+void compiler_warn_unsafe_cache(Thalweg *thalweg, const char *directory, const char *why);
+void compiler_warn_not_kept(Thalweg *thalweg, const char *what, const char *why);
+
+/* ---- compiler_weights.c ---- */
+
+bool compiler_checkpoint(Thalweg *thalweg);
+bool compiler_weights(Thalweg *thalweg);
+bool compiler_write_weights(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_targets.c ---- */
+
+/* Fills target and others as the options say. */
+bool compiler_choose_targets(Thalweg *thalweg);
+
+/* The processors that are compiled for, the best first: "x86-64-v4, x86-64-v3". */
+const char *compiler_target_names(const Thalweg *thalweg);
+
+/* compiler_plan() for each of them. */
+bool compiler_plan_all(Thalweg *thalweg);
+
+/* ---- compiler_object.c ---- */
+
+/* Of a model that has a plan: what object files are made of. Null: reported. */
+Module *compiler_object_module(Thalweg *thalweg, bool is_program);
+
+/* Text, assembly or an object; of a program, with what its main() looks for. */
+bool compiler_write_module(Thalweg *thalweg, ThalwegEmit form, const char *path, bool is_program);
+
+/* ---- compiler_link.c ---- */
+
+/* An archive, a shared library or a program. */
+bool compiler_link(Thalweg *thalweg, ThalwegEmit form, const char *path);
+
+/* ---- compiler_header.c ---- */
+
+bool compiler_write_header(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_costs.c ---- */
+
+bool compiler_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCosts *out);
+
+/* Bytes of keys and values that a kernel reads in a call. */
+double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t position);
+
+/* ---- compiler_explain.c ---- */
+
+void compiler_explain(const Thalweg *thalweg, FILE *out);
+
+/* ---- compiler_graphs.c ---- */
+
+/* The parts of the list, as thalweg_explain() has them; "": all. False: reported. */
+bool compiler_print_graphs(Thalweg *thalweg, const char *parts, FILE *out);
+
+/* ---- compiler_size.c ---- */
+
+bool compiler_print_size(Thalweg *thalweg, FILE *out);
+
+/* ---- compiler_kernel_text.c: what a kernel is, in words that are the same in equal layers ---- */
+
+const char *compiler_kernel_work(const Kernel *kernel, Arena *arena);
+const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena);
+const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena);
+int64_t compiler_kernel_layer(const Kernel *kernel); /* from 0; -1: of no layer */
+
+#endif

@@ -1,0 +1,155 @@
+/* compiler_code.c - compiled code: made, or taken from the cache, and loaded.
+ *
+ * A file of the cache is called <model>-<hash of the key>.code (frontend/code_file.h). Its key is a
+ * text of all that the code depends on, so that there is nothing to be invalidated: other inputs
+ * are another file. What cannot be kept, or is not safe to be used, is compiled as if there were no
+ * cache.
+ */
+#include "codegen/object/source_id.h"
+#include "frontend/compiler/code_file.h"
+#include "frontend/compiler/compiler.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the key ---- */
+
+static void print_target(const Target *target, FILE *out) {
+    const Machine *machine = &target->machine;
+    fprintf(out, "target %s\ncpu %s\nfeatures %s\n", target->names.triple, target->cpu,
+            target->names.features);
+    fprintf(out, "has %" PRIx64 ", abi %s\n", target->names.has, target->abi ? target->abi : "");
+    fprintf(out, "machine %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %d %d %d\n",
+            machine->vector_floats, machine->vector_registers, machine->vector_parts,
+            machine->l1_bytes, machine->l2_bytes, machine->has_halves, machine->has_byte_dot,
+            machine->has_pair_dot);
+}
+
+/* What debuggers show of the code: the description, as its name is understood here, and where in it
+ * each node comes from. */
+static void print_origin(const Thalweg *thalweg, FILE *out) {
+    const Source *source = thalweg->source;
+    const Graph *const graphs[] = {thalweg->prefill, thalweg->decode};
+    char *here = *source->name == '/' ? NULL : getcwd(NULL, 0);
+    fprintf(out, "described in %s\nfrom %s\n%zu bytes\n", source->name, here ? here : "",
+            source->length);
+    free(here);
+    fwrite(source->text, 1, source->length, out);
+    for (int p = 0; p < 2; p++)
+        for (uint32_t i = 1; i < graphs[p]->count; i++)
+            fprintf(out, i % 16 ? " %" PRIu32 : "\n%" PRIu32, graphs[p]->node[i].loc.offset);
+    fputc('\n', out);
+}
+
+/* Places and schedules stand in the graphs. */
+static bool make_key(Thalweg *thalweg, bool is_timed, Bytes *key) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (!out) return false;
+    const Layout *layout = thalweg->plan->layout;
+    fprintf(out, "thalweg %s %s\nllvm %s\n", THALWEG_VERSION, codegen_source_id,
+            target_llvm_version(thalweg->arena));
+    fprintf(out, "abi %d, %zu bytes\ncode %s\n", TW_ABI_VERSION, sizeof(TwProgram),
+            is_timed ? "timed" : "plain");
+    print_target(thalweg->target, out);
+    fprintf(out, "layout %016" PRIx64 ", %" PRId64 " floats\n", layout_id(layout), layout->floats);
+    print_origin(thalweg, out);
+    ir_print(thalweg->prefill, out);
+    ir_print(thalweg->decode, out);
+    const bool is_whole = fclose(out) == 0;
+    if (is_whole) {
+        char *copy = ARENA_ARRAY(thalweg->arena, char, length + 1);
+        memcpy(copy, text, length);
+        *key = (Bytes){copy, length};
+    }
+    free(text);
+    return is_whole;
+}
+
+/* ---- the cache ---- */
+
+typedef struct {
+    const char *folder; /* null: code is not kept */
+    const char *name;
+    Bytes key;
+} Place;
+
+static Place choose_place(Thalweg *thalweg, bool is_timed) {
+    Place place = {0};
+    const char *folder = compiler_cache_directory(thalweg);
+    if (thalweg->options.no_code_cache || !folder || !make_key(thalweg, is_timed, &place.key))
+        return place;
+    place.folder = folder;
+    place.name = code_file_name(thalweg->model->name, place.key, thalweg->arena);
+    return place;
+}
+
+/* Where the folder is not safe, nothing is to be kept in it either. */
+static bool find(Thalweg *thalweg, Place *place, Bytes *object) {
+    const char *why = NULL;
+    if (!place->folder) return false;
+    switch (code_file_read(place->folder, place->name, place->key, thalweg->arena, object, &why)) {
+    case CODE_FILE_FOUND: return true;
+    case CODE_FILE_MISSING: return false;
+    case CODE_FILE_UNSAFE:
+        compiler_warn_unsafe_file(thalweg, place->folder, place->name, why);
+        return false;
+    case CODE_FOLDER_UNSAFE:
+        compiler_warn_unsafe_cache(thalweg, place->folder, why);
+        place->folder = NULL;
+        return false;
+    }
+    return false;
+}
+
+/* The code is there all the same. */
+static void keep(Thalweg *thalweg, const Place *place, Bytes object) {
+    Diag diag = {.arena = thalweg->arena};
+    if (!place->folder) return;
+    if (compiler_make_cache(place->folder, &diag) &&
+        code_file_write(place->folder, place->name, place->key, object, &diag))
+        code_files_trim(place->folder, CODE_FILES_MOST_BYTES);
+    else
+        compiler_warn_not_kept(thalweg, "the compiled code is not kept", diag.first->message);
+}
+
+/* ---- making ---- */
+
+static bool make_timed(Thalweg *thalweg, Bytes *object) {
+    const ModulePart part = {thalweg->plan, thalweg->target};
+    const ModuleOptions options = {.is_timed = true};
+    Module *module = module_create(&part, 1, &options, &thalweg->diag);
+    const bool is_made = module && module_object(module, thalweg->arena, object, &thalweg->diag);
+    module_destroy(module);
+    return is_made;
+}
+
+static bool make(Thalweg *thalweg, bool is_timed, Bytes *object) {
+    if (is_timed) return make_timed(thalweg, object);
+    return compiler_module(thalweg) && compiler_progress(thalweg, "compiling", 0.5) &&
+           module_object(thalweg->module, thalweg->arena, object, &thalweg->diag);
+}
+
+bool compiler_code(Thalweg *thalweg, bool is_timed, Bytes *object) {
+    Place place = choose_place(thalweg, is_timed);
+    if (find(thalweg, &place, object)) return true;
+    if (!make(thalweg, is_timed, object)) return false;
+    keep(thalweg, &place, *object);
+    return true;
+}
+
+/* ---- loading ---- */
+
+bool compiler_load(Thalweg *thalweg, Bytes object, Jit **jit, const TwProgram **program) {
+    const char *symbol = module_symbol(thalweg->plan->name, 0, thalweg->arena);
+    *program = NULL;
+    *jit = jit_create(object, &thalweg->diag);
+    const TwProgram *loaded = *jit ? jit_program(*jit, symbol, &thalweg->diag) : NULL;
+    if (!loaded) return false;
+    if (thalweg->options.perf && !compiler_tell_perf(thalweg, object, symbol, loaded)) return false;
+    *program = loaded;
+    return true;
+}

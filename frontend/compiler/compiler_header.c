@@ -1,0 +1,293 @@
+/* compiler_header.c - the C header of an object file: sizes, calls, and how to use them.
+ *
+ * It stands alone: what a program includes is this file and nothing else of ours. Texts have '@'
+ * where the model's prefix stands, '^' where it stands in capitals, and '~' for the name of the
+ * files.
+ */
+#include "frontend/compiler/compiler.h"
+#include "frontend/files/output_file.h"
+
+#include <inttypes.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+typedef struct {
+    FILE *out;
+    const char *prefix;
+    const char *capitals;
+    const char *file; /* without its ending */
+} Header;
+
+static void print(const Header *h, const char *text) {
+    for (; *text; text++) {
+        if (*text == '@')
+            fputs(h->prefix, h->out);
+        else if (*text == '^')
+            fputs(h->capitals, h->out);
+        else if (*text == '~')
+            fputs(h->file, h->out);
+        else
+            fputc(*text, h->out);
+    }
+}
+
+/* Each line of a text behind a start of its own; the prefix of constants is in capitals. */
+static void print_comment(const Header *h, const char *text) {
+    print(h, "\n/* ");
+    for (; *text; text++) {
+        const bool is_constant = *text == '@' && text[1] == '_' && text[2] >= 'A' && text[2] <= 'Z';
+        if (is_constant)
+            fputs(h->capitals, h->out);
+        else if (*text == '@')
+            fputs(h->prefix, h->out);
+        else if (*text == '\n')
+            fputs("\n * ", h->out);
+        else
+            fputc(*text, h->out);
+    }
+    print(h, " */\n");
+}
+
+/* ---- what stands at the top ---- */
+
+static const char beginning[] =
+    " *\n"
+    " * All names here begin with @_ or ^_. Models whose names differ in capitals and signs alone\n"
+    " * (a.b and a-b) have the same ones and cannot be in one program: rename one of them.\n"
+    " *\n"
+    " * A program links ~.o and the runtime library (-lthalweg_rt -lm, and -fopenmp for threads):\n"
+    " *\n"
+    " *     #include \"~.h\"\n"
+    " *     #include <stdio.h>\n"
+    " *\n"
+    " *     int main(void) {\n"
+    " *         @_model *model;\n"
+    " *         @_session *session;\n"
+    " *         const int32_t tokens[] = {1, 2, 3};\n"
+    " *         int error = @_open(%s, &model);\n"
+    " *         if (!error) error = @_session_new(model, NULL, &session);\n"
+    " *         if (!error) error = @_prefill(session, tokens, 3);\n"
+    " *         if (error) return fprintf(stderr, \"%%s\\n\", @_error_text(error)), 1;\n"
+    " *         printf(\"%%g\\n\", (double)@_logits(session, 0)[0]);\n"
+    " *         @_session_free(session);\n"
+    " *         @_close(model);\n"
+    " *         return 0;\n"
+    " *     }\n"
+    " *\n"
+    " * Errors: a call that can fail returns an int, 0 if it has done its work. One that fails "
+    "has\n"
+    " * changed nothing, and sets *out to null; a null session is a bad argument, or has no "
+    "tokens\n"
+    " * and logits. Options of another length than this header's are of another version "
+    "(BAD_ABI).\n"
+    " * Nothing prints or exits; errno may be another one afterwards.\n"
+    " *\n"
+    " * Ownership: who makes a model or a session ends it. A model outlives its sessions. "
+    "Arguments\n"
+    " * are not kept, but for memory that is given for good (open_memory(), options).\n"
+    " *\n"
+    " * Threads: a model may be shared by any number of threads. A session is used by one thread "
+    "at a\n"
+    " * time, and is a team of threads inside: those of OpenMP where the program is linked with "
+    "it,\n"
+    " * the caller's (options.run_team), or none. A child of fork() has none of these threads:\n"
+    " * there a session of one thread works, and others do not.\n"
+    " *\n"
+    " * Memory: a session takes all it ever uses in session_new(). A call takes at most 16 KiB of\n"
+    " * the stack of each thread.\n"
+    " *\n"
+    " * Versions: this header and its object go together. They work with every runtime library of\n"
+    " * their major version that is not older than the compiler that made them.\n"
+    " */\n"
+    "#if defined ^_H && ^_H + 0 != 0x%08x\n"
+    "#error \"two models have the same names in C: rename one of them in its description\"\n"
+    "#endif\n"
+    "#ifndef ^_H\n"
+    "#define ^_H 0x%08x /* tells the model's name from others */\n"
+    "\n"
+    "#include <stddef.h>\n"
+    "#include <stdint.h>\n"
+    "\n"
+    "#if defined(_OPENMP) && defined(__GNUC__)\n"
+    "/* With -fopenmp: what keeps linkers from leaving out a library that nobody seems to need. "
+    "*/\n"
+    "#include <omp.h>\n"
+    "static int (*const @_openmp)(void) __attribute__((used)) = omp_get_max_threads;\n"
+    "#endif\n"
+    "\n"
+    "#ifdef __cplusplus\n"
+    "extern \"C\" {\n"
+    "#endif\n";
+
+static void print_top(const Header *h, const Thalweg *thalweg) {
+    const char *name = thalweg->plan->name;
+    const bool is_inside = thalweg->options.embed_weights;
+    fprintf(h->out, "/* %s.h - the model %s, compiled by Thalweg %s for %s, at O3.\n", h->file,
+            name, THALWEG_VERSION, compiler_target_names(thalweg));
+    const unsigned number = XXH32(name, strlen(name), 0);
+    print(h, arena_printf(thalweg->arena, beginning, is_inside ? "NULL" : "\"~.weights\"", number,
+                          number));
+}
+
+/* ---- sizes ---- */
+
+static void no_entry(const TwFrame *frame, int64_t thread, int64_t threads) {
+    (void)frame, (void)thread, (void)threads;
+}
+
+static uint64_t session_bytes(const Plan *plan, TwSessionOptions options) {
+    const TwProgram program = {.abi_version = TW_ABI_VERSION,
+                               .struct_bytes = sizeof program,
+                               .vocab = plan->vocab,
+                               .context = plan->prefill.graph->context,
+                               .chunk = plan->prefill.graph->chunk,
+                               .logits_stride = plan->logits_stride,
+                               .arena_floats = plan->arena_floats,
+                               .cache_floats = plan->cache_floats,
+                               .prefill = no_entry,
+                               .decode = no_entry,
+                               .scratch_floats = plan->scratch_floats};
+    return tw_session_bytes(&program, &options);
+}
+
+/* Of a session on any of the processors. */
+static uint64_t most_session_bytes(const Thalweg *thalweg, TwSessionOptions options) {
+    uint64_t most = session_bytes(thalweg->plan, options);
+    for (int i = 0; i < thalweg->others; i++) {
+        const uint64_t bytes = session_bytes(thalweg->other[i]->plan, options);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+/* Of one thread and of each further one, with room for what a later runtime may add to its own
+ * structures. A team of decode_threads is counted, too. */
+static uint64_t bytes_of_one(const Thalweg *thalweg) {
+    enum { ROOM = 4096 };
+    return most_session_bytes(thalweg, (TwSessionOptions){.threads = 1}) + ROOM;
+}
+
+static uint64_t bytes_of_thread(const Thalweg *thalweg) {
+    enum { THREADS = 128, ROOM = 256 };
+    const TwSessionOptions many = {.threads = THREADS + 1, .decode_threads = THREADS};
+    return (most_session_bytes(thalweg, many) - bytes_of_one(thalweg)) / THREADS + ROOM;
+}
+
+static void print_size(const Header *h, const char *name, const char *type, uint64_t value,
+                       const char *comment) {
+    fprintf(h->out, "#define %s_%-13s ((%s)%" PRIu64 ") /* %s */\n", h->capitals, name, type, value,
+            comment);
+}
+
+static void print_sizes(const Header *h, const Thalweg *thalweg) {
+    const Plan *plan = thalweg->plan;
+    const Graph *graph = plan->prefill.graph;
+    const bool has_bytes = thalweg->model->tokenizer == TOKENIZER_bytes;
+    print(h, "\n/* ---- sizes ---- */\n\n");
+    print_size(h, "ABI_VERSION", "int", TW_ABI_VERSION, "of the interface to the runtime library");
+    print_size(h, "VOCAB", "int64_t", (uint64_t)plan->vocab,
+               has_bytes ? "tokens, which are bytes of text" : "tokens");
+    print_size(h, "CONTEXT", "int64_t", (uint64_t)graph->context, "tokens, most in a sequence");
+    print_size(h, "CHUNK", "int64_t", (uint64_t)graph->chunk, "tokens, most in a forward()");
+    print_size(h, "WEIGHT_BYTES", "uint64_t", layout_file_bytes(plan->layout),
+               "of the file of packed weights");
+    print_size(h, "MODEL_BYTES", "size_t", TW_MODEL_BYTES, "of memory for a model");
+    print_size(h, "SESSION_BYTES", "size_t", bytes_of_one(thalweg),
+               "enough for a session of one thread, one row of logits");
+    print_size(h, "THREAD_BYTES", "size_t", bytes_of_thread(thalweg),
+               "more for each further thread");
+    fprintf(h->out,
+            "#define %s_LAYOUT_ID     UINT64_C(0x%016" PRIx64
+            ") /* of packed weights that fit */\n",
+            h->capitals, layout_id(plan->layout));
+}
+
+/* ---- types ---- */
+
+static void print_errors(const Header *h) {
+    print(h, "\n/* ---- answers of calls ---- */\n\nenum {\n");
+#define STATUS(name, text) print(h, "    ^_" #name ", /* " text " */\n");
+#include "runtime/status.def"
+#undef STATUS
+    print(h, "    ^_ERRORS /* how many this version knows */\n};\n");
+}
+
+static const char types[] =
+    "\n"
+    "/* ---- types ---- */\n"
+    "\n"
+    "typedef struct @_model @_model;     /* weights that are open */\n"
+    "typedef struct @_session @_session; /* a sequence of tokens */\n"
+    "\n"
+    "/* A thread's share of a piece of work; `threads` threads do it together. */\n"
+    "typedef void @_task(void *task, int64_t thread, int64_t threads);\n"
+    "\n"
+    "/* All zero: everything by default. */\n"
+    "typedef struct @_options {\n"
+    "    size_t struct_bytes; /* sizeof(@_options); 0: as long as in version 1.0 */\n"
+    "    int threads;         /* 0: as many as there are processors */\n"
+    "    int decode_threads;  /* for calls of one token; 0: the same */\n"
+    "    int64_t logit_rows;  /* most rows that a forward() may ask for; 0: 1 */\n"
+    "    void *memory;        /* all that the session needs, for as long as it lives; null: malloc "
+    "*/\n"
+    "    size_t memory_bytes; /* at least session_bytes() */\n"
+    "\n"
+    "    /* Runs share(task, i, n) for i = 0 .. n - 1 on n threads at the same time, i = 0 on the "
+    "one\n"
+    "     * that calls, and returns when all have. n is `threads`, or less where there are no "
+    "more. */\n"
+    "    void (*run_team)(void *context, @_task *share, void *task, int64_t threads);\n"
+    "    void *team_context;\n"
+    "} @_options;\n";
+
+/* ---- calls ---- */
+
+static const char whole_sequences[] =
+    "\nThe model is not causal, so a token's logits depend on those after it: this takes a whole\n"
+    "sequence, of a session that is new or has been reset, and answers @_NOT_CAUSAL to more of it.";
+
+static void print_call(const Header *h, const Thalweg *thalweg, const char *declaration,
+                       const char *comment) {
+    const bool takes_tokens = strstr(declaration, " token") || strstr(declaration, "*token");
+    const bool is_whole = takes_tokens && thalweg->plan->takes_whole_sequences;
+    print_comment(h,
+                  arena_printf(thalweg->arena, "%s%s", comment, is_whole ? whole_sequences : ""));
+    print(h, declaration);
+    print(h, ";\n");
+}
+
+static void print_calls(const Header *h, const Thalweg *thalweg) {
+    print(h, "\n/* ---- calls ---- */\n");
+#define CALL(name, result, parameters, runtime, gets_module, declaration, comment)                 \
+    print_call(h, thalweg, declaration, comment);
+#include "codegen/emit/object_calls.def"
+#undef CALL
+}
+
+static void print_header(const Header *h, const Thalweg *thalweg) {
+    print_top(h, thalweg);
+    print_sizes(h, thalweg);
+    print_errors(h);
+    print(h, types);
+    print_calls(h, thalweg);
+    print(h, "\n/* For the library's own interface, thalweg/runtime/runtime.h. */\n"
+             "extern const struct TwModule @_module;\n"
+             "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+}
+
+bool compiler_write_header(Thalweg *thalweg, const char *path) {
+    OutputFile file;
+    if (!compiler_plan_all(thalweg) || !output_file_open(&file, path, &thalweg->diag)) return false;
+    file.batch = thalweg->batch;
+    const char *prefix = module_prefix(thalweg->plan->name, thalweg->arena);
+    char *capitals = arena_printf(thalweg->arena, "%s", prefix);
+    for (char *c = capitals; *c; c++)
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
+    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    const size_t length = strlen(name),
+                 tail = length > 2 && !strcmp(name + length - 2, ".h") ? 2 : 0;
+    const char *stem = arena_printf(thalweg->arena, "%.*s", (int)(length - tail), name);
+    print_header(&(Header){file.stream, prefix, capitals, stem}, thalweg);
+    return output_file_close(&file, true, &thalweg->diag);
+}

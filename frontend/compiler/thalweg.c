@@ -1,0 +1,406 @@
+#include "frontend/compiler/thalweg.h"
+
+#include "frontend/compiler/compiler.h"
+#include "frontend/files/output_file.h"
+
+#include <stdlib.h>
+
+/* A graph's text may come from a program; a description is written by hand. One byte more than is
+ * allowed is kept, for the reader to see that it is too much. */
+enum { GRAPH_MAX_BYTES = 1 << 28 };
+
+/* ---- calls ---- */
+
+/* What calls take and give beside the Thalweg; each of them uses a few. */
+typedef struct {
+    const char *name, *path, *text, *directory;
+    size_t length;
+    ThalwegEmit form;
+    bool flag;
+    const int32_t *tokens;
+    int64_t count, position, rows;
+    double *logits;
+    ThalwegCosts *costs;
+    FILE *out;
+    TwSessionOptions session;
+} Call;
+
+typedef bool Work(Thalweg *thalweg, Call *call);
+
+typedef struct {
+    Thalweg *thalweg;
+    Work *work;
+    Call *call;
+    bool is_done;
+} Running;
+
+static void work(void *context) {
+    Running *running = context;
+    running->is_done = running->work(running->thalweg, running->call);
+}
+
+/* As work() does it: numbers are written as in C, whatever the host's locale, and running out of
+ * memory is an error like others. */
+static bool run(Thalweg *thalweg, Work *what, Call *call) {
+    Running running = {thalweg, what, call, false};
+    const locale_t host = uselocale(thalweg->locale);
+    if (!arena_try(work, &running)) {
+        thalweg->no_memory = (Diagnostic){.severity = DIAG_ERROR, .message = "out of memory"};
+        if (!thalweg->is_exhausted) diag_append(&thalweg->diag, &thalweg->no_memory);
+        thalweg->is_exhausted = true;
+        running.is_done = false;
+    }
+    uselocale(host);
+    return running.is_done;
+}
+
+/* Every call that computes anything goes through this. */
+static bool call(Thalweg *thalweg, Work *what, Call *call) {
+    return !thalweg->is_exhausted && run(thalweg, what, call);
+}
+
+/* ---- a Thalweg ---- */
+
+static void create_arena(void *arena) {
+    *(Arena **)arena = arena_create();
+}
+
+Thalweg *thalweg_create(const ThalwegOptions *options) {
+    Thalweg *thalweg = calloc(1, sizeof *thalweg);
+    if (!thalweg) return NULL;
+    thalweg->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!thalweg->locale || !arena_try(create_arena, &thalweg->arena)) {
+        thalweg_destroy(thalweg);
+        return NULL;
+    }
+    if (options) thalweg->options = *options;
+    thalweg->diag.arena = thalweg->arena;
+    return thalweg;
+}
+
+void thalweg_destroy(Thalweg *thalweg) {
+    if (!thalweg) return;
+    interp_destroy(thalweg->interp);
+    tw_weights_close(thalweg->weights);
+    checkpoint_close(thalweg->checkpoint);
+    compiler_end_perf(thalweg);
+    jit_destroy(thalweg->jit);
+    module_destroy(thalweg->module);
+    for (int i = 0; i < thalweg->others; i++) thalweg_destroy(thalweg->other[i]);
+    target_destroy(thalweg->target);
+    arena_destroy(thalweg->arena);
+    if (thalweg->locale) freelocale(thalweg->locale);
+    free(thalweg);
+}
+
+/* ---- in ---- */
+
+static bool begin_reading(Thalweg *thalweg) {
+    const bool is_first = !thalweg->has_input;
+    thalweg->has_input = true;
+    return is_first ||
+           diag_error(&thalweg->diag, (Loc){0}, "a model has been read already: this holds one");
+}
+
+static bool read_file(Thalweg *thalweg, Call *call) {
+    if (!begin_reading(thalweg)) return false;
+    const Source *source = compiler_read_file(thalweg, call->path, YAML_MAX_BYTES + 1);
+    return compiler_read(thalweg, source, compiler_directory(thalweg, call->path));
+}
+
+bool thalweg_read_file(Thalweg *thalweg, const char *path) {
+    return call(thalweg, read_file, &(Call){.path = path});
+}
+
+static bool read_text(Thalweg *thalweg, Call *call) {
+    if (!begin_reading(thalweg)) return false;
+    const Source *source =
+        compiler_copy_text(thalweg, call->name, call->text, call->length, YAML_MAX_BYTES + 1);
+    return compiler_read(thalweg, source, call->directory);
+}
+
+bool thalweg_read_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
+                       const char *directory) {
+    return call(thalweg, read_text,
+                &(Call){.name = name, .text = text, .length = length, .directory = directory});
+}
+
+static int64_t count_parameters(const Graph *graph) {
+    int64_t parameters = 0;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        int64_t values = node->op == OP_param;
+        for (int k = 0; k < node->type.rank && values; k++) values *= node->type.dim[k];
+        parameters += values;
+    }
+    return parameters;
+}
+
+static bool is_causal(const Graph *graph) {
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (graph->node[i].op == OP_scores && !graph->node[i].attr.causal) return false;
+    return true;
+}
+
+ThalwegModel thalweg_model(const Thalweg *thalweg) {
+    const Model *model = thalweg->model;
+    if (!model) return (ThalwegModel){0};
+    return (ThalwegModel){.name = model->name,
+                          .vocab = model->vocab,
+                          .context = model->context,
+                          .width = model->width,
+                          .parameters = count_parameters(thalweg->described),
+                          .has_byte_tokens = model->tokenizer == TOKENIZER_bytes,
+                          .is_causal = is_causal(thalweg->described)};
+}
+
+static bool check_weights(Thalweg *thalweg, Call *call) {
+    (void)call;
+    return compiler_checkpoint(thalweg);
+}
+
+bool thalweg_check_weights(Thalweg *thalweg) {
+    return call(thalweg, check_weights, NULL);
+}
+
+/* ---- out ---- */
+
+static bool program(Thalweg *thalweg, Call *call) {
+    (void)call;
+    return compiler_program(thalweg);
+}
+
+const TwProgram *thalweg_program(Thalweg *thalweg) {
+    return call(thalweg, program, NULL) ? thalweg->program : NULL;
+}
+
+static bool weights(Thalweg *thalweg, Call *call) {
+    (void)call;
+    return compiler_weights(thalweg);
+}
+
+const TwWeights *thalweg_weights(Thalweg *thalweg) {
+    return call(thalweg, weights, NULL) ? thalweg->weights : NULL;
+}
+
+static bool tuning(Thalweg *thalweg, Call *call) {
+    if (!compiler_plan(thalweg)) return false;
+    call->text = compiler_tuning_text(thalweg);
+    return true;
+}
+
+const char *thalweg_tuning(Thalweg *thalweg) {
+    Call result = {0};
+    return call(thalweg, tuning, &result) ? result.text : NULL;
+}
+
+static bool session_options(Thalweg *thalweg, Call *call) {
+    if (!compiler_plan(thalweg)) return false;
+    const int threads = thalweg->options.threads;
+    const int prefill = compiler_call_threads(thalweg, thalweg->prefill);
+    const int decode = compiler_call_threads(thalweg, thalweg->decode);
+    call->session.threads = prefill ? prefill : threads;
+    call->session.decode_threads = decode ? decode : prefill ? compiler_threads(thalweg) : 0;
+    return true;
+}
+
+TwSessionOptions thalweg_session_options(Thalweg *thalweg) {
+    Call result = {0};
+    return call(thalweg, session_options, &result) ? result.session : (TwSessionOptions){0};
+}
+
+static bool target(Thalweg *thalweg, Call *call) {
+    if (!compiler_plan_all(thalweg)) return false;
+    call->text = compiler_target_names(thalweg);
+    return true;
+}
+
+const char *thalweg_target(Thalweg *thalweg) {
+    Call result = {0};
+    return call(thalweg, target, &result) ? result.text : NULL;
+}
+
+static bool make_directory(Thalweg *thalweg, Call *call) {
+    return output_directory_make(compiler_directory(thalweg, call->path), 0777, &thalweg->diag);
+}
+
+bool thalweg_make_directory(Thalweg *thalweg, const char *path) {
+    return call(thalweg, make_directory, &(Call){.path = path});
+}
+
+static bool begin_files(Thalweg *thalweg, Call *call) {
+    (void)call;
+    thalweg->batch = ARENA_NEW(thalweg->arena, OutputBatch);
+    return true;
+}
+
+void thalweg_begin_files(Thalweg *thalweg) {
+    call(thalweg, begin_files, NULL);
+}
+
+static bool end_files(Thalweg *thalweg, Call *call) {
+    OutputBatch *batch = thalweg->batch;
+    thalweg->batch = NULL;
+    return batch ? output_batch_end(batch, call->flag, &thalweg->diag) : call->flag;
+}
+
+/* Files that were begun are removed without memory, too. */
+bool thalweg_end_files(Thalweg *thalweg, bool is_complete) {
+    return run(thalweg, end_files, &(Call){.flag = is_complete && !thalweg->is_exhausted});
+}
+
+static bool write_weights(Thalweg *thalweg, Call *call) {
+    return compiler_write_weights(thalweg, call->path);
+}
+
+bool thalweg_write_weights(Thalweg *thalweg, const char *path) {
+    return call(thalweg, write_weights, &(Call){.path = path});
+}
+
+static bool write_code(Thalweg *thalweg, Call *call) {
+    const ThalwegEmit form = call->form;
+    if (form == THALWEG_ARCHIVE || form == THALWEG_SHARED || form == THALWEG_PROGRAM)
+        return compiler_link(thalweg, form, call->path);
+    return compiler_write_module(thalweg, form, call->path, false);
+}
+
+bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *path) {
+    return call(thalweg, write_code, &(Call){.form = form, .path = path});
+}
+
+static bool write_header(Thalweg *thalweg, Call *call) {
+    return compiler_write_header(thalweg, call->path);
+}
+
+bool thalweg_write_header(Thalweg *thalweg, const char *path) {
+    return call(thalweg, write_header, &(Call){.path = path});
+}
+
+static bool interpret(Thalweg *thalweg, Call *call) {
+    if (!compiler_checkpoint(thalweg)) return false;
+    if (!thalweg->interp) {
+        const Graph *graph = compiler_meaning(thalweg);
+        if (!graph) return false;
+        thalweg->interp = interp_create(graph, checkpoint_weights(thalweg->checkpoint));
+    }
+    return thalweg->interp && interp_run(thalweg->interp, call->tokens, call->count, call->position,
+                                         call->rows, call->logits);
+}
+
+bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count, int64_t position,
+                       int64_t rows, double *out) {
+    return call(
+        thalweg, interpret,
+        &(Call){
+            .tokens = tokens, .count = count, .position = position, .rows = rows, .logits = out});
+}
+
+static bool check_stream(Thalweg *thalweg, FILE *out) {
+    return !ferror(out) || diag_error(&thalweg->diag, (Loc){0}, "the output could not be written");
+}
+
+static bool explain(Thalweg *thalweg, Call *call) {
+    const char *graphs = call->text;
+    if (!compiler_plan(thalweg)) return false;
+    if (!graphs || !*graphs) compiler_explain(thalweg, call->out);
+    if (graphs && !compiler_print_graphs(thalweg, graphs, call->out)) return false;
+    return check_stream(thalweg, call->out);
+}
+
+bool thalweg_explain(Thalweg *thalweg, const char *graphs, FILE *out) {
+    return call(thalweg, explain, &(Call){.text = graphs, .out = out});
+}
+
+static bool print_size(Thalweg *thalweg, Call *call) {
+    return compiler_print_size(thalweg, call->out) && check_stream(thalweg, call->out);
+}
+
+bool thalweg_size(Thalweg *thalweg, FILE *out) {
+    return call(thalweg, print_size, &(Call){.out = out});
+}
+
+static bool print_target(Thalweg *thalweg, Call *call) {
+    if (!compiler_target(thalweg)) return false;
+    target_print(thalweg->target, call->out);
+    for (int i = 0; i < thalweg->others; i++) {
+        fputc('\n', call->out);
+        target_print(thalweg->other[i]->target, call->out);
+    }
+    return check_stream(thalweg, call->out);
+}
+
+bool thalweg_print_target(Thalweg *thalweg, FILE *out) {
+    return call(thalweg, print_target, &(Call){.out = out});
+}
+
+static bool costs(Thalweg *thalweg, Call *call) {
+    return compiler_costs(thalweg, call->count, call->position, call->costs);
+}
+
+bool thalweg_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCosts *out) {
+    *out = (ThalwegCosts){0};
+    return call(thalweg, costs, &(Call){.count = tokens, .position = position, .costs = out});
+}
+
+static bool optimise_text(Thalweg *thalweg, Call *call) {
+    if (call->length > GRAPH_MAX_BYTES)
+        return diag_error(&thalweg->diag, (Loc){0}, "'%s' is too long: at most %d bytes",
+                          call->name, GRAPH_MAX_BYTES);
+    if (!compiler_target(thalweg)) return false;
+    const Source *source =
+        compiler_copy_text(thalweg, call->name, call->text, call->length, call->length);
+    Graph *graph = ir_parse(thalweg->arena, &thalweg->diag, source);
+    if (!graph || !ir_verify(graph)) return false;
+    const PassOptions options = compiler_pass_options(thalweg);
+    if (!pass_run_all(graph, &options)) return false;
+    ir_print(graph, call->out);
+    return check_stream(thalweg, call->out);
+}
+
+bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
+                           FILE *out) {
+    return call(thalweg, optimise_text,
+                &(Call){.name = name, .text = text, .length = length, .out = out});
+}
+
+/* ---- what there is to know ---- */
+
+void thalweg_print_cpus(FILE *out) {
+    target_print_cpus(out);
+}
+
+void thalweg_print_passes(FILE *out) {
+    for (int i = 0; i < pass_count; i++)
+        fprintf(out, "  %-15s %s\n", pass_info[i].text, pass_info[i].doc);
+}
+
+void thalweg_print_operations(FILE *out) {
+    ir_print_reference(out);
+}
+
+/* ---- diagnostics ---- */
+
+int thalweg_diagnostic_count(const Thalweg *thalweg) {
+    int count = 0;
+    for (const Diagnostic *d = thalweg->diag.first; d; d = d->next) count++;
+    return count;
+}
+
+ThalwegDiagnostic thalweg_diagnostic(const Thalweg *thalweg, int index) {
+    static const ThalwegSeverity severity[] = {
+        [DIAG_ERROR] = THALWEG_ERROR, [DIAG_WARNING] = THALWEG_WARNING, [DIAG_NOTE] = THALWEG_NOTE};
+    const Diagnostic *d = thalweg->diag.first;
+    while (d && index-- > 0) d = d->next;
+    if (!d) return (ThalwegDiagnostic){.message = ""};
+    const LineColumn place = diag_line_column(d->loc);
+    return (ThalwegDiagnostic){.severity = severity[d->severity],
+                               .file = d->loc.source ? d->loc.source->name : NULL,
+                               .line = place.line,
+                               .column = place.column,
+                               .message = d->message,
+                               .hint = d->hint};
+}
+
+void thalweg_print_diagnostics(const Thalweg *thalweg, FILE *out) {
+    diag_print(&thalweg->diag, out);
+}

@@ -1,0 +1,272 @@
+/* build_graph.c - the way of the stream through a model: in, through every layer, out. */
+#include "frontend/model/build_graph.h"
+
+#include "frontend/model/build_nodes.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+
+/* ---- into the stream ---- */
+
+static Ref add_sinusoid(Build *build, Loc loc) {
+    Node node = build_node(OP_sinusoid, loc, (Ref){0}, (Ref){0});
+    node.name = "embed.positions";
+    node.type = (Type){DTYPE_f32, 2, {build->model->context, build->model->width}};
+    return build_add(build, node);
+}
+
+static Ref add_positions(Build *build, Ref stream) {
+    const Model *model = build->model;
+    const Positions *positions = &model->embed.positions;
+    const Loc loc = model->embed.positions_loc;
+    if (positions->kind == POSITIONS_none) return stream;
+    Node node = build_node(OP_add_positions, loc, stream, (Ref){0});
+    node.in[1] = positions->kind == POSITIONS_sinusoidal
+                     ? add_sinusoid(build, loc)
+                     : build_param(build, loc, "embed.positions", "",
+                                   model->context + positions->offset, model->width);
+    node.in[2] = build->position;
+    node.attr.offset = (double)positions->offset;
+    return build_add(build, node);
+}
+
+static Ref build_embed(Build *build) {
+    const Model *model = build->model;
+    const Loc loc = model->embed_loc.source ? model->embed_loc : model->vocab_loc;
+    build->table = build_param(build, loc, "embed.tokens", "", model->vocab, model->width);
+    Node node = build_node(OP_embed, loc, build->tokens, build->table);
+    node.attr.scale = model->embed.scale;
+    const Ref stream = add_positions(build, build_add(build, node));
+    return build_norm(build, model->embed.norm_loc, stream, &model->embed.norm, 1, "embed.norm");
+}
+
+/* ---- a layer ---- */
+
+/* The names that a layer has given: a second attention is attention_2. */
+typedef struct {
+    const char *stem; /* blocks.N */
+    int attentions, mlps, norms, stream_norms;
+} Names;
+
+static const char *next_name(Build *build, const Names *names, const char *what, int *count) {
+    Arena *arena = build->graph->arena;
+    if (++*count == 1) return arena_printf(arena, "%s.%s", names->stem, what);
+    return arena_printf(arena, "%s.%s_%d", names->stem, what, *count);
+}
+
+static const char *branch_name(Build *build, Names *names, const Branch *branch) {
+    if (branch->kind == BRANCH_attention)
+        return next_name(build, names, "attention", &names->attentions);
+    return next_name(build, names, "mlp", &names->mlps);
+}
+
+/* A branch between its read and its write. */
+typedef struct {
+    const Branch *of;
+    const char *stem;
+    Reads reads;
+    Ref value;
+    Ref factor; /* of the write: a learned scale, or the gate; none where it has none */
+} Work;
+
+static Ref add_factor(Build *build, const Work *work, Ref input) {
+    const Write *write = &work->of->write;
+    const int64_t width = build->model->width;
+    const Loc loc = work->of->write_loc;
+    if (write->is_gated) {
+        const char *name = arena_printf(build->graph->arena, "%s.write_gate", work->stem);
+        const Ref gate = build_project(build, loc, input, width, true, name);
+        return build_activate(build, loc, gate, ACT_sigmoid);
+    }
+    if (write->scale.kind == WRITE_SCALE_number) return (Ref){0};
+    const bool is_vector = write->scale.kind == WRITE_SCALE_vector;
+    return build_param(build, loc, work->stem, ".scale", is_vector ? width : 1, 0);
+}
+
+/* The input is a state of the stream, or what the norm of a group makes of it. */
+static Work read_branch(Build *build, Names *names, const Branch *branch, Ref input) {
+    Work work = {.of = branch, .stem = branch_name(build, names, branch)};
+    input = build_norm(build, branch->norm_loc, input, &branch->norm, 1,
+                       arena_printf(build->graph->arena, "%s.norm", work.stem));
+    work.reads = branch->kind == BRANCH_attention
+                     ? build_attention_reads(build, &branch->of_attention, input, work.stem)
+                     : build_mlp_reads(build, &branch->of_mlp, input, work.stem);
+    work.factor = add_factor(build, &work, input);
+    return work;
+}
+
+static void compute_branch(Build *build, Work *work) {
+    const Branch *branch = work->of;
+    work->value = branch->kind == BRANCH_attention
+                      ? build_attention_work(build, &branch->of_attention, &work->reads, work->stem)
+                      : build_mlp_work(build, &branch->of_mlp, &work->reads, work->stem);
+    work->value = build_norm(build, branch->norm_after_loc, work->value, &branch->norm_after, 1,
+                             arena_printf(build->graph->arena, "%s.norm_after", work->stem));
+}
+
+static Ref write_branch(Build *build, const Work *work, Ref stream) {
+    const Branch *branch = work->of;
+    const Write *write = &branch->write;
+    const Loc loc = branch->write_loc.source ? branch->write_loc : branch->loc;
+    Node node = build_node(write->is_gated ? OP_write_gated : OP_write, loc, stream, work->value);
+    node.in[2] = work->factor;
+    if (!write->is_gated) {
+        node.attr.carry = write->carry;
+        node.attr.scale = write->scale.value;
+    }
+    stream = build_add(build, node);
+    return build_norm(build, branch->norm_stream_loc, stream, &branch->norm_stream, 1,
+                      arena_printf(build->graph->arena, "%s.norm_stream", work->stem));
+}
+
+/* All branches read before the first one writes: the state they read is gone after it. */
+static Ref build_group(Build *build, Names *names, const Group *group, Ref stream) {
+    Ref input = stream;
+    if (group->has_shared_norm)
+        input = build_norm(build, group->norm_loc, stream, &group->norm, 1,
+                           next_name(build, names, "norm", &names->norms));
+    Work *work = ARENA_ARRAY(build->graph->arena, Work, (size_t)group->count);
+    for (int b = 0; b < group->count; b++)
+        work[b] = read_branch(build, names, &group->branch[b], input);
+    for (int b = 0; b < group->count; b++) compute_branch(build, &work[b]);
+    for (int b = 0; b < group->count; b++) stream = write_branch(build, &work[b], stream);
+    if (group->norm_stream.kind == NORM_none) return stream;
+    return build_norm(build, group->norm_stream_loc, stream, &group->norm_stream, 1,
+                      next_name(build, names, "norm_stream", &names->stream_norms));
+}
+
+static Ref build_layers(Build *build, Ref stream) {
+    const Model *model = build->model;
+    int64_t number = 0;
+    for (int i = 0; i < model->block_count; i++) {
+        const Block *block = &model->block[i];
+        for (int64_t k = 0; k < block->repeat; k++, number++) {
+            const Layer *layer = &block->layer[k % block->period];
+            Names names = {.stem = arena_printf(build->graph->arena, "blocks.%" PRId64, number)};
+            for (int g = 0; g < layer->count; g++)
+                stream = build_group(build, &names, &layer->group[g], stream);
+        }
+    }
+    return stream;
+}
+
+/* ---- out of the stream ---- */
+
+static Ref build_head(Build *build, Ref stream) {
+    const Model *model = build->model;
+    const Head *head = &model->head;
+    Ref x = build_norm(build, head->norm_loc, stream, &head->norm, 1, "head.norm");
+    Node project = build_node(OP_project, model->head_loc, x, build->table);
+    if (!head->tied)
+        project.in[1] =
+            build_param(build, model->head_loc, "head.weight", "", model->vocab, model->width);
+    if (head->bias)
+        project.in[2] = build_param(build, head->bias_loc, "head.bias", "", model->vocab, 0);
+    x = build_add(build, project);
+    if (head->scale != 1) {
+        Node scale = build_node(OP_scale, head->scale_loc, x, (Ref){0});
+        scale.attr.scale = head->scale;
+        x = build_add(build, scale);
+    }
+    if (head->softcap > 0) {
+        Node softcap = build_node(OP_softcap, head->softcap_loc, x, (Ref){0});
+        softcap.attr.softcap = head->softcap;
+        x = build_add(build, softcap);
+    }
+    return build_add(build, build_node(OP_last, model->head_loc, x, (Ref){0}));
+}
+
+/* ---- the whole ---- */
+
+static bool is_causal(const Layer *layer) {
+    for (int g = 0; g < layer->count; g++) {
+        for (int b = 0; b < layer->group[g].count; b++) {
+            const Branch *branch = &layer->group[g].branch[b];
+            if (branch->kind == BRANCH_attention && !branch->of_attention.causal) return false;
+        }
+    }
+    return true;
+}
+
+/* Where a token sees those after it, a sequence has to come in one call. */
+static int64_t choose_chunk(const Model *model) {
+    enum { CHUNK = 512 };
+    for (int i = 0; i < model->block_count; i++)
+        for (int64_t k = 0; k < model->block[i].period; k++)
+            if (!is_causal(&model->block[i].layer[k])) return model->context;
+    return model->context < CHUNK ? model->context : CHUNK;
+}
+
+/* Sums of a graph's sizes must be countable, with room for whoever counts in bytes. One value is
+ * less than 2^62 elements: no dimension of a description is above 2^24, and scores have three. */
+static bool check_sizes(const Graph *graph, Loc loc) {
+    const int64_t most = INT64_C(1) << 46;
+    int64_t weights = 0, caches = 0;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        int64_t values = 1;
+        for (int k = 0; k < node->type.rank; k++)
+            values *= node->type.dim[k] > 0 ? node->type.dim[k] : graph->chunk;
+        if (node->op == OP_append) caches += values;
+        if (node->op == OP_param || node->op == OP_sinusoid) weights += values;
+        if (values > most || weights > most || caches > most)
+            return diag_error(graph->diag, values > most ? node->loc : loc,
+                              "the model is too large: its weights, its caches and each of its "
+                              "values have at most %" PRId64 " elements",
+                              most);
+    }
+    return true;
+}
+
+/* ---- formats ---- */
+
+static WeightFormat wanted_format(const WeightsSpec *weights, const char *name, bool *is_used) {
+    for (int i = 0; i < weights->rule_count; i++) {
+        if (fnmatch(weights->rule[i].pattern, name, 0) != 0) continue;
+        is_used[i] = true;
+        return weights->rule[i].format;
+    }
+    return weights->type;
+}
+
+/* Matrices alone: a vector is small, and is added to what must stay exact. */
+static void choose_formats(Graph *graph, const WeightsSpec *weights) {
+    bool *is_used = ARENA_ARRAY(graph->arena, bool, (size_t)weights->rule_count + 1);
+    for (uint32_t i = 1; i < graph->count; i++) {
+        Node *node = &graph->node[i];
+        if (node->op == OP_param && node->type.rank == 2)
+            node->attr.format = wanted_format(weights, node->name, is_used);
+    }
+    for (int i = 0; i < weights->rule_count; i++) {
+        if (is_used[i]) continue;
+        diag_warning(graph->diag, weights->rule[i].loc,
+                     "weights.types: no matrix has a name that fits '%.60s'",
+                     weights->rule[i].pattern);
+        diag_hint(graph->diag, "names are like blocks.0.attention.q.weight and embed.tokens: see "
+                               "`thalweg explain --graph`");
+    }
+}
+
+Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag) {
+    Build build = {.model = model, .graph = ir_graph_create(arena, diag, model->name)};
+    Graph *graph = build.graph;
+    graph->loc = model->name_loc;
+    graph->context = model->context;
+    graph->chunk = choose_chunk(model);
+
+    Node tokens = build_node(OP_tokens, model->vocab_loc, (Ref){0}, (Ref){0});
+    tokens.type = (Type){DTYPE_i32, 1, {IR_TOKENS}};
+    Node position = build_node(OP_position, model->context_loc, (Ref){0}, (Ref){0});
+    position.type = (Type){DTYPE_i32, 1, {1}};
+    build.tokens = build_add(&build, tokens);
+    build.position = build_add(&build, position);
+    const Ref stream = build_layers(&build, build_embed(&build));
+    graph->result = build_head(&build, stream);
+    if (!check_sizes(graph, model->name_loc)) return NULL;
+
+    choose_formats(graph, &model->weights);
+    Arena *scratch = arena_create();
+    ir_sweep(graph, scratch);
+    arena_destroy(scratch);
+    return graph;
+}

@@ -1,0 +1,13 @@
+/* build_graph.h - a description becomes a graph: the model in its own order of operations. */
+#ifndef FRONTEND_BUILD_GRAPH_H
+#define FRONTEND_BUILD_GRAPH_H
+
+#include "frontend/model/model.h"
+#include "ir/ir.h"
+
+/* The graph of all T tokens whose last L rows of logits are its result. Each node's place is the
+ * one in the description that asks for it. The model has passed model_check_lowered(). Null:
+ * reported to diag, which the graph keeps, as it does the model's name. */
+Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag);
+
+#endif

@@ -1,0 +1,44 @@
+/* build_nodes.h - nodes of a model's graph, one function for each op that several parts use. */
+#ifndef FRONTEND_BUILD_NODES_H
+#define FRONTEND_BUILD_NODES_H
+
+#include "frontend/model/model.h"
+#include "ir/ir.h"
+
+typedef struct {
+    const Model *model;
+    Graph *graph;
+    Ref tokens, position, table; /* table: the embedding */
+} Build;
+
+/* A node with default attributes and up to two operands, for the caller to complete and add. */
+Node build_node(Op op, Loc loc, Ref first, Ref second);
+Ref build_add(Build *build, Node node);
+
+/* f32[rows, columns], or f32[rows] where columns is 0. The name is `stem` and `suffix`. */
+Ref build_param(Build *build, Loc loc, const char *stem, const char *suffix, int64_t rows,
+                int64_t columns);
+
+/* x itself where the norm is none. Params: `stem`.gain and `stem`.bias, a value for each column of
+ * one of the `groups` equal parts of a row. */
+Ref build_norm(Build *build, Loc loc, Ref x, const Norm *norm, int64_t groups, const char *stem);
+
+/* x W^T + b with params `stem`.weight [outputs, columns of x] and `stem`.bias. */
+Ref build_project(Build *build, Loc loc, Ref x, int64_t outputs, bool has_bias, const char *stem);
+
+Ref build_activate(Build *build, Loc loc, Ref x, Activation activation);
+
+/* A branch's projections out of the stream: q, k, v, or up and gate. */
+typedef struct {
+    Ref q, k, v, up, gate;
+} Reads;
+
+/* In two steps, for branches in parallel: all read the stream before one of them writes it. The
+ * second gives what the branch makes of its reads, before norm_after. */
+Reads build_attention_reads(Build *build, const Attention *attention, Ref x, const char *stem);
+Ref build_attention_work(Build *build, const Attention *attention, const Reads *reads,
+                         const char *stem);
+Reads build_mlp_reads(Build *build, const Mlp *mlp, Ref x, const char *stem);
+Ref build_mlp_work(Build *build, const Mlp *mlp, const Reads *reads, const char *stem);
+
+#endif

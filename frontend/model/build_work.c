@@ -1,0 +1,113 @@
+/* build_work.c - what a branch does between reading the stream and writing it. */
+#include "frontend/model/build_nodes.h"
+
+/* ---- attention ---- */
+
+static Ref project(Build *build, const Attention *attention, Ref x, int64_t heads, bool has_bias,
+                   const char *stem, const char *part) {
+    return build_project(build, attention->loc, x, heads * attention->head_dim, has_bias,
+                         arena_printf(build->graph->arena, "%s.%s", stem, part));
+}
+
+Reads build_attention_reads(Build *build, const Attention *attention, Ref x, const char *stem) {
+    const AttentionBias *bias = &attention->bias;
+    return (Reads){
+        .q = project(build, attention, x, attention->heads, bias->q, stem, "q"),
+        .k = project(build, attention, x, attention->kv_heads, bias->k, stem, "k"),
+        .v = project(build, attention, x, attention->kv_heads, bias->v, stem, "v"),
+    };
+}
+
+static Ref add_qk_norm(Build *build, const Attention *attention, Ref x, int64_t heads,
+                       const char *stem, const char *part) {
+    const bool is_over_head = attention->qk_norm.over == OVER_head;
+    return build_norm(build, attention->qk_norm_loc, x, &attention->qk_norm,
+                      is_over_head ? heads : 1,
+                      arena_printf(build->graph->arena, "%s.%s_norm", stem, part));
+}
+
+static Ref add_rope(Build *build, const Attention *attention, Ref x, int64_t heads) {
+    const Rope *rope = &attention->rope;
+    if (!rope->is_used) return x;
+    Node node = build_node(OP_rope, attention->rope_loc, x, build->position);
+    node.attr.heads = heads;
+    node.attr.dims = rope->dims;
+    node.attr.base = rope->base;
+    node.attr.style = rope->style;
+    node.attr.scaling = (RopeScaling)model_lowered_scaling(rope->scaling.kind);
+    if (node.attr.scaling != SCALING_none) node.attr.factor = rope->scaling.factor;
+    if (node.attr.scaling == SCALING_llama3) {
+        node.attr.low = rope->scaling.low;
+        node.attr.high = rope->scaling.high;
+        node.attr.original = rope->scaling.original;
+    }
+    return build_add(build, node);
+}
+
+static Ref add_append(Build *build, const Attention *attention, Ref x, const char *stem,
+                      const char *part) {
+    Node node = build_node(OP_append, attention->loc, x, build->position);
+    node.attr.cache = arena_printf(build->graph->arena, "%s.%s", stem, part);
+    node.attr.heads = attention->kv_heads;
+    node.attr.context = build->model->context;
+    return build_add(build, node);
+}
+
+static Ref add_scores(Build *build, const Attention *attention, Ref q, Ref keys) {
+    Node node = build_node(OP_scores, attention->loc, q, keys);
+    node.in[2] = build->position;
+    node.attr.heads = attention->heads;
+    node.attr.kv_heads = attention->kv_heads;
+    node.attr.scale = attention->scale;
+    node.attr.softcap = attention->softcap;
+    node.attr.window = attention->window;
+    node.attr.causal = attention->causal;
+    node.attr.alibi = attention->alibi;
+    return build_add(build, node);
+}
+
+static Ref add_mix(Build *build, const Attention *attention, Ref weights, Ref values) {
+    Node node = build_node(OP_mix, attention->loc, weights, values);
+    node.attr.heads = attention->heads;
+    node.attr.kv_heads = attention->kv_heads;
+    return build_add(build, node);
+}
+
+Ref build_attention_work(Build *build, const Attention *attention, const Reads *reads,
+                         const char *stem) {
+    const int64_t heads = attention->heads, kv_heads = attention->kv_heads;
+    Ref q = add_qk_norm(build, attention, reads->q, heads, stem, "q");
+    Ref k = add_qk_norm(build, attention, reads->k, kv_heads, stem, "k");
+    q = add_rope(build, attention, q, heads);
+    k = add_rope(build, attention, k, kv_heads);
+    const Ref keys = add_append(build, attention, k, stem, "k");
+    const Ref values = add_append(build, attention, reads->v, stem, "v");
+    const Ref scores = add_scores(build, attention, q, keys);
+    const Ref weights = build_add(build, build_node(OP_softmax, attention->loc, scores, (Ref){0}));
+    const Ref mixed = add_mix(build, attention, weights, values);
+    return build_project(build, attention->loc, mixed, build->model->width, attention->bias.o,
+                         arena_printf(build->graph->arena, "%s.o", stem));
+}
+
+/* ---- mlp ---- */
+
+static Ref project_in(Build *build, const Mlp *mlp, Ref x, const char *stem, const char *part) {
+    return build_project(build, mlp->loc, x, mlp->hidden, mlp->bias.in,
+                         arena_printf(build->graph->arena, "%s.%s", stem, part));
+}
+
+Reads build_mlp_reads(Build *build, const Mlp *mlp, Ref x, const char *stem) {
+    Reads reads = {0};
+    if (mlp->gated) reads.gate = project_in(build, mlp, x, stem, "gate");
+    reads.up = project_in(build, mlp, x, stem, "up");
+    return reads;
+}
+
+Ref build_mlp_work(Build *build, const Mlp *mlp, const Reads *reads, const char *stem) {
+    const Activation activation = (Activation)model_lowered_activation(mlp->activation);
+    Ref hidden = build_activate(build, mlp->activation_loc, mlp->gated ? reads->gate : reads->up,
+                                activation);
+    if (mlp->gated) hidden = build_add(build, build_node(OP_multiply, mlp->loc, hidden, reads->up));
+    return build_project(build, mlp->loc, hidden, build->model->width, mlp->bias.out,
+                         arena_printf(build->graph->arena, "%s.down", stem));
+}

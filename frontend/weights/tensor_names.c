@@ -1,0 +1,125 @@
+#include "frontend/weights/tensor_names.h"
+
+#include "ir/spelling.h"
+
+#include <string.h>
+
+/* ---- tables ---- */
+
+#define NAME_TABLE(table, prefix)   static const NameRow rows_of_##table[] = {
+#define NAME(param, tensor, layout) {param, tensor, LAYOUT_##layout},
+#define NAME_TABLE_END                                                                             \
+    }                                                                                              \
+    ;
+#include "frontend/weights/tensor_names.def"
+
+#define ROW_COUNT(table) ((int)(sizeof rows_of_##table / sizeof *rows_of_##table))
+
+const NameTable tensor_names_table[] = {
+    {.name = "thalweg", .prefix = "", .has_own_names = true},
+#define NAME_TABLE(table, prefix) {#table, prefix, rows_of_##table, ROW_COUNT(table), false},
+#define NAME(param, tensor, layout)
+#define NAME_TABLE_END
+#include "frontend/weights/tensor_names.def"
+};
+
+enum { TABLE_COUNT = sizeof tensor_names_table / sizeof *tensor_names_table };
+const int tensor_names_table_count = TABLE_COUNT;
+
+const NameTable *tensor_names_find(const char *name, Loc loc, Diag *diag) {
+    const char *names[TABLE_COUNT], *list = "";
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        if (strcmp(tensor_names_table[i].name, name) == 0) return &tensor_names_table[i];
+        names[i] = tensor_names_table[i].name;
+        list = arena_printf(diag->arena, "%s%s%s", list, i ? ", " : "", names[i]);
+    }
+    const char *nearest = spelling_nearest(name, names, TABLE_COUNT);
+    diag_error(diag, loc, "there is no table of names '%s'", name);
+    if (nearest)
+        diag_hint(diag, "did you mean '%s'?", nearest);
+    else
+        diag_hint(diag, "one of: %s", list);
+    return NULL;
+}
+
+/* ---- patterns ---- */
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_word(char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_layer(const char *pattern, const char *at) {
+    return *at == 'N' && (at == pattern || !is_word(at[-1])) && !is_word(at[1]);
+}
+
+static bool has_layer(const char *pattern) {
+    for (const char *at = pattern; *at; at++)
+        if (is_layer(pattern, at)) return true;
+    return false;
+}
+
+/* The number as digits without a leading zero; 0: there is none, or it is too long. */
+static size_t number_length(const char *text) {
+    size_t length = 0;
+    while (length <= LAYER_DIGITS && is_digit(text[length])) length++;
+    return length > LAYER_DIGITS || (length > 1 && *text == '0') ? 0 : length;
+}
+
+bool tensor_names_match(const char *pattern, const char *name, LayerNumber *layer) {
+    LayerNumber found = {{0}};
+    for (const char *at = pattern; *at; at++) {
+        if (!is_layer(pattern, at)) {
+            if (*name++ != *at) return false;
+            continue;
+        }
+        const size_t length = number_length(name);
+        if (length == 0) return false;
+        LayerNumber here = {{0}};
+        memcpy(here.digits, name, length);
+        if (*found.digits && strcmp(found.digits, here.digits) != 0) return false;
+        found = here;
+        name += length;
+    }
+    if (*name) return false;
+    *layer = found;
+    return true;
+}
+
+const char *tensor_names_fill(const char *pattern, const LayerNumber *layer, Arena *arena) {
+    const size_t longest = strlen(pattern) * (*layer->digits ? LAYER_DIGITS : 1) + 1;
+    char *name = ARENA_ARRAY(arena, char, longest), *end = name;
+    for (const char *at = pattern; *at; at++) {
+        if (*layer->digits && is_layer(pattern, at))
+            for (const char *digit = layer->digits; *digit; digit++) *end++ = *digit;
+        else
+            *end++ = *at;
+    }
+    return name;
+}
+
+const char *tensor_names_of_row(const NameTable *table, const NameRow *row,
+                                const LayerNumber *layer, bool has_prefix, Arena *arena) {
+    const char *name = tensor_names_fill(row->tensor, layer, arena);
+    return has_prefix ? arena_printf(arena, "%s%s", table->prefix, name) : name;
+}
+
+/* ---- names from a description ---- */
+
+const NameTable *tensor_names_given(const NamePair *pair, int count, Arena *arena, Diag *diag) {
+    bool is_good = true;
+    NameTable *table = ARENA_NEW(arena, NameTable);
+    NameRow *row = ARENA_ARRAY(arena, NameRow, (size_t)count + 1);
+    for (int i = 0; i < count; i++) {
+        row[i] = (NameRow){pair[i].param, pair[i].tensor, LAYOUT_plain};
+        if (!has_layer(pair[i].tensor) || has_layer(pair[i].param)) continue;
+        is_good =
+            diag_error(diag, pair[i].loc, "'%s' has the number of a layer, N, and '%s' has none",
+                       pair[i].tensor, pair[i].param);
+    }
+    *table = (NameTable){.prefix = "", .row = row, .count = count, .has_own_names = true};
+    return is_good ? table : NULL;
+}
