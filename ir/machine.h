@@ -1,4 +1,4 @@
-/* machine.h - what passes need to know of the target. Filled by codegen/target.c. */
+/* machine.h - what passes need to know of the target. Filled by codegen/target/target.c. */
 #ifndef IR_MACHINE_H
 #define IR_MACHINE_H
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# layers.sh - who may include whom; prints what breaks a rule. A program that embeds a compiled model
-# links runtime/ alone, so nothing of the compiler may leak into it.
+# layers.sh - who may include whom, wing by wing; prints what breaks a rule. A program that embeds a
+# compiled model links runtime/ alone, so nothing of the compiler may leak into it.
 cd "$(dirname "$0")/.." || exit 2
 status=0
 
@@ -9,48 +9,78 @@ includes() {
     xargs -r grep -nHE '^[[:space:]]*#[[:space:]]*include'
 }
 
-sources() { # folder
-    find "$1" -name '*.[ch]' -o -name '*.def' | sort
+sources() { # folder...: their files, and those of folders in them
+    find "$@" -name '*.[ch]' -o -name '*.def' | sort
 }
 
-report() { # rule; what breaks it on stdin
-    bad=$(cat)
-    [ -z "$bad" ] && return
-    printf '%s:\n%s\n' "$1" "$bad"
+report() { # rule, what breaks it: a line each
+    [ -z "$2" ] && return
+    printf '%s:\n%s\n' "$1" "$2"
     status=1
 }
 
-# The top of frontend/, the command line and the library's own interface, sees everything.
-top='frontend/(main\.c|measure\.c|timed\.c|command_[a-z0-9_]*\.c|thalweg\.[ch]|compiler[a-z0-9_]*\.[ch])$'
-
-layer() { # folder, what it may include of ours
-    sources "$1" | grep -vE "^$top" | includes | grep '"' | grep -vE "include[[:space:]]*\"($2)" >"$found"
-    report "$1 may include only $2" <"$found"
+layers=
+# A folder, not those in it, and what its files may include of ours beside one another: folders, and
+# single headers of others. A layer stands after all those it includes, so that no arrow runs back up.
+layer() {
+    folder=$1
+    shift
+    allowed="$folder/[a-z0-9_]*\\.[a-z]*\""
+    for other in "$@"; do
+        case $other in
+        *.*) allowed="$allowed|$other\"" ;;
+        *) allowed="$allowed|$other/[a-z0-9_]*\\.[a-z]*\"" ;;
+        esac
+        case " $layers " in
+        *" ${other%/*.*} "*) ;;
+        *) report 'an arrow that runs back up' "$folder -> $other" ;;
+        esac
+    done
+    layers="$layers $folder"
+    report "$folder may include only $folder $*" "$(find "$folder" -maxdepth 1 \( -name '*.[ch]' -o -name '*.def' \) |
+        includes | grep '"' | grep -vE "include[[:space:]]*\"($allowed)")"
 }
 
 # A system header that belongs to some files only.
 owner() { # header, files
-    for folder in frontend tune ir passes codegen runtime standalone; do sources $folder; done |
-        grep -vE "^($2)" | includes | grep -E "[<\"]$1" >"$found"
-    report "only $2 may include $1" <"$found"
+    report "only $2 may include $1" "$(sources frontend ir passes codegen runtime |
+        grep -vE "^($2)" | includes | grep -E "[<\"]$1")"
 }
 
-found=$(mktemp) || exit 2
-trap 'rm -f "$found"' EXIT
+layer runtime
+layer runtime/standalone runtime/runtime.h
+layer ir
+layer passes ir
 
-layer runtime 'runtime/'
-layer ir 'ir/'
-layer passes 'passes/|ir/'
-layer codegen 'codegen/|ir/|runtime/((abi|weights_file|team|processors)\.h|cpu_features\.def)"'
-layer standalone 'standalone/|runtime/runtime\.h"'
-layer tune 'tune/|codegen/|passes/|ir/|runtime/(runtime|trace)\.h"'
-layer frontend 'frontend/|ir/'
+layer codegen/target ir runtime/cpu_features.def
+layer codegen/pack ir runtime/weights_file.h runtime/team.h
+layer codegen/emit codegen/target codegen/pack ir runtime/abi.h
+layer codegen/object codegen/emit ir runtime/abi.h
+
+layer frontend/files ir
+layer frontend/weights ir
+layer frontend/model ir
+layer frontend/tune codegen/emit codegen/object passes ir runtime/runtime.h runtime/trace.h
+layer frontend/compiler frontend/files frontend/weights frontend/model frontend/tune \
+    codegen/pack codegen/emit codegen/object passes ir runtime
+layer frontend/measure frontend/compiler frontend/files ir runtime
+layer frontend/command frontend/measure frontend/compiler frontend/files frontend/tune \
+    codegen/target/target.h ir runtime
+
+# Every folder with sources is a layer.
+for folder in $(sources frontend ir passes codegen runtime | sed 's|/[^/]*$||' | sort -u); do
+    case " $layers " in
+    *" $folder "*) ;;
+    *) report 'a folder of which layers.sh says nothing' "$folder" ;;
+    esac
+done
+
 owner 'llvm-c/' 'codegen/'
-owner 'yaml\.h' 'frontend/yaml\.[ch]$'
+owner 'yaml\.h' 'frontend/model/yaml\.[ch]$'
 
 # What runtime/ needs is there on every machine: the C library, POSIX, compilers' headers, and xxHash's.
-sources runtime | includes | grep '<' |
-    grep -vE '<(assert|cpuid|errno|fcntl|float|limits|math|pthread|sched|signal|stdalign|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|time|unistd|xxhash|linux/futex|sys/[a-z]*)\.h>' >"$found"
-report 'runtime may include only the C library, POSIX, cpuid.h and xxhash.h' <"$found"
+report 'runtime may include only the C library, POSIX, cpuid.h and xxhash.h' "$(
+    sources runtime | includes | grep '<' |
+    grep -vE '<(assert|cpuid|errno|fcntl|float|getopt|limits|math|poll|pthread|sched|signal|stdalign|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|time|unistd|xxhash|linux/futex|sys/[a-z]*)\.h>')"
 
 exit $status

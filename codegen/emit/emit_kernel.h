@@ -12,8 +12,8 @@
 #ifndef CODEGEN_EMIT_KERNEL_H
 #define CODEGEN_EMIT_KERNEL_H
 
-#include "codegen/emit/codegen.h"
 #include "codegen/emit/emit.h"
+#include "codegen/emit/module.h"
 
 enum { SCRATCH_ARGUMENT = 5, FIRST_SLOT_ARGUMENT };
 

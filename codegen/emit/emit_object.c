@@ -5,7 +5,6 @@
  *     return tw_model_open(&gpt2_module, weights, out)
  */
 #include "codegen/emit/emit_kernel.h"
-#include "codegen/object/object_file.h"
 #include "runtime/abi.h"
 
 #include <string.h>
@@ -80,8 +79,8 @@ static Value add_weights(Object *o) {
     Value global = add_constant(o, arena_printf(o->arena, "%s_weights", o->prefix),
                                 LLVMConstNull(bytes), true);
     LLVMSetVisibility(global, LLVMHiddenVisibility);
-    LLVMSetSection(global, OBJECT_WEIGHTS_SECTION);
-    LLVMSetAlignment(global, OBJECT_WEIGHTS_ALIGNMENT);
+    LLVMSetSection(global, MODULE_WEIGHTS_SECTION);
+    LLVMSetAlignment(global, MODULE_WEIGHTS_ALIGNMENT);
     return global;
 }
 

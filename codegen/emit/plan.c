@@ -1,5 +1,5 @@
 /* plan.c - the kernels of both phases in order, and what each costs. */
-#include "codegen/emit/codegen.h"
+#include "codegen/emit/plan.h"
 #include "codegen/emit/scratch.h"
 
 /* Each thread keeps numbers of each row, so that rows of one call are bounded. */

@@ -3,7 +3,7 @@
  *
  * Debuggers learn of it by GDB's interface when it comes, and when it goes. LLVM's newer loader,
  * JITLink, tells them of the first alone, and leaves them with an object that is not there. */
-#include "codegen/emit/codegen.h"
+#include "codegen/object/jit.h"
 #include "codegen/object/jit_memory.h"
 
 #include <llvm-c/Core.h>

@@ -28,7 +28,7 @@ static Elf64_Shdr *find_section(char *object, size_t bytes) {
     Elf64_Shdr *section = (Elf64_Shdr *)(object + header->e_shoff);
     const char *names = object + section[header->e_shstrndx].sh_offset;
     for (int i = 0; i < header->e_shnum; i++)
-        if (strcmp(names + section[i].sh_name, OBJECT_WEIGHTS_SECTION) == 0) return &section[i];
+        if (strcmp(names + section[i].sh_name, MODULE_WEIGHTS_SECTION) == 0) return &section[i];
     return NULL;
 }
 
@@ -58,7 +58,7 @@ static bool append(const ObjectWeights *weights, FILE *out, Diag *diag) {
 static bool print(char *object, size_t bytes, const ObjectWeights *weights, FILE *out, Diag *diag) {
     Elf64_Shdr *section = find_section(object, bytes);
     if (!section) return bug(diag);
-    const uint64_t gap = -(uint64_t)bytes % OBJECT_WEIGHTS_ALIGNMENT;
+    const uint64_t gap = -(uint64_t)bytes % MODULE_WEIGHTS_ALIGNMENT;
     section->sh_offset = bytes + gap;
     section->sh_size = weights->bytes;
     if (((Elf64_Ehdr *)object)->e_machine == EM_X86_64) section->sh_flags |= SHF_X86_64_LARGE;

@@ -2,11 +2,7 @@
 #ifndef CODEGEN_OBJECT_FILE_H
 #define CODEGEN_OBJECT_FILE_H
 
-#include "codegen/emit/codegen.h"
-
-/* Where a module keeps them; empty in what LLVM writes. */
-#define OBJECT_WEIGHTS_SECTION ".lrodata.thalweg"
-enum { OBJECT_WEIGHTS_ALIGNMENT = 4096 };
+#include "codegen/emit/module.h"
 
 /* A packed weight file for an object. */
 typedef struct {
@@ -17,7 +13,7 @@ typedef struct {
 } ObjectWeights;
 
 /* Writes the object of a module that has_weights, and the packed weight file as the contents of
- * that section. Errors of the stream are the caller's to look for. */
+ * MODULE_WEIGHTS_SECTION. Errors of the stream are the caller's to look for. */
 bool object_print(Module *module, const ObjectWeights *weights, FILE *out, Diag *diag);
 
 #endif

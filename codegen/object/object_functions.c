@@ -4,7 +4,7 @@
  * the addresses of its two entries, from the TwProgram. The relocations of these two fields say at
  * which offset of the section of code the entries are; everything else of the section lies beside.
  */
-#include "codegen/emit/codegen.h"
+#include "codegen/object/object_functions.h"
 
 #include <elf.h>
 #include <string.h>

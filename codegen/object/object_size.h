@@ -2,7 +2,7 @@
 #ifndef CODEGEN_OBJECT_SIZE_H
 #define CODEGEN_OBJECT_SIZE_H
 
-#include "codegen/emit/codegen.h"
+#include "codegen/emit/module.h"
 
 typedef struct {
     const char *name;

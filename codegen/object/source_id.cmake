@@ -1,6 +1,7 @@
 # cmake -DROOT=FOLDER -DOUTPUT=FILE.c -P source_id.cmake: writes a hash of all sources that decide
 # which code becomes of a plan.
-file(GLOB sources ${ROOT}/codegen/*/*.[ch] ${ROOT}/ir/*.[ch] ${ROOT}/ir/*.def ${ROOT}/runtime/abi.h)
+file(GLOB sources ${ROOT}/codegen/*/*.[ch] ${ROOT}/codegen/*/*.def ${ROOT}/ir/*.[ch] ${ROOT}/ir/*.def
+     ${ROOT}/runtime/abi.h ${ROOT}/runtime/cpu_features.def)
 set(hashes "")
 foreach(source ${sources})
   file(SHA256 ${source} hash)

@@ -5,6 +5,7 @@
  * file. Memory is that of a unit for each thread. What a unit holds does not depend on who makes
  * it, so that the file is the same for any number of threads.
  */
+#include "codegen/pack/pack.h"
 #include "codegen/pack/pack_odd.h"
 #include "codegen/pack/pack_panels.h"
 #include "codegen/pack/pack_values.h"

@@ -2,6 +2,7 @@
 #ifndef CODEGEN_PACK_ODD_H
 #define CODEGEN_PACK_ODD_H
 
+#include "codegen/pack/layout.h"
 #include "codegen/pack/pack_values.h"
 
 /* Reports the first such value of rows first .. first + count - 1 of a constant: where it stands

@@ -2,7 +2,8 @@
 #ifndef CODEGEN_PACK_VALUES_H
 #define CODEGEN_PACK_VALUES_H
 
-#include "codegen/emit/codegen.h"
+#include "ir/arena.h"
+#include "ir/weights.h"
 
 /* Vectors that many rows need (gains, biases), evaluated once before rows are asked for. */
 typedef struct {

@@ -7,13 +7,13 @@
  */
 #include "frontend/command/command.h"
 
+#include "frontend/command/interrupt.h"
+#include "frontend/compiler/compiler.h"
+#include "frontend/files/temporary.h"
 #include "frontend/measure/bench_report.h"
 #include "frontend/measure/clock.h"
-#include "frontend/compiler/compiler.h"
-#include "frontend/command/interrupt.h"
 #include "frontend/measure/measure.h"
 #include "frontend/measure/memory_watch.h"
-#include "frontend/files/temporary.h"
 #include "frontend/measure/timed.h"
 #include "frontend/measure/trace_file.h"
 

@@ -1,12 +1,12 @@
 /* command_run.c - `thalweg run`: continues a prompt. */
 #include "frontend/command/command.h"
 
-#include "frontend/measure/clock.h"
 #include "frontend/command/engine.h"
 #include "frontend/command/interrupt.h"
+#include "frontend/command/prompt.h"
 #include "frontend/files/npy.h"
 #include "frontend/files/program_path.h"
-#include "frontend/command/prompt.h"
+#include "frontend/measure/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* command_tune.c - `thalweg tune`: finds the fastest schedules on this machine. */
 #include "frontend/command/command.h"
 
-#include "frontend/compiler/compiler.h"
 #include "frontend/command/interrupt.h"
-#include "frontend/measure/measure.h"
+#include "frontend/compiler/compiler.h"
 #include "frontend/files/output_file.h"
+#include "frontend/measure/measure.h"
 #include "frontend/tune/report.h"
 #include "runtime/processors.h"
 

@@ -1,5 +1,5 @@
 /* main.c - the program `thalweg`: finds the command and hands it its arguments. */
-#include "codegen/emit/codegen.h"
+#include "codegen/target/target.h"
 #include "frontend/command/command.h"
 #include "frontend/command/commit.h"
 #include "frontend/command/interrupt.h"

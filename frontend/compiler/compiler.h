@@ -7,11 +7,12 @@
 #ifndef FRONTEND_COMPILER_H
 #define FRONTEND_COMPILER_H
 
-#include "codegen/emit/codegen.h"
-#include "frontend/weights/checkpoint.h"
-#include "frontend/model/model.h"
+#include "codegen/emit/module.h"
+#include "codegen/object/jit.h"
 #include "frontend/compiler/thalweg.h"
 #include "frontend/compiler/tuning_file.h"
+#include "frontend/model/model.h"
+#include "frontend/weights/checkpoint.h"
 #include "ir/interp.h"
 #include "passes/pass.h"
 

@@ -1,6 +1,6 @@
 /* compiler_code.c - compiled code: made, or taken from the cache, and loaded.
  *
- * A file of the cache is called <model>-<hash of the key>.code (frontend/code_file.h). Its key is a
+ * A file of the cache is called <model>-<hash of the key>.code (code_file.h). Its key is a
  * text of all that the code depends on, so that there is nothing to be invalidated: other inputs
  * are another file. What cannot be kept, or is not safe to be used, is compiled as if there were no
  * cache.

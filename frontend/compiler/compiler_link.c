@@ -3,8 +3,8 @@
  *
  * All goes on in a folder of its own in $TMPDIR, of which the result is copied to its place.
  */
-#include "frontend/files/archive.h"
 #include "frontend/compiler/compiler.h"
+#include "frontend/files/archive.h"
 #include "frontend/files/output_file.h"
 #include "frontend/files/program_path.h"
 #include "frontend/files/temporary.h"

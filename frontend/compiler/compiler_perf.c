@@ -7,6 +7,7 @@
  *
  * (Linux, tools/perf/Documentation: jit-interface.txt, jitdump-specification.txt.)
  */
+#include "codegen/object/object_functions.h"
 #include "frontend/compiler/compiler.h"
 
 #include <errno.h>

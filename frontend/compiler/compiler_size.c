@@ -78,7 +78,7 @@ static void print_memory(const Plan *plan, FILE *out) {
 /* What embedded weights add to the file that the module is without them. */
 static uint64_t embedded_bytes(const Thalweg *thalweg, const ObjectSize *size) {
     if (!thalweg->options.embed_weights) return 0;
-    const uint64_t gap = -size->file % OBJECT_WEIGHTS_ALIGNMENT;
+    const uint64_t gap = -size->file % MODULE_WEIGHTS_ALIGNMENT;
     return gap + layout_file_bytes(thalweg->plan->layout);
 }
 

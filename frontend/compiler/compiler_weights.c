@@ -7,8 +7,9 @@
  * once do so under different names, and the last one that renames wins. Where none can be kept,
  * they are packed into a file without a name.
  */
-#include "frontend/files/cache_folder.h"
+#include "codegen/pack/pack.h"
 #include "frontend/compiler/compiler.h"
+#include "frontend/files/cache_folder.h"
 #include "frontend/files/file_stamp.h"
 #include "frontend/files/output_file.h"
 #include "runtime/weights.h"

@@ -5,8 +5,8 @@
 #ifndef FRONTEND_TIMED_H
 #define FRONTEND_TIMED_H
 
-#include "frontend/measure/measure_chains.h"
 #include "frontend/compiler/thalweg.h"
+#include "frontend/measure/measure_chains.h"
 
 typedef struct Timed Timed;
 

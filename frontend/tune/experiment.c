@@ -1,5 +1,5 @@
-#include "runtime/trace.h"
 #include "frontend/tune/programs.h"
+#include "runtime/trace.h"
 
 #include <stdlib.h>
 #include <string.h>

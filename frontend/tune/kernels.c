@@ -1,6 +1,6 @@
 /* kernels.c - what may be tuned in a model. */
-#include "passes/schedule_space.h"
 #include "frontend/tune/tune.h"
+#include "passes/schedule_space.h"
 
 #include <string.h>
 

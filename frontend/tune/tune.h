@@ -11,7 +11,8 @@
 #ifndef TUNE_TUNE_H
 #define TUNE_TUNE_H
 
-#include "codegen/emit/codegen.h"
+#include "codegen/emit/module.h"
+#include "codegen/object/jit.h"
 #include "passes/pass.h"
 #include "runtime/runtime.h"
 

@@ -7,10 +7,10 @@
  * Compiled code may be off the model in double precision, whose norms are where the description has
  * them, by what rounding its own matrices and rows costs, and not by what is done to them before.
  */
+#include "frontend/compiler/thalweg.h"
 #include "frontend/model/build_graph.h"
 #include "frontend/model/model.h"
 #include "frontend/weights/synthetic.h"
-#include "frontend/compiler/thalweg.h"
 #include "tests/differential/random_model.h"
 #include "tests/folder.h"
 

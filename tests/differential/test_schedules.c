@@ -3,9 +3,9 @@
  *   test_schedules [models [first seed]]
  */
 #include "frontend/compiler/compiler.h"
+#include "frontend/tune/programs.h"
 #include "passes/schedule_space.h"
 #include "tests/differential/random_model.h"
-#include "frontend/tune/programs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

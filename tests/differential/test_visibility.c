@@ -6,8 +6,8 @@
  * those before it, those that a window keeps from it, all rows of a sequence that comes later in
  * the same session; by prefill and token by token, for any number of threads.
  */
-#include "frontend/weights/synthetic.h"
 #include "frontend/compiler/thalweg.h"
+#include "frontend/weights/synthetic.h"
 #include "tests/differential/random_model.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* fuzz_code_file.c - no bytes but those of a whole file of the right key give code, and what looks
  * for functions in an object stays within it. */
-#include "codegen/emit/codegen.h"
+#include "codegen/object/object_functions.h"
 #include "frontend/compiler/code_file.h"
 
 #include <stdint.h>

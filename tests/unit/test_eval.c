@@ -1,6 +1,6 @@
 /* test_eval.c - each op against numbers worked out by hand. */
-#include "tests/unit/interp_model.h"
 #include "ir/positions.h"
+#include "tests/unit/interp_model.h"
 
 /* ---- into the stream ---- */
 

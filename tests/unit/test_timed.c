@@ -1,7 +1,7 @@
 /* test_timed.c - timed code: every thread's kernels and waits in order, what is made of them, and
  * the trace of them. How long anything takes is nowhere asked. */
-#include "frontend/measure/bench_kernels.h"
 #include "frontend/compiler/compiler.h"
+#include "frontend/measure/bench_kernels.h"
 #include "frontend/measure/timed.h"
 #include "frontend/measure/trace_file.h"
 #include "runtime/trace.h"

@@ -1,9 +1,9 @@
 /* test_tune.c - experiments and the search, on a small model. Which schedule is faster is nowhere
  * asked. */
 #include "frontend/compiler/compiler.h"
-#include "tests/unit/library_fixture.h"
 #include "frontend/tune/budget.h"
 #include "frontend/tune/report.h"
+#include "tests/unit/library_fixture.h"
 
 static Thalweg *thalweg;
 static TuneModel subject;

@@ -1,8 +1,8 @@
 /* test_weights_cache.c - packed weights: made once, made again when they are not right, in their
  * place, and never by halves. */
+#include "frontend/compiler/thalweg.h"
 #include "frontend/files/cache_folder.h"
 #include "frontend/files/file_stamp.h"
-#include "frontend/compiler/thalweg.h"
 #include "runtime/weights_file.h"
 #include "tests/unit/library_fixture.h"
 

@@ -1,0 +1,36 @@
+/* plan.h - the kernels of both phases of a model, and the layout of the weights they read. */
+#ifndef CODEGEN_PLAN_H
+#define CODEGEN_PLAN_H
+
+#include "codegen/emit/kernel.h"
+
+typedef struct {
+    const Graph *graph; /* placed and scheduled */
+    Kernel **kernel;    /* in order; the team meets between two of them */
+    int count;
+} PhasePlan;
+
+typedef struct {
+    const char *name;
+    PhasePlan prefill, decode;
+    Layout *layout;
+    int64_t vocab, logits_stride, arena_floats, cache_floats;
+    int64_t scratch_floats;     /* of each thread */
+    bool takes_whole_sequences; /* the model is not causal */
+} Plan;
+
+/* The graphs outlive the plan. Null: reported to their diag. */
+Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena);
+
+/* How often so many threads meet in a call. */
+int plan_barriers(const PhasePlan *phase, int64_t threads);
+
+/* What one call with `tokens` tokens costs in a kernel: bytes of weights and floating-point
+ * operations; attention is counted for `position` cached positions. */
+typedef struct {
+    double weight_bytes, operations;
+    double byte_operations, pair_operations; /* of these: products of bytes, and of bf16 */
+} KernelCost;
+KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position);
+
+#endif
