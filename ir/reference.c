@@ -101,11 +101,12 @@ static void print_op(const OpInfo *info, FILE *out) {
 }
 
 void ir_print_reference(FILE *out) {
-    fputs("# Operations\n\n"
-          "T = tokens of a call, L = rows of logits wanted (the last L of the T), S = context, "
-          "W = stream width. An operand between the least and the most may be `none`; attributes "
-          "are shown with their defaults.\n\n",
-          out);
+    fputs(
+        "# Operations\n\n"
+        "T = tokens of a call, L = rows of logits wanted (the last L of the T), S = context,\n"
+        "W = stream width. An operand between the least and the most may be `none`; attributes are "
+        "shown with\ntheir defaults.\n\n",
+        out);
     for (OpKind kind = KIND_LEAF; kind <= KIND_STREAM; kind++) {
         fprintf(out, "## %s\n\n| op | operands | attributes | computes |\n|---|---|---|---|\n",
                 heading[kind]);
