@@ -1,6 +1,6 @@
 #!/bin/sh
 # pages.sh BUILD [PAGE...] - replays the sessions of pages, so that what a page shows is what happens.
-# $CC: the compiler that pages call `cc`. $LLVM_CONFIG: what they call `llvm-config`.
+# What they call `cc` and `llvm-config` are those that the build was configured with.
 #
 #   ```console            lines `$ COMMAND` (one that ends with a backslash goes on in the next), and below
 #                         each what it prints, standard output and error together. `...` alone on a line
@@ -16,8 +16,9 @@ set -u
 build=$(cd "$1" && pwd) || exit 2
 shift
 here=$(cd "$(dirname "$0")/.." && pwd)
-compiler=$(command -v "${CC:-gcc}") || exit 2
-llvm_config=${LLVM_CONFIG:-}
+configured() { # a variable of the build
+    sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"
+}
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 unset CC CFLAGS CPPFLAGS LDFLAGS MAKEFLAGS MAKELEVEL DESTDIR OMP_NUM_THREADS THALWEG_EXAMPLES
@@ -34,8 +35,8 @@ prefix=$work/prefix
 cmake --install "$build" --prefix "$prefix" >"$work/install.log" || exit 2
 library=$(dirname "$(find "$prefix" -name libthalweg_rt.a)")
 mkdir "$work/bin"
-ln -s "$compiler" "$work/bin/cc"
-if [ -n "$llvm_config" ]; then ln -s "$llvm_config" "$work/bin/llvm-config"; fi
+ln -s "$(command -v "$(configured CMAKE_C_COMPILER)")" "$work/bin/cc"
+ln -s "$(configured LLVM_CONFIG)" "$work/bin/llvm-config"
 export PATH="$work/bin:$prefix/bin:$PATH"
 export CPATH="$prefix/include" LIBRARY_PATH="$library"
 export PKG_CONFIG_PATH="$library/pkgconfig" CMAKE_PREFIX_PATH="$prefix"
