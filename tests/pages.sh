@@ -8,6 +8,8 @@
 #                         Blanks at the ends of lines and empty lines at the end do not count.
 #   ```console figures    is of one machine, as the text above it says, and is not replayed
 #   ```yaml NAME.yaml     (any language, and a file's name) is written into that file
+#   ```yaml over NAME.yaml   a part of a description: its keys take the place of that file's, and `thalweg
+#                         check` must find the result, fragment.yaml, right and have no warning
 #
 # The sessions of a page run in order, in one shell, in an empty folder with a copy of examples/ and a
 # home of its own, as if the build were installed where compilers and tools look. What depends on the
@@ -65,7 +67,12 @@ function step(kind, suffix) {
     name = words > 1 ? word[2] : ""
     kind = word[1] != "console" ? "text" : info == "console" ? "session" : "figures"
     if (kind == "figures" && info != "console figures") wrong("console, or console figures")
-    if (kind == "text" && words > 1) {
+    if (kind == "text" && word[2] == "over") {
+        kind = "file"
+        name = word[3]
+        if (words != 3 || word[1] != "yaml") wrong("yaml over NAME.yaml")
+        else step("over", ".file")
+    } else if (kind == "text" && words > 1) {
         kind = "file"
         if (words > 2 || name !~ /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/) wrong("a language, and the name of a file")
         else step("file", ".file")
@@ -141,7 +148,20 @@ END {
 }
 EOF
 
+# Lines of the keys at the left edge of a fragment (first file), and of those that it leaves alone.
+cat >"$work/over.awk" <<'EOF'
+FNR == 1 { key = "" }
+/^[A-Za-z_]+:/ { key = $1 }
+FILENAME == ARGV[1] { given[key] = 1; print; next }
+!(key in given)
+EOF
+
 failures=0
+
+failed() { # page, line, what
+    printf 'FAILED: %s:%s: %s\n' "$1" "$2" "$3"
+    echo "$2" >>"$folder/failed"
+}
 
 replay() { # name of the page; its steps are in $folder
     cd "$scratch" || return
@@ -152,9 +172,14 @@ replay() { # name of the page; its steps are in $folder
         run)
             eval "$(cat "$folder/$number.command")" >"$folder/printed" 2>&1 </dev/null 3<&-
             LC_ALL=C awk -f "$work/match.awk" "$folder/$number.expected" "$folder/printed" && continue
-            printf 'FAILED: %s:%s: $ %s\n' "$1" "$line" "$(cat "$folder/$number.command")"
+            failed "$1" "$line" "\$ $(cat "$folder/$number.command")"
             diff -U 2 --label page "$folder/$number.expected" --label printed "$folder/printed" | head -n 100
-            echo "$line" >>"$folder/failed"
+            ;;
+        over)
+            LC_ALL=C awk -f "$work/over.awk" "$folder/$number.file" "$name" >fragment.yaml
+            thalweg check fragment.yaml >"$folder/printed" 2>&1 && ! grep -q warning: "$folder/printed" && continue
+            failed "$1" "$line" "this over $name is no right description"
+            head -n 100 "$folder/printed"
             ;;
         esac
     done 3<"$folder/steps"
