@@ -1,73 +1,15 @@
-/* compiler.c - the steps from a description to running code, each taken once and on demand.
+/* compiler.c - the steps from a description to a module, each taken once and on demand.
  *
- *   description -> graph -> (target, passes) two phases -> plan -> module -> object -> code in
- *   memory; the object may be kept from before
+ *   description -> graph -> (target, passes) two phases -> plan -> module
+ *
+ * What becomes of modules: compiler_code.c, compiler_object.c.
  */
 #include "frontend/compiler/compiler.h"
-
-#include "frontend/model/build_graph.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool compiler_progress(Thalweg *thalweg, const char *what, double done) {
-    const ThalwegOptions *options = &thalweg->options;
-    if (!options->progress || options->progress(options->progress_context, what, done)) return true;
-    return diag_error(&thalweg->diag, (Loc){0}, "%s was stopped", what);
-}
-
-static bool take(Thalweg *thalweg, Step step, bool (*make)(Thalweg *thalweg)) {
-    StepState *state = &thalweg->step[step];
-    if (*state == NOT_TAKEN) *state = make(thalweg) ? SUCCEEDED : FAILED;
-    return *state == SUCCEEDED;
-}
-
-/* ---- description ---- */
-
-static bool override_format(Thalweg *thalweg, Model *model) {
-    static const char *const words[] = {"f32", "bf16", "q8", "q4"};
-    static const WeightFormat formats[] = {FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4};
-    const char *wanted = thalweg->options.weights_type;
-    if (!wanted) return true;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(words[i], wanted) != 0) continue;
-        model->weights.type = formats[i];
-        return true;
-    }
-    diag_error(&thalweg->diag, (Loc){0}, "no type of weights is called '%.40s'", wanted);
-    return diag_hint(&thalweg->diag, "the types are f32, bf16, q8 and q4");
-}
-
-bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory) {
-    Diag *diag = &thalweg->diag;
-    if (!source) return false;
-    thalweg->source = source;
-    thalweg->directory = directory;
-    Model *model = model_read(thalweg->arena, diag, source);
-    if (!model || !model_check_lowered(model, diag)) return false;
-    if (!override_format(thalweg, model)) return false;
-    Graph *graph = model_build_graph(model, thalweg->arena, diag);
-    if (!graph) return false;
-    if (!ir_verify(graph))
-        return diag_error(diag, (Loc){0},
-                          "the model became a graph that does not verify, "
-                          "which is a bug of the compiler");
-    thalweg->model = model;
-    thalweg->described = graph;
-    return true;
-}
-
-bool compiler_described(Thalweg *thalweg) {
-    if (thalweg->described) return true;
-    if (thalweg->has_input) return false;
-    return diag_error(&thalweg->diag, (Loc){0}, "no model has been read");
-}
-
 /* ---- passes ---- */
-
-bool compiler_target(Thalweg *thalweg) {
-    return take(thalweg, STEP_target, compiler_choose_targets);
-}
 
 PassOptions compiler_pass_options(const Thalweg *thalweg) {
     const ThalwegOptions *options = &thalweg->options;
@@ -142,7 +84,7 @@ const Graph *compiler_meaning(Thalweg *thalweg) {
     for (uint32_t i = 1; i < described->count; i++)
         is_rounded |= described->node[i].attr.format != FORMAT_f32;
     if (!is_rounded) return described;
-    if (!compiler_target(thalweg) || !take(thalweg, STEP_passes, make_phases)) return NULL;
+    if (!compiler_target(thalweg) || !compiler_take(thalweg, STEP_passes, make_phases)) return NULL;
     return thalweg->optimised;
 }
 
@@ -174,7 +116,25 @@ static bool make_plan(Thalweg *thalweg) {
 
 bool compiler_plan(Thalweg *thalweg) {
     return compiler_described(thalweg) && compiler_target(thalweg) &&
-           take(thalweg, STEP_passes, make_phases) && take(thalweg, STEP_plan, make_plan);
+           compiler_take(thalweg, STEP_passes, make_phases) &&
+           compiler_take(thalweg, STEP_plan, make_plan);
+}
+
+/* What went wrong for one of several processors. */
+static void take_diagnostics(Thalweg *thalweg, const Thalweg *other) {
+    Diag *diag = &thalweg->diag;
+    *(diag->last ? &diag->last->next : &diag->first) = other->diag.first;
+    if (other->diag.last) diag->last = other->diag.last;
+}
+
+bool compiler_plan_all(Thalweg *thalweg) {
+    if (!compiler_plan(thalweg)) return false;
+    for (int i = 0; i < thalweg->others; i++) {
+        if (compiler_plan(thalweg->other[i])) continue;
+        take_diagnostics(thalweg, thalweg->other[i]);
+        return false;
+    }
+    return true;
 }
 
 static bool make_module(Thalweg *thalweg) {
@@ -186,30 +146,6 @@ static bool make_module(Thalweg *thalweg) {
 bool compiler_module(Thalweg *thalweg) {
     if (!compiler_plan(thalweg)) return false;
     if (thalweg->module) return true;
-    return compiler_progress(thalweg, "compiling", 0) && take(thalweg, STEP_module, make_module);
-}
-
-static bool make_jit(Thalweg *thalweg) {
-    return compiler_load(thalweg, thalweg->code, &thalweg->jit, &thalweg->program);
-}
-
-bool compiler_runs_here(Thalweg *thalweg) {
-    if (!compiler_target(thalweg)) return false;
-    if (thalweg->others)
-        return diag_error(&thalweg->diag, (Loc){0},
-                          "code for several processors is for objects, which `thalweg compile` "
-                          "writes: name one to run it here");
-    if (thalweg->target->is_host) return true;
-    diag_error(&thalweg->diag, (Loc){0}, "this machine cannot run code made for '%s'",
-               thalweg->target->cpu);
-    return diag_hint(&thalweg->diag, "choose no processor to run here, or write an object file");
-}
-
-bool compiler_program(Thalweg *thalweg) {
-    if (thalweg->program) return true;
-    if (!compiler_described(thalweg) || !compiler_runs_here(thalweg) || !compiler_plan(thalweg) ||
-        !compiler_progress(thalweg, "compiling", 0))
-        return false;
-    if (!thalweg->code.data && !compiler_code(thalweg, false, &thalweg->code)) return false;
-    return take(thalweg, STEP_jit, make_jit) && compiler_progress(thalweg, "compiling", 1);
+    return compiler_progress(thalweg, "compiling", 0) &&
+           compiler_take(thalweg, STEP_module, make_module);
 }

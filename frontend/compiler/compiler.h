@@ -60,20 +60,14 @@ struct Thalweg {
     Interp *interp;
 };
 
-/* ---- compiler.c ---- */
+/* ---- compiler_state.c ---- */
 
-bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory);
-bool compiler_described(Thalweg *thalweg);
-bool compiler_target(Thalweg *thalweg);
-bool compiler_runs_here(Thalweg *thalweg); /* the target's code; otherwise reported */
-bool compiler_plan(Thalweg *thalweg);
-bool compiler_module(Thalweg *thalweg);
-bool compiler_program(Thalweg *thalweg);
+/* thalweg_create() and thalweg_destroy(). */
+Thalweg *compiler_create(const ThalwegOptions *options);
+void compiler_destroy(Thalweg *thalweg);
 
-/* The graph that says what the numbers are: the model as described, or, where weights are rounded,
- * as it is when they are. Null: reported. */
-const Graph *compiler_meaning(Thalweg *thalweg);
-PassOptions compiler_pass_options(const Thalweg *thalweg);
+/* Whether the step succeeds, which is made only once. */
+bool compiler_take(Thalweg *thalweg, Step step, bool (*make)(Thalweg *thalweg));
 
 /* Tells the caller how far a work is. False: it is to stop, which is reported. */
 bool compiler_progress(Thalweg *thalweg, const char *what, double done);
@@ -89,6 +83,33 @@ const Source *compiler_read_file(Thalweg *thalweg, const char *path, size_t most
 
 /* The directory of a path, "" for the current one. */
 const char *compiler_directory(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_cache.c ---- */
+
+/* Where packed weights, code and tuning.yaml are kept. Null: the environment names no place. */
+const char *compiler_cache_directory(Thalweg *thalweg);
+bool compiler_make_cache(const char *path, Diag *diag);
+
+/* That a file of the cache is not used; and, once of all that is kept, that something is not. */
+void compiler_warn_unsafe_file(Thalweg *thalweg, const char *directory, const char *name,
+                               const char *why);
+void compiler_warn_unsafe_cache(Thalweg *thalweg, const char *directory, const char *why);
+void compiler_warn_not_kept(Thalweg *thalweg, const char *what, const char *why);
+
+/* ---- compiler_model.c ---- */
+
+bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory);
+bool compiler_described(Thalweg *thalweg); /* whether a model has been read; otherwise reported */
+ThalwegModel compiler_model(const Thalweg *thalweg); /* thalweg_model() */
+
+/* ---- compiler_targets.c ---- */
+
+/* Fills target and others as the options say. */
+bool compiler_target(Thalweg *thalweg);
+bool compiler_runs_here(Thalweg *thalweg); /* the target's code; otherwise reported */
+
+/* The processors that are compiled for, the best first: "x86-64-v4, x86-64-v3". */
+const char *compiler_target_names(const Thalweg *thalweg);
 
 /* ---- compiler_tuning.c ---- */
 
@@ -116,6 +137,25 @@ const char *compiler_tuning_text(const Thalweg *thalweg);
 /* Where the schedule of a kernel comes from; null: from the rule. */
 const char *compiler_tuning_source(const Thalweg *thalweg, const Kernel *kernel, Arena *arena);
 
+/* ---- compiler.c ---- */
+
+PassOptions compiler_pass_options(const Thalweg *thalweg);
+
+/* The graph that says what the numbers are: the model as described, or, where weights are rounded,
+ * as it is when they are. Null: reported. */
+const Graph *compiler_meaning(Thalweg *thalweg);
+
+bool compiler_plan(Thalweg *thalweg);
+bool compiler_plan_all(Thalweg *thalweg); /* for each of the processors */
+bool compiler_module(Thalweg *thalweg);
+
+/* ---- compiler_perf.c ---- */
+
+/* Tells perf the functions of an object that was loaded. False: reported. */
+bool compiler_tell_perf(Thalweg *thalweg, Bytes object, const char *symbol,
+                        const TwProgram *program);
+void compiler_end_perf(Thalweg *thalweg);
+
 /* ---- compiler_code.c ---- */
 
 /* The object file of a model that has a plan, from the cache or made and put there; timed code or
@@ -125,41 +165,14 @@ bool compiler_code(Thalweg *thalweg, bool is_timed, Bytes *object);
 /* Loads it. What has been made is the caller's to destroy, with false, too. */
 bool compiler_load(Thalweg *thalweg, Bytes object, Jit **jit, const TwProgram **program);
 
-/* ---- compiler_perf.c ---- */
-
-/* Tells perf the functions of an object that was loaded. False: reported. */
-bool compiler_tell_perf(Thalweg *thalweg, Bytes object, const char *symbol,
-                        const TwProgram *program);
-void compiler_end_perf(Thalweg *thalweg);
-
-/* ---- compiler_cache.c ---- */
-
-/* Where packed weights, code and tuning.yaml are kept. Null: the environment names no place. */
-const char *compiler_cache_directory(Thalweg *thalweg);
-bool compiler_make_cache(const char *path, Diag *diag);
-
-/* That a file of the cache is not used; and, once of all that is kept, that something is not. */
-void compiler_warn_unsafe_file(Thalweg *thalweg, const char *directory, const char *name,
-                               const char *why);
-void compiler_warn_unsafe_cache(Thalweg *thalweg, const char *directory, const char *why);
-void compiler_warn_not_kept(Thalweg *thalweg, const char *what, const char *why);
+/* Both, for thalweg->program. */
+bool compiler_program(Thalweg *thalweg);
 
 /* ---- compiler_weights.c ---- */
 
 bool compiler_checkpoint(Thalweg *thalweg);
 bool compiler_weights(Thalweg *thalweg);
 bool compiler_write_weights(Thalweg *thalweg, const char *path);
-
-/* ---- compiler_targets.c ---- */
-
-/* Fills target and others as the options say. */
-bool compiler_choose_targets(Thalweg *thalweg);
-
-/* The processors that are compiled for, the best first: "x86-64-v4, x86-64-v3". */
-const char *compiler_target_names(const Thalweg *thalweg);
-
-/* compiler_plan() for each of them. */
-bool compiler_plan_all(Thalweg *thalweg);
 
 /* ---- compiler_object.c ---- */
 

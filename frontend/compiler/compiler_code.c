@@ -153,3 +153,16 @@ bool compiler_load(Thalweg *thalweg, Bytes object, Jit **jit, const TwProgram **
     *program = loaded;
     return true;
 }
+
+static bool make_jit(Thalweg *thalweg) {
+    return compiler_load(thalweg, thalweg->code, &thalweg->jit, &thalweg->program);
+}
+
+bool compiler_program(Thalweg *thalweg) {
+    if (thalweg->program) return true;
+    if (!compiler_described(thalweg) || !compiler_runs_here(thalweg) || !compiler_plan(thalweg) ||
+        !compiler_progress(thalweg, "compiling", 0))
+        return false;
+    if (!thalweg->code.data && !compiler_code(thalweg, false, &thalweg->code)) return false;
+    return compiler_take(thalweg, STEP_jit, make_jit) && compiler_progress(thalweg, "compiling", 1);
+}

@@ -14,7 +14,7 @@ double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t positi
 
 bool compiler_costs(Thalweg *thalweg, int64_t tokens, int64_t position, ThalwegCosts *out) {
     if (!compiler_plan(thalweg)) return false;
-    const int64_t context = thalweg_model(thalweg).context;
+    const int64_t context = thalweg->model->context;
     if (tokens < 1 || position < 0 || tokens > context || position > context - tokens)
         return diag_error(&thalweg->diag, (Loc){0},
                           "%lld tokens at position %lld do not fit the context of %lld",

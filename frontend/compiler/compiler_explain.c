@@ -137,7 +137,7 @@ static void print_phase(Table *table, Arena *arena, FILE *out) {
 }
 
 static void print_model(const Thalweg *thalweg, FILE *out) {
-    const ThalwegModel model = thalweg_model(thalweg);
+    const ThalwegModel model = compiler_model(thalweg);
     const Target *target = thalweg->target;
     fprintf(out,
             "%s: %" PRId64 " parameters, vocab %" PRId64 ", context %" PRId64 ", width %" PRId64

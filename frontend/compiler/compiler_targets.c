@@ -23,7 +23,7 @@ static bool read_other(Thalweg *thalweg, const char *name, Thalweg **out) {
     ThalwegOptions options = thalweg->options;
     options.target = choice.target;
     options.cpu = choice.cpu;
-    Thalweg *other = thalweg_create(&options);
+    Thalweg *other = compiler_create(&options);
     *out = other;
     if (!other) return diag_error(&thalweg->diag, (Loc){0}, "out of memory");
     /* They change places. */
@@ -84,7 +84,7 @@ const char *compiler_target_names(const Thalweg *thalweg) {
     return text;
 }
 
-bool compiler_choose_targets(Thalweg *thalweg) {
+static bool choose(Thalweg *thalweg) {
     const ThalwegOptions *options = &thalweg->options;
     const bool has_targets = options->target && strchr(options->target, ',');
     const bool has_cpus = options->cpu && strchr(options->cpu, ',');
@@ -101,19 +101,18 @@ bool compiler_choose_targets(Thalweg *thalweg) {
     return thalweg->target != NULL;
 }
 
-/* What went wrong for one of several processors. */
-static void take_diagnostics(Thalweg *thalweg, const Thalweg *other) {
-    Diag *diag = &thalweg->diag;
-    *(diag->last ? &diag->last->next : &diag->first) = other->diag.first;
-    if (other->diag.last) diag->last = other->diag.last;
+bool compiler_target(Thalweg *thalweg) {
+    return compiler_take(thalweg, STEP_target, choose);
 }
 
-bool compiler_plan_all(Thalweg *thalweg) {
-    if (!compiler_plan(thalweg)) return false;
-    for (int i = 0; i < thalweg->others; i++) {
-        if (compiler_plan(thalweg->other[i])) continue;
-        take_diagnostics(thalweg, thalweg->other[i]);
-        return false;
-    }
-    return true;
+bool compiler_runs_here(Thalweg *thalweg) {
+    if (!compiler_target(thalweg)) return false;
+    if (thalweg->others)
+        return diag_error(&thalweg->diag, (Loc){0},
+                          "code for several processors is for objects, which `thalweg compile` "
+                          "writes: name one to run it here");
+    if (thalweg->target->is_host) return true;
+    diag_error(&thalweg->diag, (Loc){0}, "this machine cannot run code made for '%s'",
+               thalweg->target->cpu);
+    return diag_hint(&thalweg->diag, "choose no processor to run here, or write an object file");
 }

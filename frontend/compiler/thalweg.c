@@ -3,8 +3,6 @@
 #include "frontend/compiler/compiler.h"
 #include "frontend/files/output_file.h"
 
-#include <stdlib.h>
-
 /* A graph's text may come from a program; a description is written by hand. One byte more than is
  * allowed is kept, for the reader to see that it is too much. */
 enum { GRAPH_MAX_BYTES = 1 << 28 };
@@ -61,36 +59,12 @@ static bool call(Thalweg *thalweg, Work *what, Call *call) {
 
 /* ---- a Thalweg ---- */
 
-static void create_arena(void *arena) {
-    *(Arena **)arena = arena_create();
-}
-
 Thalweg *thalweg_create(const ThalwegOptions *options) {
-    Thalweg *thalweg = calloc(1, sizeof *thalweg);
-    if (!thalweg) return NULL;
-    thalweg->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!thalweg->locale || !arena_try(create_arena, &thalweg->arena)) {
-        thalweg_destroy(thalweg);
-        return NULL;
-    }
-    if (options) thalweg->options = *options;
-    thalweg->diag.arena = thalweg->arena;
-    return thalweg;
+    return compiler_create(options);
 }
 
 void thalweg_destroy(Thalweg *thalweg) {
-    if (!thalweg) return;
-    interp_destroy(thalweg->interp);
-    tw_weights_close(thalweg->weights);
-    checkpoint_close(thalweg->checkpoint);
-    compiler_end_perf(thalweg);
-    jit_destroy(thalweg->jit);
-    module_destroy(thalweg->module);
-    for (int i = 0; i < thalweg->others; i++) thalweg_destroy(thalweg->other[i]);
-    target_destroy(thalweg->target);
-    arena_destroy(thalweg->arena);
-    if (thalweg->locale) freelocale(thalweg->locale);
-    free(thalweg);
+    compiler_destroy(thalweg);
 }
 
 /* ---- in ---- */
@@ -125,33 +99,8 @@ bool thalweg_read_text(Thalweg *thalweg, const char *name, const char *text, siz
                 &(Call){.name = name, .text = text, .length = length, .directory = directory});
 }
 
-static int64_t count_parameters(const Graph *graph) {
-    int64_t parameters = 0;
-    for (uint32_t i = 1; i < graph->count; i++) {
-        const Node *node = &graph->node[i];
-        int64_t values = node->op == OP_param;
-        for (int k = 0; k < node->type.rank && values; k++) values *= node->type.dim[k];
-        parameters += values;
-    }
-    return parameters;
-}
-
-static bool is_causal(const Graph *graph) {
-    for (uint32_t i = 1; i < graph->count; i++)
-        if (graph->node[i].op == OP_scores && !graph->node[i].attr.causal) return false;
-    return true;
-}
-
 ThalwegModel thalweg_model(const Thalweg *thalweg) {
-    const Model *model = thalweg->model;
-    if (!model) return (ThalwegModel){0};
-    return (ThalwegModel){.name = model->name,
-                          .vocab = model->vocab,
-                          .context = model->context,
-                          .width = model->width,
-                          .parameters = count_parameters(thalweg->described),
-                          .has_byte_tokens = model->tokenizer == TOKENIZER_bytes,
-                          .is_causal = is_causal(thalweg->described)};
+    return compiler_model(thalweg);
 }
 
 static bool check_weights(Thalweg *thalweg, Call *call) {
