@@ -13,7 +13,7 @@
 #define CODEGEN_EMIT_KERNEL_H
 
 #include "codegen/emit/emit.h"
-#include "codegen/emit/module.h"
+#include "codegen/emit/kernel.h"
 
 enum { SCRATCH_ARGUMENT = 5, FIRST_SLOT_ARGUMENT };
 
@@ -28,6 +28,10 @@ static inline const Node *kernel_node(const KernelEmit *k, Ref ref) {
     return ir_node(k->kernel->graph, ref);
 }
 
+/* ---- emit_kernel.c: the function of a kernel, and what it is called with ---- */
+
+/* To be ended by emit_function_end(). */
+KernelEmit emit_kernel_begin(Emit *e, const Kernel *kernel, const char *name);
 /* The pointer of a value in memory, or of a constant in that form. */
 Value emit_slot(KernelEmit *k, Ref ref, PackedForm form);
 int64_t emit_slot_stride(const KernelEmit *k, Ref ref);
@@ -115,14 +119,5 @@ void emit_head_op(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row
 void emit_projection(KernelEmit *k);
 void emit_attention(KernelEmit *k);
 void emit_row_op(KernelEmit *k); /* everything else, row by row */
-
-/* ---- emit_program.c: every kernel's function, the entries of both phases, the TwPrograms ---- */
-/* Returns how many functions it made for kernels and entries. */
-int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
-                  Value *programs, const ModuleFunction **functions);
-
-/* ---- emit_object.c: the TwModule of programs, the calls that get it, weights inside ---- */
-void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
-                 Value *programs);
 
 #endif

@@ -4,7 +4,9 @@
  *   int gpt2_open(const char *weights, gpt2_model **out)
  *     return tw_model_open(&gpt2_module, weights, out)
  */
-#include "codegen/emit/emit_kernel.h"
+#include "codegen/emit/emit_object.h"
+
+#include "codegen/emit/module_names.h"
 #include "runtime/abi.h"
 
 #include <string.h>

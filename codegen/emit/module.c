@@ -1,5 +1,8 @@
-#include "codegen/emit/emit_kernel.h"
-#include "codegen/emit/kernel_name.h"
+#include "codegen/emit/module.h"
+
+#include "codegen/emit/emit_object.h"
+#include "codegen/emit/emit_program.h"
+#include "codegen/emit/module_names.h"
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/BitWriter.h>
@@ -7,7 +10,6 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 struct Module {
     LLVMContextRef context;
@@ -38,41 +40,6 @@ static Emit emit_begin(LLVMContextRef context, LLVMModuleRef module, const Machi
     e.vector = LLVMVectorType(e.f32, (unsigned)e.width);
     e.ivector = LLVMVectorType(e.i32, (unsigned)e.width);
     return e;
-}
-
-static bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_reserved(const char *prefix) {
-    static const char *const reserved[] = {
-#define RESERVED(prefix, ...) prefix,
-#include "codegen/emit/reserved_prefixes.def"
-#undef RESERVED
-    };
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (strcasecmp(prefix, reserved[i]) == 0) return true;
-    return false;
-}
-
-/* What cannot begin a name of C's, or begins those of the runtime or of others, gets another
- * beginning. */
-const char *module_prefix(const char *name, Arena *arena) {
-    const char *plain = kernel_plain_name(name, arena);
-    const bool is_ours = is_letter(*name) && strncmp(name, "tw", 2) != 0 && !is_reserved(plain);
-    return arena_printf(arena, "%s%s", is_ours ? "" : "model_", plain);
-}
-
-const char *module_symbol(const char *name, int number, Arena *arena) {
-    const char *prefix = module_prefix(name, arena);
-    if (!number) return arena_printf(arena, "%s_program", prefix);
-    return arena_printf(arena, "%s_program.%d", prefix, number);
-}
-
-/* What the names of all functions begin with. */
-static const char *function_prefix(const char *name, Arena *arena) {
-    enum { MOST = 200 }; /* emitters have room for that; models have shorter ones */
-    return arena_printf(arena, "%.*s", MOST, module_prefix(name, arena));
 }
 
 /* ---- LLVM's own errors ---- */
@@ -137,7 +104,7 @@ static void emit(Module *module, const ModulePart *part, int count, const Module
     Arena *arena = part[0].plan->layout->arena;
     Value *programs = ARENA_ARRAY(arena, Value, (size_t)count);
     const Source *source = part[0].plan->prefill.graph->loc.source;
-    e.prefix = function_prefix(part[0].plan->name, arena);
+    e.prefix = module_function_prefix(part[0].plan->name, arena);
     if (source) e.debug = debug_info_begin(module->llvm, source, arena);
     module->function_count = emit_programs(&e, part, count, options, programs, &module->function);
     if (options->is_object) emit_object(&e, part, count, options, programs);

@@ -5,6 +5,8 @@
  */
 #include "codegen/object/object_file.h"
 
+#include "codegen/emit/module_names.h"
+
 #include <elf.h>
 #include <llvm-c/Core.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
  * are another file. What cannot be kept, or is not safe to be used, is compiled as if there were no
  * cache.
  */
+#include "codegen/emit/module_names.h"
 #include "codegen/object/source_id.h"
 #include "frontend/compiler/code_file.h"
 #include "frontend/compiler/compiler.h"

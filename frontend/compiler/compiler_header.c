@@ -4,6 +4,7 @@
  * where the model's prefix stands, '^' where it stands in capitals, and '~' for the name of the
  * files.
  */
+#include "codegen/emit/module_names.h"
 #include "frontend/compiler/compiler.h"
 #include "frontend/files/output_file.h"
 

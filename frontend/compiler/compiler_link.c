@@ -3,6 +3,7 @@
  *
  * All goes on in a folder of its own in $TMPDIR, of which the result is copied to its place.
  */
+#include "codegen/emit/module_names.h"
 #include "frontend/compiler/compiler.h"
 #include "frontend/files/archive.h"
 #include "frontend/files/output_file.h"

@@ -1,4 +1,5 @@
 /* compiler_size.c - what compiled code takes: its functions, its object file, a session. */
+#include "codegen/emit/module_names.h"
 #include "codegen/object/object_file.h"
 #include "codegen/object/object_size.h"
 #include "frontend/compiler/compiler.h"

@@ -1,5 +1,7 @@
 #include "frontend/tune/programs.h"
 
+#include "codegen/emit/module_names.h"
+
 #include <stdlib.h>
 #include <string.h>
 

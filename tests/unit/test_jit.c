@@ -1,4 +1,5 @@
 /* test_jit.c - code in memory: never writable and executable at once, and known to tools. */
+#include "codegen/emit/module_names.h"
 #include "codegen/object/object_functions.h"
 #include "frontend/compiler/compiler.h"
 #include "tests/unit/library_fixture.h"
