@@ -146,33 +146,37 @@ typedef struct {
 
 extern const OpInfo ir_op_info[OP_COUNT];
 
-/* build.c: making and changing graphs. */
-Graph *ir_graph_create(Arena *arena, Diag *diag, const char *name);
-Graph *ir_graph_copy(const Graph *graph,
-                     Arena *arena); /* same diag; names and sources are shared */
-Attrs ir_attrs_default(void);
-Ref ir_node_add(Graph *graph, Node node); /* at the end; the type is inferred unless declared */
+/* ops.c */
+bool ir_is_constant(const Node *node);
+
+/* node.c: what a graph is asked. */
 Node *ir_node(const Graph *graph, Ref ref);
 bool ir_ref_is_none(Ref ref);
 bool ir_ref_equal(Ref a, Ref b);
 bool ir_type_equal(Type a, Type b);
 bool ir_schedule_equal(Schedule a, Schedule b);
-bool ir_is_constant(const Node *node);
 bool ir_can_be_prologue(
     const Node *node); /* of a projection's kernel: a norm or quantise of rows */
 /* Whether a projection multiplies what a norm of whole rows makes, by itself or before it. */
 bool ir_reads_norm(const Graph *graph, const Node *projection);
 Ref ir_root(const Graph *graph, Ref ref); /* the kernel's root: node->root, or the node itself */
 uint32_t *ir_count_uses(const Graph *graph, Arena *scratch); /* indexed by Ref.index */
-void ir_replace_uses(Graph *graph, Ref from, Ref to);        /* operands, roots, result */
 
-/* Marks what the result does not need as dead, then drops dead nodes, restores the order
+/* build.c: making and changing graphs. */
+Graph *ir_graph_create(Arena *arena, Diag *diag, const char *name);
+Graph *ir_graph_copy(const Graph *graph,
+                     Arena *arena); /* same diag; names and sources are shared */
+Attrs ir_attrs_default(void);
+Ref ir_node_add(Graph *graph, Node node); /* at the end; the type is inferred unless declared */
+void ir_replace_uses(Graph *graph, Ref from, Ref to); /* operands, roots, result */
+
+/* sweep.c: marks what the result does not need as dead, then drops dead nodes, restores the order
  * "constants first, operands before users" and renumbers: a pass may append nodes at the end and
  * let earlier nodes refer to them. The relative order of nodes is kept where it can be. */
 void ir_sweep(Graph *graph, Arena *scratch);
 
-/* The graph of another phase: T := tokens and L := rows become constants, `last` of all rows
- * disappears. */
+/* specialise.c: the graph of another phase: T := tokens and L := rows become constants, `last` of
+ * all rows disappears. */
 void ir_specialise(Graph *graph, int64_t tokens, int64_t rows, Arena *scratch);
 
 /* verify.c, print.c, parse.c: driven by the tables. */

@@ -1,4 +1,4 @@
-/* ops.c - the table of operations, as data. */
+/* ops.c - the table of operations, as data, and what it says of a node. */
 #include "ir/shapes.h"
 
 #define shape_declared NULL
@@ -9,3 +9,7 @@ const OpInfo ir_op_info[OP_COUNT] = {
 #include "ir/ops.def"
 #undef OP
 };
+
+bool ir_is_constant(const Node *node) {
+    return ir_op_info[node->op].kind == KIND_CONSTANT;
+}
