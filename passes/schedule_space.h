@@ -6,14 +6,7 @@
 #ifndef PASSES_SCHEDULE_SPACE_H
 #define PASSES_SCHEDULE_SPACE_H
 
-#include "ir/ir.h"
-#include "ir/machine.h"
-
-/* Cached positions of a step of the online softmax, always. */
-enum { SCHEDULE_KEYS = 128 };
-
-/* The default, by rule (schedule.c), of a projection or an attend in the graph of a phase. */
-Schedule schedule_rule(const Graph *graph, const Node *node, const Machine *machine);
+#include "passes/schedule_rule.h"
 
 /* Whether kernels can be made so: what a tile needs fits the registers, what is kept fits a stack.
  */
