@@ -102,26 +102,27 @@ Value emit_table(Emit *e, Value *values, int64_t count) {
     return table;
 }
 
+/* ---- one instruction with two operands each ---- */
+
+#define BINARY(name, build)                                                                        \
+    Value name(Emit *e, Value a, Value b) {                                                        \
+        return build(e->builder, a, b, "");                                                        \
+    }
+BINARY(emit_add, LLVMBuildNSWAdd)
+BINARY(emit_sub, LLVMBuildNSWSub)
+BINARY(emit_mul, LLVMBuildNSWMul)
+BINARY(emit_div, LLVMBuildUDiv)
+BINARY(emit_rem, LLVMBuildURem)
+BINARY(emit_fadd, LLVMBuildFAdd)
+BINARY(emit_fsub, LLVMBuildFSub)
+BINARY(emit_fmul, LLVMBuildFMul)
+BINARY(emit_fdiv, LLVMBuildFDiv)
+BINARY(emit_both, LLVMBuildAnd)
+
 /* ---- integers ---- */
 
 Value emit_int(Emit *e, int64_t constant) {
     return LLVMConstInt(e->i64, (unsigned long long)constant, 1);
-}
-
-Value emit_add(Emit *e, Value a, Value b) {
-    return LLVMBuildNSWAdd(e->builder, a, b, "");
-}
-Value emit_sub(Emit *e, Value a, Value b) {
-    return LLVMBuildNSWSub(e->builder, a, b, "");
-}
-Value emit_mul(Emit *e, Value a, Value b) {
-    return LLVMBuildNSWMul(e->builder, a, b, "");
-}
-Value emit_div(Emit *e, Value a, Value b) {
-    return LLVMBuildUDiv(e->builder, a, b, "");
-}
-Value emit_rem(Emit *e, Value a, Value b) {
-    return LLVMBuildURem(e->builder, a, b, "");
 }
 
 Value emit_int_equal(Emit *e, Value a, Value b) {
@@ -152,36 +153,29 @@ Value emit_load_field(Emit *e, VType type, Value base, int64_t byte_offset, cons
     return LLVMBuildLoad2(e->builder, type, address, name);
 }
 
-static Value load(Emit *e, VType type, Value base, Value index) {
+Value emit_load_as(Emit *e, VType type, Value base, Value index) {
     Value value = LLVMBuildLoad2(e->builder, type, emit_at(e, base, index), "");
     LLVMSetAlignment(value, 4);
     return value;
 }
 
-static void store(Emit *e, Value value, Value base, Value index) {
+void emit_store(Emit *e, Value value, Value base, Value index) {
     LLVMSetAlignment(LLVMBuildStore(e->builder, value, emit_at(e, base, index)), 4);
 }
 
 Value emit_load_f32(Emit *e, Value base, Value index) {
-    return load(e, e->f32, base, index);
+    return emit_load_as(e, e->f32, base, index);
 }
 Value emit_load(Emit *e, Value base, Value index) {
-    return load(e, e->vector, base, index);
+    return emit_load_as(e, e->vector, base, index);
 }
 
 Value emit_load_token(Emit *e, Value base, Value index) {
-    return LLVMBuildZExt(e->builder, load(e, e->i32, base, index), e->i64, "token");
+    return LLVMBuildZExt(e->builder, emit_load_as(e, e->i32, base, index), e->i64, "token");
 }
 Value emit_load_int(Emit *e, Value table, Value index) {
     Value address = LLVMBuildInBoundsGEP2(e->builder, e->i64, table, &index, 1, "");
     return LLVMBuildLoad2(e->builder, e->i64, address, "");
-}
-
-void emit_store_f32(Emit *e, Value value, Value base, Value index) {
-    store(e, value, base, index);
-}
-void emit_store(Emit *e, Value value, Value base, Value index) {
-    store(e, value, base, index);
 }
 
 Value emit_first_lanes(Emit *e, int64_t count) {
@@ -229,141 +223,6 @@ void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t coun
         masked(e, name, (Value[]){value, address, mask}, 3);
 }
 
-/* ---- words ---- */
-
-static Value same_lanes(Emit *e, uint32_t constant) {
-    Value lanes[64];
-    for (int64_t i = 0; i < e->width; i++) lanes[i] = LLVMConstInt(e->i32, constant, 0);
-    return LLVMConstVector(lanes, (unsigned)e->width);
-}
-
-Value emit_load_words(Emit *e, Value base, Value index) {
-    return load(e, e->ivector, base, index);
-}
-
-Value emit_word_bits(Emit *e, Value words, int64_t shift, uint32_t mask) {
-    if (shift) words = LLVMBuildLShr(e->builder, words, same_lanes(e, (uint32_t)shift), "");
-    return LLVMBuildAnd(e->builder, words, same_lanes(e, mask), "");
-}
-
-Value emit_word_shift_left(Emit *e, Value words, int64_t shift) {
-    return LLVMBuildShl(e->builder, words, same_lanes(e, (uint32_t)shift), "");
-}
-
-Value emit_words_as_floats(Emit *e, Value words) {
-    return LLVMBuildBitCast(e->builder, words, e->vector, "");
-}
-
-Value emit_floats_as_words(Emit *e, Value floats) {
-    return LLVMBuildBitCast(e->builder, floats, e->ivector, "");
-}
-
-Value emit_word_of(Emit *e, Value scalar) {
-    return LLVMBuildFPToSI(e->builder, scalar, e->i32, "");
-}
-
-static Value splat_word(Emit *e, Value word) {
-    Value none = LLVMGetPoison(e->ivector);
-    Value first = LLVMBuildInsertElement(e->builder, none, word, LLVMConstInt(e->i32, 0, 0), "");
-    return LLVMBuildShuffleVector(e->builder, first, none, LLVMConstNull(e->ivector), "");
-}
-
-Value emit_splat_word(Emit *e, Value base, Value index) {
-    return splat_word(e, load(e, e->i32, base, index));
-}
-
-void emit_store_word(Emit *e, Value word, Value base, Value index) {
-    store(e, word, base, index);
-}
-
-void emit_store_bytes(Emit *e, Value words, Value base, Value index) {
-    VType bytes = LLVMVectorType(LLVMInt8TypeInContext(e->context), (unsigned)e->width);
-    store(e, LLVMBuildTrunc(e->builder, words, bytes, ""), base, index);
-}
-
-void emit_store_words(Emit *e, Value words, Value base, Value index) {
-    store(e, words, base, index);
-}
-
-void emit_store_halves(Emit *e, Value from, Value to, Value index) {
-    VType bits = LLVMVectorType(LLVMInt16TypeInContext(e->context), (unsigned)e->width);
-    store(e, load(e, bits, from, index), to, index);
-}
-
-void emit_store_bf16(Emit *e, Value floats, Value base, Value index) {
-    VType halves = LLVMVectorType(LLVMInt16TypeInContext(e->context), (unsigned)e->width);
-    Value bits = emit_floats_as_words(e, floats);
-    Value odd = emit_word_bits(e, bits, 16, 1);
-    Value up = LLVMBuildAdd(e->builder, odd, same_lanes(e, 0x7fff), "");
-    Value rounded = emit_word_bits(e, LLVMBuildAdd(e->builder, bits, up, ""), 16, 0xffff);
-    store(e, LLVMBuildTrunc(e->builder, rounded, halves, ""), base, index);
-}
-
-/* ---- products of bytes and of pairs ---- */
-
-/* The same bits in the type that an intrinsic takes, which is not the same in every LLVM. */
-static Value as_operand(Emit *e, VType function, unsigned index, Value value) {
-    VType types[4];
-    LLVMGetParamTypes(function, types);
-    return LLVMBuildBitCast(e->builder, value, types[index], "");
-}
-
-static Value dot_intrinsic(Emit *e, const char *name, VType *types, size_t type_count, Value *of) {
-    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    Value function = LLVMGetIntrinsicDeclaration(e->module, id, types, type_count);
-    VType type = LLVMGlobalGetValueType(function);
-    for (unsigned i = 0; i < 3; i++) of[i] = as_operand(e, type, i, of[i]);
-    return emit_call(e, function, of, 3);
-}
-
-Value emit_pair_dot(Emit *e, Value sum, Value a, Value b) {
-    return dot_intrinsic(e, "llvm.x86.avx512bf16.dpbf16ps.512", NULL, 0, (Value[]){sum, a, b});
-}
-
-/* x86 multiplies bytes without sign by bytes with one; NEON bytes with sign. */
-static bool has_signed_dot(const Emit *e) {
-    return e->width == 4;
-}
-
-Value emit_byte_sum(Emit *e, Value base, Value index) {
-    if (has_signed_dot(e)) return LLVMConstNull(e->ivector);
-    return emit_splat_word(e, base, index);
-}
-
-Value emit_byte_dot(Emit *e, Value sum, Value u, Value s) {
-    if (has_signed_dot(e)) {
-        VType bytes = LLVMVectorType(LLVMInt8TypeInContext(e->context), 16);
-        Value of[] = {sum, LLVMBuildXor(e->builder, u, same_lanes(e, 0x80808080), ""), s};
-        return dot_intrinsic(e, "llvm.aarch64.neon.sdot", (VType[]){e->ivector, bytes}, 2, of);
-    }
-    const char *name =
-        e->width == 16 ? "llvm.x86.avx512.vpdpbusd.512" : "llvm.x86.avx512.vpdpbusd.256";
-    return dot_intrinsic(e, name, NULL, 0, (Value[]){sum, u, s});
-}
-
-/* Without an instruction: the exponent's bias goes from 15 to 127 by a product, which is right for
- * subnormal numbers, too. Infinities and NaN get the largest exponent that there is. */
-static Value widen_halves(Emit *e, Value halves) {
-    Value words = LLVMBuildZExt(e->builder, halves, e->ivector, "");
-    Value magnitude = emit_word_shift_left(e, emit_word_bits(e, words, 0, 0x7fff), 13);
-    Value sign = emit_word_shift_left(e, emit_word_bits(e, words, 0, 0x8000), 16);
-    Value value = emit_fmul(e, emit_words_as_floats(e, magnitude), emit_vector(e, 0x1p112));
-    Value bits = LLVMBuildOr(e->builder, emit_floats_as_words(e, value), sign, "");
-    Value is_finite =
-        LLVMBuildICmp(e->builder, LLVMIntULT, magnitude, same_lanes(e, 0x7c00 << 13), "");
-    Value exponent = emit_select(e, is_finite, same_lanes(e, 0), same_lanes(e, 0x7f800000));
-    return emit_words_as_floats(e, LLVMBuildOr(e->builder, bits, exponent, ""));
-}
-
-Value emit_load_halves(Emit *e, Value base, Value index) {
-    const unsigned width = (unsigned)e->width;
-    VType half = LLVMHalfTypeInContext(e->context), bits = LLVMInt16TypeInContext(e->context);
-    if (!e->machine->has_halves)
-        return widen_halves(e, load(e, LLVMVectorType(bits, width), base, index));
-    return LLVMBuildFPExt(e->builder, load(e, LLVMVectorType(half, width), base, index), e->vector,
-                          "");
-}
-
 /* ---- floats ---- */
 
 Value emit_f32(Emit *e, double constant) {
@@ -371,29 +230,15 @@ Value emit_f32(Emit *e, double constant) {
 }
 
 Value emit_splat(Emit *e, Value scalar) {
-    Value zero = LLVMConstInt(e->i32, 0, 0), undefined = LLVMGetPoison(e->vector);
-    Value first = LLVMBuildInsertElement(e->builder, undefined, scalar, zero, "");
-    VType mask = LLVMVectorType(e->i32, (unsigned)e->width);
-    return LLVMBuildShuffleVector(e->builder, first, undefined, LLVMConstNull(mask), "");
+    Value none = LLVMGetPoison(LLVMVectorType(LLVMTypeOf(scalar), (unsigned)e->width));
+    Value first = LLVMBuildInsertElement(e->builder, none, scalar, LLVMConstInt(e->i32, 0, 0), "");
+    return LLVMBuildShuffleVector(e->builder, first, none, LLVMConstNull(e->ivector), "");
 }
 
 Value emit_vector(Emit *e, double constant) {
     Value lanes[64];
     for (int64_t i = 0; i < e->width; i++) lanes[i] = emit_f32(e, constant);
     return LLVMConstVector(lanes, (unsigned)e->width);
-}
-
-Value emit_fadd(Emit *e, Value a, Value b) {
-    return LLVMBuildFAdd(e->builder, a, b, "");
-}
-Value emit_fsub(Emit *e, Value a, Value b) {
-    return LLVMBuildFSub(e->builder, a, b, "");
-}
-Value emit_fmul(Emit *e, Value a, Value b) {
-    return LLVMBuildFMul(e->builder, a, b, "");
-}
-Value emit_fdiv(Emit *e, Value a, Value b) {
-    return LLVMBuildFDiv(e->builder, a, b, "");
 }
 
 static Value intrinsic(Emit *e, const char *name, VType type, Value *arguments, int count) {
@@ -484,14 +329,7 @@ static Value constant_lanes(Emit *e, int64_t from, int64_t step) {
 
 Value emit_lanes_from(Emit *e, Value start) {
     Value low = LLVMBuildTrunc(e->builder, start, e->i32, "");
-    Value zero = LLVMConstInt(e->i32, 0, 0), none = LLVMGetPoison(e->ivector);
-    Value all = LLVMBuildInsertElement(e->builder, none, low, zero, "");
-    all = LLVMBuildShuffleVector(e->builder, all, none, LLVMConstNull(e->ivector), "");
-    return LLVMBuildAdd(e->builder, all, constant_lanes(e, 0, 1), "");
-}
-
-Value emit_both(Emit *e, Value a, Value b) {
-    return LLVMBuildAnd(e->builder, a, b, "");
+    return LLVMBuildAdd(e->builder, emit_splat(e, low), constant_lanes(e, 0, 1), "");
 }
 
 Value emit_lanes_between(Emit *e, Value lanes, int64_t from, int64_t to) {

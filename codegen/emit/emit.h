@@ -2,7 +2,8 @@
  *
  * An emitter is straight-line C that reads like the loop nest it produces: emit_loop() opens a
  * loop, emit_loop_end() closes it, loads and stores take (base, index in floats). Only this file's
- * pair and emit_math.c call LLVMBuild*. Variables are stack slots that mem2reg turns to registers.
+ * pair, emit_words.c and emit_math.c call LLVMBuild*. Variables are stack slots that mem2reg turns
+ * to registers.
  */
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
@@ -103,46 +104,21 @@ Value emit_int_less(Emit *e, Value a, Value b);
 /* ---- memory: base + index floats ---- */
 Value emit_at(Emit *e, Value base, Value index);
 Value emit_load_field(Emit *e, VType type, Value base, int64_t byte_offset, const char *name);
+Value emit_load_as(Emit *e, VType type, Value base, Value index);
 Value emit_load_f32(Emit *e, Value base, Value index);
-Value emit_load_token(Emit *e, Value base, Value index); /* an i32, widened to 64 bits */
-Value emit_load_int(Emit *e, Value table, Value index);  /* of i64 */
-void emit_store_f32(Emit *e, Value value, Value base, Value index);
 Value emit_load(Emit *e, Value base, Value index);              /* a vector */
-void emit_store(Emit *e, Value value, Value base, Value index); /* a vector */
+Value emit_load_token(Emit *e, Value base, Value index);        /* an i32, widened to 64 bits */
+Value emit_load_int(Emit *e, Value table, Value index);         /* of i64 */
+void emit_store(Emit *e, Value value, Value base, Value index); /* of any type */
 /* Brings a line to the second cache, for later; any address will do. */
 void emit_prefetch(Emit *e, Value base, Value index);
 /* The first `count` lanes (1 <= count <= width, known now); others read as 0 and are not stored. */
 Value emit_load_part(Emit *e, Value base, Value index, int64_t count);
 void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t count);
 
-/* ---- words: vectors of i32 that hold several values each ---- */
-Value emit_load_words(Emit *e, Value base, Value index);
-void emit_store_words(Emit *e, Value words, Value base, Value index);
-Value emit_word_bits(Emit *e, Value words, int64_t shift,
-                     uint32_t mask); /* words >> shift & mask */
-Value emit_word_shift_left(Emit *e, Value words, int64_t shift);
-Value emit_words_as_floats(Emit *e, Value words);        /* the same bits */
-Value emit_splat_word(Emit *e, Value base, Value index); /* one word in all lanes */
-void emit_store_word(Emit *e, Value word, Value base, Value index);
-void emit_store_bytes(Emit *e, Value words, Value base, Value index); /* the low byte of each */
-Value emit_floats_as_words(Emit *e, Value floats);                    /* the same bits */
-Value emit_word_of(Emit *e, Value scalar); /* an f32 that is a whole number, as i32 */
-/* bf16 of floats, to nearest and ties to even, stored one after the other; base + index floats. */
-void emit_store_bf16(Emit *e, Value floats, Value base, Value index);
-/* With a machine that has_pair_dot: sum + the products of 2 bf16 in each lane. */
-Value emit_pair_dot(Emit *e, Value sum, Value a, Value b);
-/* With a machine that has_byte_dot: lane by lane, sum + the products of 4 bytes each of u - 128 and
- * s, u without sign and s with one. The sum starts with emit_byte_sum() of -128 * the sum of all s.
- */
-Value emit_byte_sum(Emit *e, Value base, Value index);
-Value emit_byte_dot(Emit *e, Value sum, Value u, Value s);
-/* A vector of binary16 from one place to another. */
-void emit_store_halves(Emit *e, Value from, Value to, Value index);
-Value emit_load_halves(Emit *e, Value base, Value index); /* binary16 at base + index floats */
-
 /* ---- floats: scalars or vectors alike ---- */
 Value emit_f32(Emit *e, double constant);
-Value emit_splat(Emit *e, Value scalar);
+Value emit_splat(Emit *e, Value scalar); /* in all lanes; of words, too */
 Value emit_vector(Emit *e, double constant);
 Value emit_fadd(Emit *e, Value a, Value b);
 Value emit_fsub(Emit *e, Value a, Value b);

@@ -131,8 +131,8 @@ static void softmax_step(KernelEmit *k, const Attention *a, const TileRows *tile
     Value factor = emit_exp(e, emit_fsub(e, before, r.shift));
     Value total = emit_fmul(e, emit_load_f32(e, a->total, row), factor);
     total = emit_fadd(e, total, emit_sum(e, emit_get(e, e->vector, r.sum)));
-    emit_store_f32(e, total, a->total, row);
-    emit_store_f32(e, largest, a->largest, row);
+    emit_store(e, total, a->total, row);
+    emit_store(e, largest, a->largest, row);
     rescale_sums(k, a, row, factor);
 }
 
@@ -231,8 +231,8 @@ static void mix_block(KernelEmit *k, const Attention *a, const TileRows *tile,
 
 static void clear(Emit *e, const Attention *a) {
     Loop r = emit_loop(e, "r", emit_int(e, 0), emit_int(e, a->rows), emit_int(e, 1));
-    emit_store_f32(e, emit_f32(e, -INFINITY), a->largest, r.i);
-    emit_store_f32(e, emit_f32(e, 0), a->total, r.i);
+    emit_store(e, emit_f32(e, -INFINITY), a->largest, r.i);
+    emit_store(e, emit_f32(e, 0), a->total, r.i);
     emit_loop_end(e, &r);
     Loop c = emit_loop(e, "c", emit_int(e, 0), emit_int(e, a->rows * a->padded_dim),
                        emit_int(e, e->width));

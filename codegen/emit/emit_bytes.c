@@ -8,6 +8,7 @@
  * for it.
  */
 #include "codegen/emit/emit_kernel.h"
+#include "codegen/emit/emit_words.h"
 
 #include <stdio.h>
 
@@ -57,8 +58,8 @@ static void round_block(Emit *e, const Rounding *r, Value block, int64_t count) 
     Value total = emit_fmul(e, emit_sum(e, sum), emit_f32(e, -128));
     Value scale = emit_fma(e, total, emit_f32(e, 0), emit_fdiv(e, largest, emit_f32(e, 127)));
     Value at = emit_add(e, block, emit_int(e, r->blocks * BLOCK_WORDS));
-    emit_store_f32(e, scale, r->to, at);
-    emit_store_word(e, emit_word_of(e, total), r->to, emit_add(e, at, emit_int(e, r->blocks)));
+    emit_store(e, scale, r->to, at);
+    emit_store(e, emit_word_of(e, total), r->to, emit_add(e, at, emit_int(e, r->blocks)));
 }
 
 static void round_pairs(Emit *e, const Rounding *r, Value block, int64_t count) {
@@ -219,8 +220,8 @@ static void unpack_block(Emit *e, Value from, Value to) {
             const int64_t in = scales + j / 2 * e->panel + v * e->width;
             Value w = emit_load_words(e, from, emit_int(e, in));
             if (j % 2 == 0) w = emit_word_shift_left(e, w, 4);
-            emit_store_words(e, emit_word_bits(e, w, 0, 0xf0f0f0f0), to,
-                             emit_int(e, scales + j * e->panel + v * e->width));
+            emit_store(e, emit_word_bits(e, w, 0, 0xf0f0f0f0), to,
+                       emit_int(e, scales + j * e->panel + v * e->width));
         }
 }
 

@@ -149,7 +149,7 @@ static void append_key(KernelEmit *k, Ref op, int64_t head_dim, Value base, Valu
     at = emit_add(e, at, emit_rem(e, position, panel));
     Value cache = emit_at(e, emit_slot(k, op, FORM_VECTOR), at);
     Loop loop = emit_loop(e, "d", emit_int(e, 0), emit_int(e, head_dim), emit_int(e, 1));
-    emit_store_f32(e, emit_load_f32(e, base, loop.i), cache, emit_mul(e, loop.i, panel));
+    emit_store(e, emit_load_f32(e, base, loop.i), cache, emit_mul(e, loop.i, panel));
     emit_loop_end(e, &loop);
 }
 

@@ -6,6 +6,7 @@
  * unpacked for many, sum the same numbers in the same order.
  */
 #include "codegen/emit/emit_kernel.h"
+#include "codegen/emit/emit_words.h"
 
 #include <stdio.h>
 

@@ -38,7 +38,7 @@ static Value row_scales(KernelEmit *k, const Node *root, const Projection *p) {
     Loop row = emit_loop(e, "row", emit_int(e, 0), k->rows, emit_int(e, 1));
     Value base = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
     RowSize size = emit_row_size(e, root->attr.kind, root->attr.eps, base, p->depth);
-    emit_store_f32(e, size.scale, scales, row.i);
+    emit_store(e, size.scale, scales, row.i);
     emit_loop_end(e, &row);
     return scales;
 }

@@ -10,6 +10,7 @@
  * parts; one row takes all of them at a time, and so reads the weights in order.
  */
 #include "codegen/emit/emit_kernel.h"
+#include "codegen/emit/emit_words.h"
 
 #include <stdio.h>
 
