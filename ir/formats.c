@@ -1,5 +1,7 @@
 #include "ir/formats.h"
 
+#include "ir/float_bits.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -39,33 +41,21 @@ bool format_holds(WeightFormat format, const float *value, int64_t count) {
 
 /* ---- halves ---- */
 
-static uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* To nearest, ties to even: half of the last place that stays, less one unless that place is odd,
  * carries into it. */
 uint16_t format_bf16(float value) {
-    const uint32_t bits = bits_of(value);
+    const uint32_t bits = bits_of_float(value);
     if (isnan(value)) return (uint16_t)(bits >> 16 | 0x40);
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 uint16_t format_f16(float value) {
-    const uint32_t bits = bits_of(value), magnitude = bits & 0x7fffffff;
+    const uint32_t bits = bits_of_float(value), magnitude = bits & 0x7fffffff;
     const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
     if (isnan(value)) return sign | 0x7e00;
     if (magnitude >= 0x477ff000) return sign | 0x7c00; /* 65520 and more become infinite */
     if (magnitude < 0x38800000)                        /* below 2^-14: units of 2^-24 */
-        return sign | (uint16_t)lrintf(float_of(magnitude) * 0x1p24F);
+        return sign | (uint16_t)lrintf(float_of_bits(magnitude) * 0x1p24F);
     const uint32_t rounded = magnitude + 0xfff + (magnitude >> 13 & 1);
     return sign | (uint16_t)((rounded >> 13) - (112 << 10));
 }
@@ -84,12 +74,12 @@ float format_from_f16(uint16_t half) {
 static float largest(const float *value, int64_t count) {
     int32_t most = 0; /* bits of a float without its sign are in the order of floats */
     for (int64_t i = 0; i < count; i++) {
-        const int32_t magnitude = (int32_t)(bits_of(value[i]) & 0x7fffffff);
+        const int32_t magnitude = (int32_t)(bits_of_float(value[i]) & 0x7fffffff);
         most = magnitude > most ? magnitude : most;
     }
     if (most >= 0x7f800000) return NAN;
     int64_t first = 0;
-    while ((bits_of(value[first]) & 0x7fffffff) != (uint32_t)most) first++;
+    while ((bits_of_float(value[first]) & 0x7fffffff) != (uint32_t)most) first++;
     return value[first];
 }
 
@@ -144,7 +134,7 @@ void format_round_row(WeightFormat format, double *row, int64_t count) {
     if (format == FORMAT_f32) return;
     if (format == FORMAT_bf16) {
         for (int64_t i = 0; i < count; i++)
-            row[i] = (double)float_of((uint32_t)format_bf16((float)row[i]) << 16);
+            row[i] = (double)float_of_bits((uint32_t)format_bf16((float)row[i]) << 16);
         return;
     }
     for (int64_t i = 0; i < count; i += FORMAT_BLOCK)

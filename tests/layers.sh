@@ -60,7 +60,8 @@ layer codegen/object codegen/emit ir runtime/abi.h
 layer frontend/files ir
 layer frontend/weights ir
 layer frontend/model ir
-layer frontend/tune codegen/emit codegen/object passes ir runtime/runtime.h runtime/trace.h
+layer frontend/tune codegen/emit codegen/object passes ir runtime/runtime.h runtime/trace.h \
+    runtime/nanoseconds.h
 layer frontend/compiler frontend/files frontend/weights frontend/model frontend/tune \
     codegen/pack codegen/emit codegen/object passes ir runtime
 layer frontend/measure frontend/compiler frontend/files ir runtime

@@ -1,5 +1,7 @@
 #include "codegen/object/jit_memory.h"
 
+#include "ir/bytes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -66,20 +68,10 @@ static int open_temporary(void) {
     return open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
 }
 
-static bool write_all(int file, const char *bytes, size_t count) {
-    while (count) {
-        const ssize_t written = write(file, bytes, count);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        bytes += written;
-        count -= (size_t)written;
-    }
-    return true;
-}
-
 /* Maps a copy of the code in a file to where the code is. */
 static bool map_copy(const JitMemory *memory, int file) {
-    const bool is_mapped = file >= 0 && write_all(file, memory->start, memory->half_bytes) &&
+    const Bytes code = {memory->start, memory->half_bytes};
+    const bool is_mapped = file >= 0 && bytes_write(code, file, 0) &&
                            mmap(memory->start, memory->half_bytes, PROT_READ | PROT_EXEC,
                                 MAP_PRIVATE | MAP_FIXED, file, 0) != MAP_FAILED;
     if (file >= 0) close(file);

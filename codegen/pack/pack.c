@@ -9,6 +9,7 @@
 #include "codegen/pack/pack_odd.h"
 #include "codegen/pack/pack_panels.h"
 #include "codegen/pack/pack_values.h"
+#include "ir/bytes.h"
 #include "ir/positions.h"
 #include "runtime/team.h"
 #include "runtime/weights_file.h"
@@ -200,24 +201,13 @@ static bool make_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, in
 
 /* ---- writing ---- */
 
-static bool write_all(int file, const void *bytes, size_t count, int64_t at) {
-    const char *from = bytes;
-    while (count) {
-        ssize_t written = pwrite(file, from, count, (off_t)at);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        from += written;
-        count -= (size_t)written;
-        at += written;
-    }
-    return true;
-}
-
-static bool write_unit(Pack *pack, const Worker *worker, const PackedTensor *tensor, int64_t unit) {
-    const int64_t floats = unit_floats(pack->layout, tensor), start = unit * floats;
+static bool write_unit(Pack *pack, const Worker *worker, const PackedTensor *tensor,
+                       int64_t number) {
+    const int64_t floats = unit_floats(pack->layout, tensor), start = number * floats;
     const int64_t count = start + floats > tensor->floats ? tensor->floats - start : floats;
     const int64_t at = TW_WEIGHTS_DATA + (tensor->offset + start) * (int64_t)sizeof(float);
-    if (write_all(pack->file, worker->unit, (size_t)count * sizeof(float), at)) return true;
+    const Bytes unit = {(const char *)worker->unit, (size_t)count * sizeof(float)};
+    if (bytes_write(unit, pack->file, at)) return true;
     fail(pack, PACK_NO_OUTPUT, errno);
     return false;
 }
@@ -329,7 +319,7 @@ static void write_header(Pack *pack) {
     if (!checksum(pack, header.data_bytes, &header.data_checksum)) return;
     tw_weights_header_seal(&header);
     memcpy(page, &header, sizeof header);
-    if (!write_all(pack->file, page, sizeof page, 0)) fail(pack, PACK_NO_OUTPUT, errno);
+    if (!bytes_write((Bytes){page, sizeof page}, pack->file, 0)) fail(pack, PACK_NO_OUTPUT, errno);
 }
 
 /* False: there are none, or not any more. */

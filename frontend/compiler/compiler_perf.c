@@ -9,6 +9,7 @@
  */
 #include "codegen/object/object_functions.h"
 #include "frontend/compiler/compiler.h"
+#include "runtime/nanoseconds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -42,12 +42,6 @@ struct PerfFiles {
     uint64_t functions;
 };
 
-static uint64_t nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1000000000 * (uint64_t)now.tv_sec + (uint64_t)now.tv_nsec;
-}
-
 static bool report(Thalweg *thalweg, const char *path, int error) {
     return diag_error(&thalweg->diag, (Loc){0}, "'%s' cannot be written for perf: %s", path,
                       strerror(error));
@@ -72,7 +66,7 @@ static bool begin_dump(Thalweg *thalweg, const char *path, int machine) {
                                .header_bytes = sizeof header,
                                .machine = (uint32_t)machine,
                                .process = (uint32_t)getpid(),
-                               .time = nanoseconds()};
+                               .time = (uint64_t)tw_nanoseconds()};
     fwrite(&header, sizeof header, 1, perf->dump);
     if (fflush(perf->dump) != 0) return report(thalweg, path, errno);
     perf->mark_bytes = (size_t)sysconf(_SC_PAGESIZE);
@@ -100,7 +94,7 @@ static void write_function(PerfFiles *perf, const LoadedFunction *function) {
     const DumpFunction record = {.kind = DUMP_FUNCTION,
                                  .record_bytes =
                                      (uint32_t)(sizeof record + name_bytes + function->bytes),
-                                 .time = nanoseconds(),
+                                 .time = (uint64_t)tw_nanoseconds(),
                                  .process = (uint32_t)getpid(),
                                  .thread = (uint32_t)syscall(SYS_gettid),
                                  .address = address,

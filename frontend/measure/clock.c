@@ -1,9 +1,7 @@
 #include "frontend/measure/clock.h"
 
-#include <time.h>
+#include "runtime/nanoseconds.h"
 
 double clock_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return 1e-9 * (double)tw_nanoseconds();
 }

@@ -1,4 +1,5 @@
 #include "frontend/tune/programs.h"
+#include "runtime/nanoseconds.h"
 #include "runtime/trace.h"
 
 #include <stdlib.h>
@@ -9,9 +10,7 @@ enum { LEAST_STEPS = 2, MOST_STEPS = 32, LEAST_PAIRS = 5 };
 static const double step_seconds = 0.02; /* decoding in each turn of a program */
 
 double tune_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return 1e-9 * (double)tw_nanoseconds();
 }
 
 typedef struct {

@@ -1,18 +1,8 @@
 #include "frontend/weights/float16.h"
 
+#include "ir/float_bits.h"
+
 #include <string.h>
-
-static float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
 
 /* All ones where the condition holds: a choice without a branch, so that a loop becomes vectors. */
 static uint32_t mask(int condition) {
@@ -23,11 +13,11 @@ static float widen(uint16_t half) {
     const uint32_t magnitude = half & 0x7fffu;
     const uint32_t is_subnormal = mask(magnitude < 0x0400u);
     const uint32_t is_special = mask(magnitude >= 0x7c00u); /* infinity or NaN */
-    const uint32_t subnormal = bits_of((float)(int32_t)magnitude * 0x1p-24F);
+    const uint32_t subnormal = bits_of_float((float)(int32_t)magnitude * 0x1p-24F);
     /* The exponent's bias goes from 15 to 127, and the special exponent from 31 to 255. */
     const uint32_t normal = (magnitude << 13) + (112u << 23) + ((112u << 23) & is_special);
     const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    return float_of(sign | (subnormal & is_subnormal) | (normal & ~is_subnormal));
+    return float_of_bits(sign | (subnormal & is_subnormal) | (normal & ~is_subnormal));
 }
 
 void float16_widen(const uint8_t *bytes, size_t count, float *out) {
@@ -42,6 +32,6 @@ void bfloat16_widen(const uint8_t *bytes, size_t count, float *out) {
     for (size_t i = 0; i < count; i++) {
         uint16_t half;
         memcpy(&half, bytes + 2 * i, sizeof half);
-        out[i] = float_of((uint32_t)half << 16);
+        out[i] = float_of_bits((uint32_t)half << 16);
     }
 }
