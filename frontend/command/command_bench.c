@@ -22,22 +22,28 @@
 /* Timed code is measured less often: a call has many kernels, and decode many calls. */
 enum { MOST_TIMED_REPEATS = 5 };
 
+/* Prefill or decode: what one measurement does, and what is measured. */
+typedef struct {
+    bool is_decode;
+    int64_t at, tokens;     /* how many from which position on; 0: not measured */
+    int64_t chunk;          /* tokens of a call, at most */
+    double *rate;           /* [repeats], tokens a second */
+    KernelSamples *kernels; /* null: not measured */
+} PhaseBench;
+
 typedef struct {
     const Arguments *arguments;
     Progress *progress;
     Thalweg *thalweg;
     ThalwegModel model;
-    const TwProgram *program;
     TwSession *session;
     Measure *measure;
-    int64_t prefill, decode;            /* tokens of one measurement */
-    int32_t *tokens;                    /* [context], what stands at each position */
-    double *prefill_rate, *decode_rate; /* [repeats], tokens a second */
-    double *fraction;                   /* [repeats], of the limits beside */
-    Limits *limits;                     /* [2 repeats + 1]: prefill i is measured behind limits 2i,
-                                           decode i behind 2i + 1 */
+    PhaseBench prefill, decode;
+    int32_t *tokens;  /* [context], what stands at each position */
+    double *fraction; /* [repeats], of the limits beside */
+    Limits *limits;   /* [2 repeats + 1]: prefill i is measured behind limits 2i, decode i behind
+                         2i + 1 */
     Timed *timed;
-    KernelSamples *prefill_kernels, *decode_kernels; /* null: not measured */
     TraceFile trace;
     bool has_trace;
     Diag diag; /* of the trace; its arena also holds what is known of kernels */
@@ -59,25 +65,26 @@ static bool choose_lengths(Bench *bench) {
     enum { USUAL_PREFILL = 512, USUAL_DECODE = 64 };
     const Arguments *arguments = bench->arguments;
     const int64_t context = bench->model.context, at = arguments->at, room = context - at;
-    bench->prefill = arguments->prefill;
-    if (bench->prefill < 0) bench->prefill = context < USUAL_PREFILL ? context : USUAL_PREFILL;
-    bench->decode = arguments->decode;
-    if (bench->decode < 0) bench->decode = room < USUAL_DECODE ? room : USUAL_DECODE;
-    if (!bench->model.is_causal) bench->decode = 0; /* every token sees the ones that follow */
-    if (bench->prefill > context) return refuse_length(bench, "a prefill", bench->prefill);
-    if (at > context || (bench->model.is_causal && bench->decode > room))
-        return refuse_length(bench, "decoding up to a sequence", at + bench->decode);
+    int64_t prefill = arguments->prefill, decode = arguments->decode;
+    if (prefill < 0) prefill = context < USUAL_PREFILL ? context : USUAL_PREFILL;
+    if (decode < 0) decode = room < USUAL_DECODE ? room : USUAL_DECODE;
+    if (!bench->model.is_causal) decode = 0; /* every token sees the ones that follow */
+    if (prefill > context) return refuse_length(bench, "a prefill", prefill);
+    if (at > context || (bench->model.is_causal && decode > room))
+        return refuse_length(bench, "decoding up to a sequence", at + decode);
+    bench->prefill = (PhaseBench){.tokens = prefill};
+    bench->decode = (PhaseBench){.is_decode = true, .at = at, .tokens = decode, .chunk = 1};
     return true;
 }
 
 static bool make_arrays(Bench *bench) {
     const size_t repeats = (size_t)bench->arguments->repeats;
     bench->tokens = calloc((size_t)bench->model.context, sizeof *bench->tokens);
-    bench->prefill_rate = calloc(repeats, sizeof *bench->prefill_rate);
-    bench->decode_rate = calloc(repeats, sizeof *bench->decode_rate);
+    bench->prefill.rate = calloc(repeats, sizeof *bench->prefill.rate);
+    bench->decode.rate = calloc(repeats, sizeof *bench->decode.rate);
     bench->fraction = calloc(repeats, sizeof *bench->fraction);
     bench->limits = calloc(2 * repeats + 1, sizeof *bench->limits);
-    if (!bench->tokens || !bench->prefill_rate || !bench->decode_rate || !bench->fraction ||
+    if (!bench->tokens || !bench->prefill.rate || !bench->decode.rate || !bench->fraction ||
         !bench->limits)
         return command_fail(bench->progress, "out of memory");
     /* A multiplicative sequence (Knuth): all over the vocabulary, and the same every time. */
@@ -102,24 +109,21 @@ static bool move_to(Bench *bench, TwSession *session, int64_t position) {
                         tw_session_prefill(session, bench->tokens + now, position - now));
 }
 
-static bool measure_prefill(Bench *bench, double *rate) {
-    if (!bench->prefill) return true;
-    if (!move_to(bench, bench->session, 0)) return false;
-    const double begin = clock_seconds();
-    const TwStatus status = tw_session_prefill(bench->session, bench->tokens, bench->prefill);
-    *rate = (double)bench->prefill / (clock_seconds() - begin);
-    return command_runs(bench->progress, status);
+static TwStatus run_phase(Bench *bench, const PhaseBench *phase) {
+    const int32_t *tokens = bench->tokens + phase->at;
+    if (!phase->is_decode) return tw_session_prefill(bench->session, tokens, phase->tokens);
+    TwStatus status = TW_OK;
+    for (int64_t i = 0; i < phase->tokens && status == TW_OK && !interrupt_signal(); i++)
+        status = tw_session_step(bench->session, &tokens[i], 1, 1);
+    return status;
 }
 
-static bool measure_decode(Bench *bench, double *rate) {
-    const int64_t at = bench->arguments->at;
-    if (!bench->decode) return true;
-    if (!move_to(bench, bench->session, at)) return false;
+static bool measure_phase(Bench *bench, const PhaseBench *phase, double *rate) {
+    if (!phase->tokens) return true;
+    if (!move_to(bench, bench->session, phase->at)) return false;
     const double begin = clock_seconds();
-    TwStatus status = TW_OK;
-    for (int64_t i = 0; i < bench->decode && status == TW_OK && !interrupt_signal(); i++)
-        status = tw_session_step(bench->session, &bench->tokens[at + i], 1, 1);
-    *rate = (double)bench->decode / (clock_seconds() - begin);
+    const TwStatus status = run_phase(bench, phase);
+    *rate = (double)phase->tokens / (clock_seconds() - begin);
     return command_runs(bench->progress, status);
 }
 
@@ -150,14 +154,13 @@ static void measure_limits(Bench *bench, int sample) {
     bench->result.samples++;
 }
 
-/* Costs of all calls that feed `count` tokens from a position on. */
-static bool add_costs(Bench *bench, int64_t position, int64_t count, int64_t chunk,
-                      ThalwegCosts *sum) {
+/* Costs of all calls that feed `count` tokens to a phase. */
+static bool add_costs(Bench *bench, const PhaseBench *phase, int64_t count, ThalwegCosts *sum) {
     *sum = (ThalwegCosts){0};
-    for (int64_t i = 0; i < count; i += chunk) {
+    for (int64_t i = 0; i < count; i += phase->chunk) {
         ThalwegCosts call;
-        const int64_t tokens = count - i < chunk ? count - i : chunk;
-        if (!thalweg_costs(bench->thalweg, tokens, position + i, &call)) return false;
+        const int64_t tokens = count - i < phase->chunk ? count - i : phase->chunk;
+        if (!thalweg_costs(bench->thalweg, tokens, phase->at + i, &call)) return false;
         sum->weight_bytes += call.weight_bytes;
         sum->cache_bytes += call.cache_bytes;
         sum->operations += call.operations;
@@ -170,8 +173,8 @@ static bool add_costs(Bench *bench, int64_t position, int64_t count, int64_t chu
 /* What most of a prefill is calculated in: its limit is the one that is measured beside it. */
 static bool choose_arithmetic(Bench *bench) {
     ThalwegCosts costs;
-    const int64_t tokens = bench->prefill ? bench->prefill : 1;
-    if (!add_costs(bench, 0, tokens, bench->program->chunk, &costs)) return false;
+    const int64_t tokens = bench->prefill.tokens ? bench->prefill.tokens : 1;
+    if (!add_costs(bench, &bench->prefill, tokens, &costs)) return false;
     bench->result.arithmetic = ARITHMETIC_f32;
     if (costs.byte_operations > costs.operations / 2) bench->result.arithmetic = ARITHMETIC_int8;
     if (costs.pair_operations > costs.operations / 2) bench->result.arithmetic = ARITHMETIC_bf16;
@@ -183,26 +186,22 @@ static bool measure_all(Bench *bench) {
     double first;
     if (!choose_arithmetic(bench)) return false;
     /* The first calls meet cold caches, and threads that are not there yet. */
-    if (!measure_prefill(bench, &first) || !measure_decode(bench, &first)) return false;
+    if (!measure_phase(bench, &bench->prefill, &first) ||
+        !measure_phase(bench, &bench->decode, &first))
+        return false;
     for (int i = 0; i < repeats; i++) {
         progress_show(bench->progress, "measuring", (double)i / repeats);
         if (interrupt_signal()) return false;
         measure_limits(bench, 2 * i);
-        if (!measure_prefill(bench, &bench->prefill_rate[i])) return false;
+        if (!measure_phase(bench, &bench->prefill, &bench->prefill.rate[i])) return false;
         measure_limits(bench, 2 * i + 1);
-        if (!measure_decode(bench, &bench->decode_rate[i])) return false;
+        if (!measure_phase(bench, &bench->decode, &bench->decode.rate[i])) return false;
     }
     measure_limits(bench, 2 * repeats);
     return !interrupt_signal();
 }
 
 /* ---- its kernels ---- */
-
-/* Tokens of a call of a prefill. */
-static int64_t prefill_call(const Bench *bench) {
-    const int64_t chunk = bench->program->chunk;
-    return bench->prefill < chunk ? bench->prefill : chunk;
-}
 
 static int timed_repeats(const Bench *bench) {
     const int repeats = bench->result.repeats;
@@ -216,33 +215,27 @@ static bool timed_call(Bench *bench, int64_t count, TimedCall *call) {
                         timed_step(bench->timed, bench->tokens + now, count, call));
 }
 
-/* Calls of `count` tokens from a position on. The first time they are not counted: they meet cold
- * caches. */
-static bool time_calls(Bench *bench, int64_t position, int64_t count, int64_t calls,
-                       KernelSamples **samples) {
-    const bool is_first = !*samples;
+/* The first time calls are not counted: they meet cold caches. A prefill's last call, if it has
+ * less tokens than the others, is not like them and left out; one of a single token is decode. */
+static bool time_phase(Bench *bench, PhaseBench *phase) {
+    const bool is_first = !phase->kernels;
+    const int64_t count = phase->tokens < phase->chunk ? phase->tokens : phase->chunk;
     TimedCall call;
-    if (!move_to(bench, timed_session(bench->timed), position)) return false;
+    if (count < (phase->is_decode ? 1 : 2)) return true;
+    if (!move_to(bench, timed_session(bench->timed), phase->at)) return false;
+    const int64_t calls = phase->tokens / count;
     for (int64_t i = 0; i < calls; i++) {
         if (!timed_call(bench, count, &call)) return false;
-        if (!is_first) bench_kernels_add(*samples, bench->timed, &call);
+        if (!is_first) bench_kernels_add(phase->kernels, bench->timed, &call);
     }
     if (is_first)
-        *samples = bench_kernels_begin(&call, calls * timed_repeats(bench), bench->diag.arena);
+        phase->kernels =
+            bench_kernels_begin(&call, calls * timed_repeats(bench), bench->diag.arena);
     return true;
 }
 
-/* A prefill's last call, if it has less tokens than the others, is not like them and left out; one
- * of a single token is decode. */
-static bool time_prefill(Bench *bench) {
-    const int64_t count = prefill_call(bench);
-    return count < 2 ||
-           time_calls(bench, 0, count, bench->prefill / count, &bench->prefill_kernels);
-}
-
-static bool time_decode(Bench *bench) {
-    return !bench->decode ||
-           time_calls(bench, bench->arguments->at, 1, bench->decode, &bench->decode_kernels);
+static bool time_phases(Bench *bench) {
+    return time_phase(bench, &bench->prefill) && time_phase(bench, &bench->decode);
 }
 
 static void sample_arithmetics(Bench *bench) {
@@ -259,24 +252,23 @@ static bool time_all(Bench *bench) {
         command_runs(bench->progress, status);
         return false;
     }
-    if (!time_prefill(bench) || !time_decode(bench)) return false;
+    if (!time_phases(bench)) return false;
     const int repeats = timed_repeats(bench);
     for (int i = 0; i < repeats; i++) {
         progress_show(bench->progress, "measuring kernels", (double)i / repeats);
         sample_arithmetics(bench);
-        if (!time_prefill(bench) || !time_decode(bench)) return false;
+        if (!time_phases(bench)) return false;
     }
     return true;
 }
 
-static bool trace_calls(Bench *bench, int64_t position, int64_t tokens) {
+static bool trace_calls(Bench *bench, const PhaseBench *phase, int64_t tokens) {
     TwSession *session = timed_session(bench->timed);
     if (!tokens) return true;
-    if (!move_to(bench, session, position)) return false;
-    for (int64_t left; (left = position + tokens - tw_session_position(session)) > 0;) {
+    if (!move_to(bench, session, phase->at)) return false;
+    for (int64_t left; (left = phase->at + tokens - tw_session_position(session)) > 0;) {
         TimedCall call;
-        const int64_t chunk = bench->program->chunk;
-        if (!timed_call(bench, left < chunk ? left : chunk, &call)) return false;
+        if (!timed_call(bench, left < phase->chunk ? left : phase->chunk, &call)) return false;
         trace_file_append(&bench->trace, bench->timed, &call);
     }
     return true;
@@ -284,74 +276,63 @@ static bool trace_calls(Bench *bench, int64_t position, int64_t tokens) {
 
 /* One prefill and one token. */
 static bool trace_all(Bench *bench) {
-    return !bench->has_trace || (trace_calls(bench, 0, bench->prefill) &&
-                                 trace_calls(bench, bench->arguments->at, bench->decode ? 1 : 0));
+    return !bench->has_trace || (trace_calls(bench, &bench->prefill, bench->prefill.tokens) &&
+                                 trace_calls(bench, &bench->decode, bench->decode.tokens > 0));
 }
 
 /* ---- what follows from it ---- */
 
-/* `rates` lose their order. */
-static void set_rate(PhaseResult *phase, int64_t tokens, const ThalwegCosts *costs, double *rates,
-                     int count) {
-    phase->tokens = tokens;
-    phase->rate = samples_summary(rates, count);
-    const double calls = phase->rate.median / (double)tokens;
-    phase->bytes = (costs->weight_bytes + costs->cache_bytes) * calls;
-    phase->operations = costs->operations * calls;
+/* Of what binds a phase: bytes that are read, or operations. */
+static double work_of(const PhaseBench *phase, const ThalwegCosts *costs) {
+    return phase->is_decode ? costs->weight_bytes + costs->cache_bytes : costs->operations;
 }
 
-static void set_prefill(Bench *bench, const ThalwegCosts *costs) {
-    BenchResult *result = &bench->result;
-    PhaseResult *phase = &result->prefill;
-    for (int i = 0; i < result->repeats; i++) {
-        const Limits *around = &bench->limits[2 * i];
-        const double calls = bench->prefill_rate[i] / (double)bench->prefill;
-        bench->fraction[i] = costs->operations * calls /
-                             larger(around[0].operations[result->arithmetic],
-                                    around[1].operations[result->arithmetic]);
+static double limit_of(const Bench *bench, const PhaseBench *phase, const Limits *limits) {
+    return phase->is_decode ? limits->read : limits->operations[bench->result.arithmetic];
+}
+
+/* Each measurement, of the better of the limits beside it. */
+static Summary paired_fractions(Bench *bench, const PhaseBench *phase, const ThalwegCosts *costs) {
+    const int repeats = bench->result.repeats;
+    for (int i = 0; i < repeats; i++) {
+        const Limits *around = &bench->limits[2 * i + phase->is_decode];
+        const double calls = phase->rate[i] / (double)phase->tokens;
+        bench->fraction[i] =
+            work_of(phase, costs) * calls /
+            larger(limit_of(bench, phase, &around[0]), limit_of(bench, phase, &around[1]));
     }
-    phase->paired = samples_summary(bench->fraction, result->repeats);
-    set_rate(phase, bench->prefill, costs, bench->prefill_rate, result->repeats);
-    phase->fraction = phase->operations / result->limits.operations[result->arithmetic];
+    return samples_summary(bench->fraction, repeats);
 }
 
-static void set_decode(Bench *bench, const ThalwegCosts *costs) {
-    BenchResult *result = &bench->result;
-    PhaseResult *phase = &result->decode;
-    for (int i = 0; i < result->repeats; i++) {
-        const Limits *around = &bench->limits[2 * i + 1];
-        const double calls = bench->decode_rate[i] / (double)bench->decode;
-        bench->fraction[i] = (costs->weight_bytes + costs->cache_bytes) * calls /
-                             larger(around[0].read, around[1].read);
-    }
-    phase->paired = samples_summary(bench->fraction, result->repeats);
-    set_rate(phase, bench->decode, costs, bench->decode_rate, result->repeats);
-    phase->position = bench->arguments->at;
-    phase->fraction = phase->bytes / result->limits.read;
-}
-
-/* `rate`: tokens a second in code that is not timed. */
-static void set_kernels(Bench *bench, KernelSamples *samples, double rate, KernelTable *table) {
-    if (!samples) return;
-    *table = bench_kernels_table(samples, &bench->result.limits, bench->diag.arena);
+static void set_kernels(Bench *bench, const PhaseBench *phase, double rate, KernelTable *table) {
+    if (!phase->kernels) return;
+    *table = bench_kernels_table(phase->kernels, &bench->result.limits, bench->diag.arena);
     table->untimed_seconds = (double)table->tokens / rate;
 }
 
-static bool summarise(Bench *bench) {
-    BenchResult *result = &bench->result;
+/* The rates lose their order. */
+static bool summarise(Bench *bench, const PhaseBench *phase, PhaseResult *result,
+                      KernelTable *table) {
     ThalwegCosts costs;
-    if (bench->prefill) {
-        if (!add_costs(bench, 0, bench->prefill, bench->program->chunk, &costs)) return false;
-        set_prefill(bench, &costs);
-    }
-    if (bench->decode) {
-        if (!add_costs(bench, bench->arguments->at, bench->decode, 1, &costs)) return false;
-        set_decode(bench, &costs);
-    }
-    set_kernels(bench, bench->prefill_kernels, result->prefill.rate.median,
-                &result->prefill_kernels);
-    set_kernels(bench, bench->decode_kernels, result->decode.rate.median, &result->decode_kernels);
+    if (!phase->tokens) return true;
+    if (!add_costs(bench, phase, phase->tokens, &costs)) return false;
+    result->tokens = phase->tokens;
+    result->position = phase->at;
+    result->paired = paired_fractions(bench, phase, &costs);
+    result->rate = samples_summary(phase->rate, bench->result.repeats);
+    const double calls = result->rate.median / (double)phase->tokens;
+    result->bytes = (costs.weight_bytes + costs.cache_bytes) * calls;
+    result->operations = costs.operations * calls;
+    result->fraction =
+        work_of(phase, &costs) * calls / limit_of(bench, phase, &bench->result.limits);
+    set_kernels(bench, phase, result->rate.median, table);
     return true;
+}
+
+static bool summarise_all(Bench *bench) {
+    BenchResult *result = &bench->result;
+    return summarise(bench, &bench->prefill, &result->prefill, &result->prefill_kernels) &&
+           summarise(bench, &bench->decode, &result->decode, &result->decode_kernels);
 }
 
 /* ---- compiling and packing ---- */
@@ -410,13 +391,14 @@ static bool open_all(Bench *bench) {
     bench->model = thalweg_model(bench->thalweg);
     if (!choose_lengths(bench) || !make_arrays(bench) || !open_trace(bench)) return false;
     if (is_compile_measured && !measure_packing(bench)) return false;
-    bench->program = thalweg_program(bench->thalweg);
-    const TwWeights *weights = bench->program ? thalweg_weights(bench->thalweg) : NULL;
+    const TwProgram *program = thalweg_program(bench->thalweg);
+    const TwWeights *weights = program ? thalweg_weights(bench->thalweg) : NULL;
     if (weights) command_say_tuning(bench->thalweg, bench->progress, true);
     if (!weights || (is_compile_measured && !measure_compiling(bench))) return false;
+    bench->prefill.chunk = program->chunk;
     const TwSessionOptions options = thalweg_session_options(bench->thalweg);
     if (!command_runs(bench->progress,
-                      tw_session_create(bench->program, weights, &options, &bench->session)))
+                      tw_session_create(program, weights, &options, &bench->session)))
         return false;
     bench->measure = measure_create(tw_session_threads(bench->session));
     return bench->measure || command_fail(bench->progress, "out of memory");
@@ -449,7 +431,7 @@ static bool bench_all(Bench *bench) {
     result->repeats = (int)bench->arguments->repeats;
     result->buffer_bytes = (int64_t)measure_bytes(bench->measure);
     const bool is_done = measure_all(bench) && time_all(bench) && trace_all(bench) &&
-                         summarise(bench) && print(bench);
+                         summarise_all(bench) && print(bench);
     if (is_done) note_threads(bench);
     return is_done;
 }
@@ -467,8 +449,8 @@ int command_bench(const Arguments *arguments) {
     arena_destroy(bench.diag.arena);
     tw_session_destroy(bench.session);
     free(bench.tokens);
-    free(bench.prefill_rate);
-    free(bench.decode_rate);
+    free(bench.prefill.rate);
+    free(bench.decode.rate);
     free(bench.fraction);
     free(bench.limits);
     return command_end(bench.thalweg, &progress, is_done);

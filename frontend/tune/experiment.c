@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LEAST_STEPS = 2, MOST_STEPS = 32, LEAST_PAIRS = 5 };
 static const double step_seconds = 0.02; /* decoding in each turn of a program */
