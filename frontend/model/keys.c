@@ -349,12 +349,10 @@ bool keys_read_INT(Reader *reader, const YamlNode *node, const KeyInfo *key, voi
 }
 
 bool keys_read_INT_OR_NONE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    if (keys_is_none(node)) {
-        *(int64_t *)out = 0;
-        return true;
-    }
-    if (keys_read_INT(reader, node, key, out)) return true;
-    return diag_hint(reader->diag, "or 'none'");
+    if (!keys_is_none(node))
+        return keys_read_INT(reader, node, key, out) || diag_hint(reader->diag, "or 'none'");
+    *(int64_t *)out = 0;
+    return true;
 }
 
 bool keys_read_REAL(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
@@ -362,12 +360,10 @@ bool keys_read_REAL(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
 }
 
 bool keys_read_REAL_OR_NONE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    if (keys_is_none(node)) {
-        *(double *)out = 0;
-        return true;
-    }
-    if (keys_read_REAL(reader, node, key, out)) return true;
-    return diag_hint(reader->diag, "or 'none'");
+    if (!keys_is_none(node))
+        return keys_read_REAL(reader, node, key, out) || diag_hint(reader->diag, "or 'none'");
+    *(double *)out = 0;
+    return true;
 }
 
 bool keys_read_BOOL(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
