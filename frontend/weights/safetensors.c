@@ -10,8 +10,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { SHOWN_BYTES = 100 };
-
 struct SafeTensors {
     Arena *arena;
     Loc loc;
@@ -23,27 +21,6 @@ struct SafeTensors {
 };
 
 /* ---- for messages ---- */
-
-const char *safetensors_show(const char *name, Arena *arena) {
-    char shown[SHOWN_BYTES + 1];
-    size_t length = 0;
-    for (; name[length] && length < SHOWN_BYTES; length++) {
-        const unsigned char byte = (unsigned char)name[length];
-        shown[length] = (char)(byte < 0x20 || byte == 0x7f ? '?' : byte);
-    }
-    const bool is_cut = name[length] != '\0';
-    while (is_cut && length && ((unsigned char)name[length] & 0xc0) == 0x80)
-        length--; /* not in the middle of a character */
-    shown[length] = '\0';
-    return arena_printf(arena, "%s%s", shown, is_cut ? "..." : "");
-}
-
-const char *safetensors_show_shape(const int64_t *shape, int rank, Arena *arena) {
-    const char *text = "[";
-    for (int i = 0; i < rank; i++)
-        text = arena_printf(arena, "%s%s%lld", text, i ? ", " : "", (long long)shape[i]);
-    return arena_printf(arena, "%s]", text);
-}
 
 Loc safetensors_loc(const SafeTensors *tensors) {
     return tensors->loc;

@@ -9,7 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { LENGTH_BYTES = 8, MAX_DEPTH = 32, MAX_VALUES = 1 << 23 };
+enum { LENGTH_BYTES = 8, SHOWN_BYTES = 100, MAX_DEPTH = 32, MAX_VALUES = 1 << 23 };
 
 typedef struct {
     const SafeFile *file;
@@ -29,6 +29,29 @@ static const struct {
 
 const char *safetensors_dtype_name(SafeDtype dtype) {
     return dtypes[dtype].name;
+}
+
+/* ---- for messages ---- */
+
+const char *safetensors_show(const char *name, Arena *arena) {
+    char shown[SHOWN_BYTES + 1];
+    size_t length = 0;
+    for (; name[length] && length < SHOWN_BYTES; length++) {
+        const unsigned char byte = (unsigned char)name[length];
+        shown[length] = (char)(byte < 0x20 || byte == 0x7f ? '?' : byte);
+    }
+    const bool is_cut = name[length] != '\0';
+    while (is_cut && length && ((unsigned char)name[length] & 0xc0) == 0x80)
+        length--; /* not in the middle of a character */
+    shown[length] = '\0';
+    return arena_printf(arena, "%s%s", shown, is_cut ? "..." : "");
+}
+
+const char *safetensors_show_shape(const int64_t *shape, int rank, Arena *arena) {
+    const char *text = "[";
+    for (int i = 0; i < rank; i++)
+        text = arena_printf(arena, "%s%s%lld", text, i ? ", " : "", (long long)shape[i]);
+    return arena_printf(arena, "%s]", text);
 }
 
 /* ---- JSON ---- */
