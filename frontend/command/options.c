@@ -1,71 +1,14 @@
 #include "frontend/command/options.h"
 
+#include "frontend/command/options_table.h"
 #include "ir/spelling.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef enum { FLAG, TEXT, COUNT, REAL, WORD, OPTIONAL } Kind;
-
-typedef struct {
-    const char *name;
-    char letter; /* 0: none */
-    Kind kind;
-    const char *value, *fallback;
-    double least, most;
-    int64_t least_count, most_count; /* exact where a double is not */
-    unsigned commands;               /* bit for each */
-    size_t offset;                   /* in Arguments */
-    const char *help;
-} Option;
-
-typedef struct {
-    const char *name, *operands;
-    int least, most;
-    const char *summary, *description, *example;
-} CommandText;
-
-enum {
-    CHECK = 1 << COMMAND_check,
-    RUN = 1 << COMMAND_run,
-    COMPILE = 1 << COMMAND_compile,
-    OPT = 1 << COMMAND_opt,
-    EXPLAIN = 1 << COMMAND_explain,
-    BENCH = 1 << COMMAND_bench,
-    TUNE = 1 << COMMAND_tune,
-    ALL = CHECK | RUN | COMPILE | OPT | EXPLAIN | BENCH | TUNE,
-};
-
-static const Option option_table[] = {
-#define OPTION(field, name, letter, kind, value, fallback, least, most, commands, help)            \
-    {name,                                                                                         \
-     letter,                                                                                       \
-     kind,                                                                                         \
-     value,                                                                                        \
-     fallback,                                                                                     \
-     (double)(least),                                                                              \
-     (double)(most),                                                                               \
-     least,                                                                                        \
-     most,                                                                                         \
-     commands,                                                                                     \
-     offsetof(Arguments, field),                                                                   \
-     help},
-#include "frontend/command/options.def"
-#undef OPTION
-};
-
-enum { OPTION_COUNT = sizeof option_table / sizeof *option_table };
-
-static const CommandText command_table[] = {
-#define COMMAND(name, ...) {#name, __VA_ARGS__},
-#include "frontend/command/commands.def"
-#undef COMMAND
-};
 
 /* Always returns false, so that `return complain(...)` reads well. */
 __attribute__((format(printf, 2, 3))) static bool complain(Complaint *complaint, const char *format,
@@ -75,10 +18,6 @@ __attribute__((format(printf, 2, 3))) static bool complain(Complaint *complaint,
     vsnprintf(complaint->text, sizeof complaint->text, format, args);
     va_end(args);
     return false;
-}
-
-static bool has_option(Command command, const Option *option) {
-    return option->commands >> command & 1;
 }
 
 /* ---- values ---- */
@@ -132,19 +71,19 @@ static bool set(const Option *option, const char *text, Arguments *arguments,
                 Complaint *complaint) {
     void *field = (char *)arguments + option->offset;
     switch (option->kind) {
-    case FLAG: *(bool *)field = true; return true;
-    case TEXT:
-    case OPTIONAL: *(const char **)field = text; return true;
-    case COUNT:
+    case KIND_FLAG: *(bool *)field = true; return true;
+    case KIND_TEXT:
+    case KIND_OPTIONAL: *(const char **)field = text; return true;
+    case KIND_COUNT:
         if (read_count(option, text, field)) return true;
         return complain(complaint, "--%s is '%.40s'; expected a whole number from %lld to %lld",
                         option->name, text, (long long)option->least_count,
                         (long long)option->most_count);
-    case REAL:
+    case KIND_REAL:
         if (read_number(option, text, field)) return true;
         return complain(complaint, "--%s is '%.40s'; expected a number from %g to %g", option->name,
                         text, option->least, option->most);
-    case WORD:
+    case KIND_WORD:
         if (read_word(text, option->value, field)) return true;
         return complain(complaint, "--%s is '%.40s'; expected one of %s", option->name, text,
                         option->value);
@@ -155,11 +94,11 @@ static bool set(const Option *option, const char *text, Arguments *arguments,
 static void set_fallbacks(Arguments *arguments) {
     *arguments = (Arguments){0};
     Complaint none;
-    for (int i = 0; i < OPTION_COUNT; i++) {
-        const Option *option = &option_table[i];
+    for (int i = 0; i < OPTIONS_COUNT; i++) {
+        const Option *option = &options_table[i];
         if (option->fallback)
             set(option, option->fallback, arguments, &none);
-        else if (option->kind == COUNT)
+        else if (option->kind == KIND_COUNT)
             *(int64_t *)((char *)arguments + option->offset) = -1;
     }
 }
@@ -168,10 +107,10 @@ static void set_fallbacks(Arguments *arguments) {
 
 /* Of the command's options the one that is nearest to what was written, in words. */
 static bool complain_unknown(Command command, const char *word, int length, Complaint *complaint) {
-    const char *names[OPTION_COUNT], *nearest = NULL;
+    const char *names[OPTIONS_COUNT], *nearest = NULL;
     int count = 0;
-    for (int i = 0; i < OPTION_COUNT; i++)
-        if (has_option(command, &option_table[i])) names[count++] = option_table[i].name;
+    for (int i = 0; i < OPTIONS_COUNT; i++)
+        if (options_has(command, &options_table[i])) names[count++] = options_table[i].name;
     char name[64];
     if (length < (int)sizeof name) {
         snprintf(name, sizeof name, "%.*s", length, word);
@@ -187,9 +126,9 @@ static bool complain_unknown(Command command, const char *word, int length, Comp
 static const Option *find_name(Command command, const char *word, Complaint *complaint) {
     const size_t length = strcspn(word, "=");
     const Option *found = NULL, *second = NULL;
-    for (int i = 0; i < OPTION_COUNT && length; i++) {
-        const Option *option = &option_table[i];
-        if (!has_option(command, option) || strncmp(option->name, word, length) != 0) continue;
+    for (int i = 0; i < OPTIONS_COUNT && length; i++) {
+        const Option *option = &options_table[i];
+        if (!options_has(command, option) || strncmp(option->name, word, length) != 0) continue;
         if (!option->name[length]) return option;
         second = found;
         found = option;
@@ -204,9 +143,9 @@ static const Option *find_name(Command command, const char *word, Complaint *com
 }
 
 static const Option *find_letter(Command command, char letter, Complaint *complaint) {
-    for (int i = 0; i < OPTION_COUNT; i++)
-        if (has_option(command, &option_table[i]) && option_table[i].letter == letter)
-            return &option_table[i];
+    for (int i = 0; i < OPTIONS_COUNT; i++)
+        if (options_has(command, &options_table[i]) && options_table[i].letter == letter)
+            return &options_table[i];
     complain(complaint, isprint((unsigned char)letter) ? "unknown option '-%c'" : "unknown option",
              letter);
     return NULL;
@@ -226,11 +165,11 @@ typedef struct {
 
 /* attached: the value that stands in the same word, or null. */
 static bool parse_value(Parser *p, const Option *option, const char *attached) {
-    if (option->kind == FLAG) {
+    if (option->kind == KIND_FLAG) {
         if (attached) return complain(p->complaint, "--%s takes no value", option->name);
         return set(option, NULL, p->arguments, p->complaint);
     }
-    if (option->kind == OPTIONAL && !attached) {
+    if (option->kind == KIND_OPTIONAL && !attached) {
         const bool is_word_next = p->next < p->count && p->words[p->next][0] != '-';
         p->open = is_word_next ? option : NULL;
         p->open_operand = p->arguments->operand_count;
@@ -253,7 +192,7 @@ static bool parse_letters(Parser *p, const char *letters) {
     while (*letters) {
         const Option *option = find_letter(p->command, *letters++, p->complaint);
         if (!option) return false;
-        if (option->kind != FLAG && (option->kind != OPTIONAL || *letters)) {
+        if (option->kind != KIND_FLAG && (option->kind != KIND_OPTIONAL || *letters)) {
             if (*letters == '=') letters++;
             return parse_value(p, option, *letters ? letters : NULL);
         }
@@ -265,7 +204,7 @@ static bool parse_letters(Parser *p, const char *letters) {
 /* An operand more than the command takes is the value of the option before it. */
 static bool take_open(Parser *p) {
     Arguments *arguments = p->arguments;
-    if (!p->open || arguments->operand_count <= command_table[p->command].most) return true;
+    if (!p->open || arguments->operand_count <= options_commands[p->command].most) return true;
     const char *value = p->words[p->open_operand];
     arguments->operand_count--;
     for (int i = p->open_operand; i < arguments->operand_count; i++) p->words[i] = p->words[i + 1];
@@ -292,7 +231,7 @@ bool options_parse(Command command, int count, const char **words, Arguments *ou
 }
 
 bool options_check_operands(Command command, const Arguments *arguments, Complaint *complaint) {
-    const CommandText *text = &command_table[command];
+    const CommandText *text = &options_commands[command];
     if (arguments->operand_count < text->least)
         return complain(complaint, "missing operand: %s", text->operands);
     if (arguments->operand_count > text->most)
@@ -303,7 +242,7 @@ bool options_check_operands(Command command, const Arguments *arguments, Complai
 Command options_command(const char *name, Complaint *complaint) {
     const char *names[COMMAND_COUNT];
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        names[i] = command_table[i].name;
+        names[i] = options_commands[i].name;
         if (strcmp(names[i], name) == 0) return (Command)i;
     }
     const char *nearest = spelling_nearest(name, names, COMMAND_COUNT);
@@ -315,7 +254,7 @@ Command options_command(const char *name, Complaint *complaint) {
 }
 
 const char *options_command_name(Command command) {
-    return command_table[command].name;
+    return options_commands[command].name;
 }
 
 /* ---- help ---- */
@@ -346,7 +285,7 @@ static void print_option(const Option *option, FILE *out) {
     int column = option->letter ? fprintf(out, "  -%c, --%s", option->letter, option->name)
                                 : fprintf(out, "      --%s", option->name);
     if (option->value)
-        column += fprintf(out, option->kind == OPTIONAL ? "[=%s]" : " %s", option->value);
+        column += fprintf(out, option->kind == KIND_OPTIONAL ? "[=%s]" : " %s", option->value);
     if (column + 2 > HELP_INDENT) {
         fputc('\n', out);
         column = 0;
@@ -358,19 +297,19 @@ static void print_option(const Option *option, FILE *out) {
 }
 
 void options_print_help(Command command, FILE *out) {
-    const CommandText *text = &command_table[command];
+    const CommandText *text = &options_commands[command];
     fprintf(out, "Usage: thalweg %s [OPTION]... %s\n\n", text->name, text->operands);
     print_wrapped(text->description, 0, 0, out);
     fprintf(out, "\nExample:\n  thalweg %s %s\n\nOptions:\n", text->name, text->example);
-    for (int i = 0; i < OPTION_COUNT; i++)
-        if (has_option(command, &option_table[i])) print_option(&option_table[i], out);
+    for (int i = 0; i < OPTIONS_COUNT; i++)
+        if (options_has(command, &options_table[i])) print_option(&options_table[i], out);
 }
 
 void options_print_usage(FILE *out) {
     fprintf(out, "Usage: thalweg COMMAND [OPTION]... [OPERAND]...\n\n"
                  "Compiles models built around a residual stream into native code.\n\nCommands:\n");
     for (int i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-10s%s\n", command_table[i].name, command_table[i].summary);
+        fprintf(out, "  %-10s%s\n", options_commands[i].name, options_commands[i].summary);
     fprintf(out,
             "\n`thalweg COMMAND --help` says more; `thalweg --version` says which one this is.\n"
             "Exit codes: 0 done, 1 the input was bad or the work failed, 2 wrong usage.\n");

@@ -1,0 +1,40 @@
+#include "frontend/command/options_table.h"
+
+enum {
+    CHECK = 1 << COMMAND_check,
+    RUN = 1 << COMMAND_run,
+    COMPILE = 1 << COMMAND_compile,
+    OPT = 1 << COMMAND_opt,
+    EXPLAIN = 1 << COMMAND_explain,
+    BENCH = 1 << COMMAND_bench,
+    TUNE = 1 << COMMAND_tune,
+    ALL = (1 << COMMAND_COUNT) - 1,
+};
+
+const Option options_table[OPTIONS_COUNT] = {
+#define OPTION(field, name, letter, kind, value, fallback, least, most, commands, help)            \
+    {name,                                                                                         \
+     letter,                                                                                       \
+     KIND_##kind,                                                                                  \
+     value,                                                                                        \
+     fallback,                                                                                     \
+     (double)(least),                                                                              \
+     (double)(most),                                                                               \
+     least,                                                                                        \
+     most,                                                                                         \
+     commands,                                                                                     \
+     offsetof(Arguments, field),                                                                   \
+     help},
+#include "frontend/command/options.def"
+#undef OPTION
+};
+
+const CommandText options_commands[COMMAND_COUNT] = {
+#define COMMAND(name, ...) {#name, __VA_ARGS__},
+#include "frontend/command/commands.def"
+#undef COMMAND
+};
+
+bool options_has(Command command, const Option *option) {
+    return option->commands >> command & 1;
+}
