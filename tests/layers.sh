@@ -67,6 +67,7 @@ layer frontend/compiler frontend/files frontend/weights frontend/model frontend/
 layer frontend/measure frontend/compiler frontend/files ir runtime
 layer frontend/command frontend/measure frontend/compiler frontend/files frontend/tune \
     codegen/target/target.h ir runtime
+layer frontend/manual frontend/command codegen/target/targets.def passes/passes.def ir/enums.def
 
 # Every folder with sources is a layer.
 for folder in $(sources frontend ir passes codegen runtime | sed 's|/[^/]*$||' | sort -u); do
