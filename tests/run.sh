@@ -49,7 +49,7 @@ run_fuzzer() {
 }
 
 setup_packages check gdb valgrind qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
-    gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+    gcc-riscv64-linux-gnu libc6-dev-riscv64-cross dpkg-dev file groff-base mandoc zsh fish
 setup_has_package chromium || setup_install chromium ||
     setup_say 'There is no chromium to be had: the page that tune writes is not looked at.'
 newest_llvm=$setup_version

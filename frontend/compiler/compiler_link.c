@@ -66,8 +66,8 @@ static const char *find_runtime(Link *link) {
                runtime_library, architecture,
                given ? given : "the folders where Thalweg is built or installed");
     diag_hint(link->diag,
-              "name its folder by --runtime; runtime/CMakeLists.txt of the sources says "
-              "how it is built for another processor");
+              "name its folder by --runtime, or install it (Debian's package libthalweg-dev); "
+              "runtime/CMakeLists.txt of the sources says how it is built for another processor");
     return NULL;
 }
 
