@@ -3,13 +3,17 @@
 # weights, in an emulator: logits and text are what the interpreter says here.
 set -eu
 program=$1 architecture=$2
-source=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export XDG_CACHE_HOME="$work/cache"
+. "$(dirname "$0")/script.sh"
 
-cmake -S "$source/runtime" -B "$work/runtime" -DCMAKE_C_COMPILER="$architecture-linux-gnu-gcc" >"$work/log"
-cmake --build "$work/runtime" >>"$work/log"
+cmake -S "$source/runtime" -B runtime -DCMAKE_C_COMPILER="$architecture-linux-gnu-gcc" >log
+cmake --build runtime >>log
+
+emulate() { # OPTIONS COMMAND...
+    options=$1
+    shift
+    # shellcheck disable=SC2086 # a list of options
+    "qemu-$architecture" $options -L "/usr/$architecture-linux-gnu" "$@"
+}
 
 # check MODEL TYPE TOKENS BOUND EMULATOR_OPTIONS OPTION...: so many tokens of text after the prompt.
 check() {
@@ -18,20 +22,18 @@ check() {
     echo "$model $type $*"
     folder=$source/examples/$model
     symbol=$(echo "$model" | tr -- - _)_module
-    tokens=$(od -An -v -tu1 "$folder/prompt.txt" | tr -s ' \n' ',' | sed 's/^,//; s/,$//')
+    tokens=$(bytes <"$folder/prompt.txt")
     "$program" run "$folder/model.yaml" --engine interpreter --weights-type "$type" "$@" \
-        --tokens "$tokens" -n "$count" --temperature 0 --logits "$work/logits.npy" >"$work/expected"
-    "$program" compile "$folder/model.yaml" --weights-type "$type" "$@" -o "$work/model"
+        --tokens "$tokens" -n "$count" --temperature 0 --logits logits.npy >expected
+    "$program" compile "$folder/model.yaml" --weights-type "$type" "$@" -o model
     "$architecture-linux-gnu-gcc" -O2 -std=c17 -DMODULE="$symbol" -I"$source" \
-        "$source/tests/cross_logits.c" "$work/model.o" "$work/runtime/libthalweg_rt.a" -lm \
-        -Wl,--no-as-needed -fopenmp -o "$work/cross_logits"
-    # shellcheck disable=SC2086 # a list of options
-    "qemu-$architecture" $emulator -L "/usr/$architecture-linux-gnu" "$work/cross_logits" "$work/model.weights" "$work/logits.npy" \
-        "$bound" "$tokens" >"$work/out"
+        "$source/tests/cross_logits.c" model.o runtime/libthalweg_rt.a -lm \
+        -Wl,--no-as-needed -fopenmp -o cross_logits
+    emulate "$emulator" ./cross_logits model.weights logits.npy "$bound" "$tokens" >out
     # Where logits may be off a little, two tokens may be as good as each other.
-    [ "$bound" = $loose ] || cmp -n "$count" "$work/out" "$work/expected"
+    [ "$bound" = $loose ] || cmp -n "$count" out expected
     # What torch wrote, which the weights of the file make as they are.
-    [ "$type" != f32 ] || cmp -n "$count" "$work/out" "$folder/greedy.txt"
+    [ "$type" != f32 ] || cmp -n "$count" out "$folder/greedy.txt"
 }
 
 tight=1e-3 loose=0.5
@@ -64,42 +66,23 @@ riscv64)
     check gpt2-mini f32 20 $tight '-cpu rv64,v=false' --target riscv64-linux-gnu --features=-v
     lacking=$vectors wanting='--features=+zvl256b'
     ;;
-*)
-    echo "cross.sh: what does '$architecture' run on?"
-    exit 2
-    ;;
+*) die "what does '$architecture' run on?" ;;
 esac
 
 # ---- linked by the compiler of the other architecture ----
 
-example=$source/examples/shakespeare
-if "$program" compile "$example/model.yaml" --target "$architecture-linux-gnu" --emit=exe -o "$work" \
-    2>"$work/err"; then
-    echo 'the runtime library of this machine is linked'
-    exit 1
-fi
-grep -q "for $architecture is not in" "$work/err"
-if "$program" compile "$example/model.yaml" --emit=static --runtime "$work/runtime" -o "$work/mixed" \
-    2>"$work/err"; then
-    echo 'the runtime library of another architecture is linked'
-    exit 1
-fi
-grep -q 'is not in' "$work/err"
-"$program" compile "$example/model.yaml" --target "$architecture-linux-gnu" --emit=exe --embed-weights \
-    --runtime "$work/runtime" -o "$work/standalone"
-# shellcheck disable=SC2086 # a list of options
-"qemu-$architecture" ${vectors-} -L "/usr/$architecture-linux-gnu" "$work/standalone" \
-    -p "$(cat "$example/prompt.txt")" -n 30 -t 0 >"$work/out"
-cmp -n 30 "$work/out" "$example/greedy.txt"
+expect 1 compile "$example" --target "$architecture-linux-gnu" --emit=exe -o .
+says err "for $architecture is not in"
+expect 1 compile "$example" --emit=static --runtime runtime -o mixed
+says err 'is not in'
+expect 0 compile "$example" --target "$architecture-linux-gnu" --emit=exe --embed-weights \
+    --runtime runtime -o standalone
+shakespeare=$source/examples/shakespeare
+emulate "${vectors-}" ./standalone -p "$(cat "$shakespeare/prompt.txt")" -n 30 -t 0 >out
+cmp -n 30 out "$shakespeare/greedy.txt"
 
 # ---- on a processor that lacks what it was compiled for ----
 
-"$program" compile "$example/model.yaml" --target "$architecture-linux-gnu" "$wanting" --emit=exe \
-    --embed-weights --runtime "$work/runtime" -o "$work/wanting"
-# shellcheck disable=SC2086 # a list of options
-if "qemu-$architecture" $lacking -L "/usr/$architecture-linux-gnu" "$work/wanting" -p x -n 5 >"$work/out" \
-    2>"$work/err"; then
-    echo 'a processor without the features runs it'
-    exit 1
-fi
-grep -q 'lacks instructions' "$work/err"
+expect 0 compile "$example" --target "$architecture-linux-gnu" "$wanting" --emit=exe --embed-weights \
+    --runtime runtime -o wanting
+refuses 'lacks instructions' emulate "$lacking" ./wanting -p x -n 5

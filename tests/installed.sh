@@ -4,11 +4,7 @@
 # it was meant for.
 set -eu
 build=$1 compiler=$2 cxx=$3
-source=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-export XDG_CACHE_HOME="$work/cache"
+. "$(dirname "$0")/script.sh"
 
 DESTDIR="$work/tree" cmake --install "$build" >install.log
 program=$(find "$work/tree" -path '*/bin/thalweg')
@@ -21,22 +17,10 @@ cp -r "$prefix/share/thalweg/examples" .
 example=$work/examples/shakespeare
 mini=$work/examples/gpt2-mini
 prompt=$(cat "$example/prompt.txt")
-"$program" run "$example/model.yaml" -p "$prompt" -n 300 -t 0 >expected 2>note
+"$program" run "$example/model.yaml" -p "$prompt" -n 300 -t 0 >expected 2>err
 
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    exit 1
-}
-
-same() { # file, what it is of
-    cmp "$1" expected || fail "$2 writes something else than run"
-}
-
-refuses() { # words of a diagnostic, command...
-    words=$1
-    shift
-    if "$@" >out 2>err; then fail "$* is not refused"; fi
-    grep -q "$words" err || fail "$*: no '$words' in: $(cat err)"
+writes() { # what has written the text in out
+    same out expected "$1 writes something else than run"
 }
 
 # ---- the examples ----
@@ -45,7 +29,7 @@ refuses() { # words of a diagnostic, command...
 cd examples/embed
 ./generate shakespeare.weights "$prompt" >"$work/out"
 cd "$work"
-same out 'the example in C'
+writes 'the example in C'
 ldd examples/embed/generate | grep -q libgomp || fail 'the example in C has no threads'
 
 cd examples/embed
@@ -55,20 +39,20 @@ cd examples/embed
 ./generate-cpp shakespeare.weights 'Où ?' >"$work/accents-cpp"
 ./generate shakespeare.weights 'Où ?' >"$work/accents"
 cd "$work"
-same out 'the example in C++'
-cmp accents-cpp accents || fail 'the example in C++ reads bytes in another way than that in C'
+writes 'the example in C++'
+same accents-cpp accents 'the example in C++ reads bytes in another way than that in C'
 
 "$program" compile "$example/model.yaml" --emit=shared --cc "$compiler" -o examples/embed
 if command -v python3 >python; then
     (cd examples/embed && python3 generate.py ./libshakespeare.so shakespeare.weights "$prompt") >out
-    same out 'the example in Python'
+    writes 'the example in Python'
 fi
 
 cmake -S examples/cmake -B cmake -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" \
     -DCMAKE_BUILD_TYPE=Release >cmake.log
 cmake --build cmake >>cmake.log
 cmake/generate cmake/shakespeare.weights "$prompt" >out
-same out 'the example with CMake'
+writes 'the example with CMake'
 
 # ---- the build's own folder ----
 
@@ -77,13 +61,14 @@ PATH="$build:$PATH" cmake -S examples/cmake -B unfound -DCMAKE_C_COMPILER="$comp
 if grep -qF "$build/" unfound.log; then fail "find_package() finds the build: $(cat unfound.log)"; fi
 
 # The quickstart builds what is installed, and no tests.
-target=$(sed -n 's/^setup_build "$build" \([a-z]*\).*/\1/p' "$source/examples/quickstart.sh")
+target=$(sed -n 's/^setup_build "[$]build" \([a-z]*\).*/\1/p' "$source/examples/quickstart.sh")
 if [ -e "$build/build.ninja" ]; then
-    ninja -C "$build" -t commands "$target" >commands
-    for file in $(sed -n 's/^-- Installing: //p' install.log | grep -E '(\.a|bin/thalweg)$'); do
-        grep -qE "[ /]${file##*/}( |\$)" commands || fail "the quickstart does not build ${file##*/}"
-    done
-    if grep -qE 'tests/.*\.c\.o' commands; then fail 'the quickstart builds tests'; fi
+    ninja -C "$build" -t commands "$target" >steps
+    sed -n 's/^-- Installing: //p' install.log | grep -E '(\.a|bin/thalweg)$' >products
+    while read -r file; do
+        grep -qE "[ /]${file##*/}( |\$)" steps || fail "the quickstart does not build ${file##*/}"
+    done <products
+    if grep -qE ' tests/[^ ]*\.c\.o' steps; then fail 'the quickstart builds tests'; fi
 fi
 
 # ---- the header ----
@@ -102,21 +87,19 @@ if ldd header/c99 | grep -qE 'gomp|pthread'; then fail 'a program without OpenMP
 # ---- names of models that are others' names in C ----
 
 model() { # NAME [FEATURE OF ATTENTION]
-    printf 'thalweg: 1\nname: %s\nvocab: 9\ncontext: 8\nstream: {width: 8}\nblocks:\n' "$1"
-    printf '  - repeat: 1\n    branches: [attention: {heads: 2%s}]\n' "${2-}"
-    printf 'head: {tied: true}\nweights: {synthetic: 1}\n'
+    small_model "$1" 8 "branches: [attention: {heads: 2${2-}}]" >model.yaml
 }
 
 mkdir names
-reserved=$source/codegen/emit/reserved_prefixes.def
-sed -n 's/^RESERVED("\([^"]*\)".*/\1/p' "$reserved" >reserved
+prefixes=$source/codegen/emit/reserved_prefixes.def
+sed -n 's/^RESERVED("\([^"]*\)".*/\1/p' "$prefixes" >reserved
 # shellcheck disable=SC2013 # they are words
 for name in $(cat reserved); do
-    model "$name" >model.yaml
+    model "$name"
     "$program" compile model.yaml --cpu x86-64 -o names
     printf '#include "%s.h"\n' "$name"
 done >names/models.h
-sed -n 's/.*"\(<.*>\)").*/#if __has_include(\1)\n#include \1\n#endif/p' "$reserved" >names/others.h
+sed -n 's/.*"\(<.*>\)").*/#if __has_include(\1)\n#include \1\n#endif/p' "$prefixes" >names/others.h
 for order in 'others models' 'models others'; do
     # shellcheck disable=SC2086
     printf '#include "%s.h"\n' $order >names/all.c
@@ -140,7 +123,7 @@ while read -r name; do
 done <stems
 
 for name in a.b a-b; do
-    model $name >model.yaml
+    model $name
     "$program" compile model.yaml -o names
 done
 echo '#include "a.b.h"' >names/one.c
@@ -150,7 +133,7 @@ refuses 'two models have the same names' "$compiler" -fsyntax-only names/two.c
 
 # ---- a model that is not causal ----
 
-model whole ', causal: false' >model.yaml
+model whole ', causal: false'
 "$program" compile model.yaml --emit=exe --cc "$compiler" -o .
 "$program" run model.yaml --tokens 1,2,3,4,5 --logits expected.npy
 for wrong in '' '-n 3' '--logits whole.npy -n 1'; do
@@ -159,7 +142,7 @@ for wrong in '' '-n 3' '--logits whole.npy -n 1'; do
 done
 [ ! -e whole.npy ] || fail 'a refused call leaves a file'
 ./whole --tokens 1,2,3,4,5 --logits whole.npy
-cmp whole.npy expected.npy || fail 'logits of a program are others than those of run'
+same whole.npy expected.npy 'logits of a program are others than those of run'
 ./whole --help | grep -q 'not causal' || fail 'help does not say that the model is not causal'
 refuses 'No space left' ./whole --tokens 1,2 --logits /dev/full
 refuses 'No such file' ./whole --tokens 1,2 --logits missing/whole.npy
@@ -182,12 +165,12 @@ for form in static shared exe; do
     [ "$(find $form-beside -name '*.h' | wc -l)" = $headers ] || fail "$form has not $headers headers"
 done
 exe-inside/shakespeare -p "$prompt" -n 300 -t 0 >out
-same out 'a program with its weights'
+writes 'a program with its weights'
 mv exe-beside/shakespeare exe-beside/renamed
 refuses 'cannot be opened' exe-beside/renamed -p x
 mv exe-beside/shakespeare.weights exe-beside/renamed.weights
 (cd / && "$work/exe-beside/renamed" -p "$prompt" -n 300 -t 0) >out
-same out 'a program beside its weights'
+writes 'a program beside its weights'
 cat >without_proc.c <<'END'
 #include <errno.h>
 #include <string.h>
@@ -204,11 +187,11 @@ mkdir links
 ln -s ../exe-beside/renamed links/linked
 for way in "$work/exe-beside/renamed" ./renamed ../links/linked; do
     (cd exe-beside && LD_PRELOAD=$work/without_proc.so "$way" -p "$prompt" -n 300 -t 0) >out
-    same out "$way without /proc"
+    writes "$way without /proc"
 done
 exe-inside/shakespeare -p "$prompt" -n 9 -t 0 --logits program.npy >out
 "$program" run "$example/model.yaml" -p "$prompt" -n 9 -t 0 --logits run.npy >out 2>note
-cmp program.npy run.npy || fail 'logits of a program that generates are others than those of run'
+same program.npy run.npy 'logits of a program that generates are others than those of run'
 if exe-inside/shakespeare -p "$prompt" -n 9 --logits part.npy >/dev/full 2>err; then fail 'a full disk'; fi
 [ ! -e part.npy ] || fail 'a program that cannot write its text leaves a part of the logits'
 for wrong in '--tokens 1,x' '-n x' '--tokens 999' '-p ' '--what' '-w expected' 'operand'; do
@@ -226,11 +209,11 @@ if exe-inside/shakespeare --help >/dev/full 2>err; then fail 'exe --help does no
 generate=examples/embed/generate.c
 "$compiler" -Istatic-beside "$generate" static-beside/libshakespeare.a -lm -o static
 ./static static-beside/shakespeare.weights "$prompt" >out
-same out 'a program with an archive'
+writes 'a program with an archive'
 "$compiler" -Ishared-beside "$generate" shared-beside/libshakespeare.so -Wl,-rpath,"$work/shared-beside" \
     -o shared
 ./shared shared-beside/shakespeare.weights "$prompt" >out
-same out 'a program with a shared library'
+writes 'a program with a shared library'
 nm -D --defined-only shared-beside/libshakespeare.so | awk '{ print $3 }' >symbols
 if grep -qv '^shakespeare_' symbols; then fail "the library shows $(grep -v '^shakespeare_' symbols)"; fi
 readelf -d shared-beside/libshakespeare.so | grep -q 'soname: \[libshakespeare.so\]' || fail 'no soname'
@@ -257,7 +240,7 @@ two/app two/shakespeare.weights >out || fail "two models: exit code $?"
 tail -c "$((${#prompt} * 256 * 4))" logits.npy >logits
 for way in prefill step; do
     ./embed_logits "$prompt" $way >out || fail "embed_logits $way: exit code $?"
-    cmp out logits || fail "logits by $way are others than those of run"
+    same out logits "logits by $way are others than those of run"
 done
 
 # ---- the runtime library ----

@@ -3,30 +3,13 @@
 # runs: code reaches its own data over less than that, and the weights all the same.
 set -eu
 program=$1 runtime=$2 compiler=$3
-source=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export XDG_CACHE_HOME="$work/cache"
-cd "$work"
+. "$(dirname "$0")/script.sh"
 
 # Packed weights, the object with them and the program with them: 2.2 GB each.
 free=$(df -Pk . | awk 'END { print $4 }')
-if [ "$free" -lt 8000000 ]; then
-    echo "skipped: $free KB of room in '$work' are too few"
-    exit 77
-fi
+[ "$free" -ge 8000000 ] || skip "$free KB of room in '$work' are too few"
 
-cat >large.yaml <<'EOF'
-thalweg: 1
-name: large
-vocab: 64
-context: 16
-stream: {width: 8192}
-blocks:
-  - branches: [{mlp: {hidden: 33024, activation: relu}}]
-head: {tied: false}
-weights: {synthetic: 1}
-EOF
+small_model large 8192 'branches: [{mlp: {hidden: 33024, activation: relu}}]' 'tied: false' >large.yaml
 cat >main.c <<'EOF'
 #include "large.h"
 #include <stdio.h>
@@ -43,7 +26,7 @@ int main(void) {
 }
 EOF
 "$program" compile large.yaml --embed-weights -o .
-[ "$(wc -c <large.o)" -gt 2147483648 ] || exit 1
+[ "$(wc -c <large.o)" -gt 2147483648 ] || die 'the object is too small to show anything'
 "$program" run large.yaml --tokens 1,2,3 --logits logits.npy -n 0
 rm -r cache
 "$compiler" main.c large.o "$runtime" -lm -o main

@@ -4,21 +4,10 @@
 # information for every function.
 set -u
 program=$1 compiler=$2 disassembler=${3-}
-here=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-export XDG_CACHE_HOME="$work/cache"
-example=$here/examples/shakespeare/model.yaml
-cd "$work" || exit 2
-failures=0
-
-fail() {
-    printf 'FAILED: %s\n' "$1"
-    failures=$((failures + 1))
-}
+. "$(dirname "$0")/script.sh"
 
 compile() { # OPTION...
-    "$program" compile "$example" -o . "$@" || fail "compile $*"
+    expect 0 compile "$example" -o . "$@"
 }
 
 # Symbols of shakespeare.o, a line each: type, binding, section, name.
@@ -70,10 +59,6 @@ readelf -lW library.so | grep GNU_STACK | grep -q RWE && fail 'the stack is exec
 
 # ---- lines ----
 
-line_of() { # what stands on the line, once
-    grep -n "$1" "$example" | cut -d: -f1
-}
-
 says_line() { # function, line: by the subprogram
     line=$(awk -v name="$1" '/DW_AT_name/ { is = $NF == name } /DW_AT_decl_line/ && is { print $NF }' info)
     [ "$line" = "$2" ] || fail "$1 is of line '$line', not $2"
@@ -93,6 +78,3 @@ if [ -n "$disassembler" ]; then
     "$disassembler" shakespeare.bc -o shakespeare.ll || fail 'llvm-dis does not read the bitcode'
     grep -q '^define internal void @shakespeare.decode(' shakespeare.ll || fail 'the bitcode has no decode'
 fi
-
-[ $failures -eq 0 ] && echo 'all well'
-exit $((failures > 0))

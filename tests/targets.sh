@@ -5,28 +5,19 @@
 # Assembly has to hold the instructions that are named there, and no wider vectors. LLVM, which
 # warns on standard error of names that it does not know, must have nothing to say.
 set -eu
-program=$1 bless=${2:-}
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-example=$here/../examples/shakespeare/model.yaml
-export XDG_CACHE_HOME="$work/cache"
-failures=0
-
-fail() {
-    echo "FAILED: $*"
-    failures=$((failures + 1))
-}
+program=$(realpath "$1") bless=${2:-}
+. "$(dirname "$0")/script.sh"
 
 # quiet ARGUMENT...: the program succeeds without a word on standard error.
 quiet() {
-    "$program" "$@" >"$work/out" 2>"$work/err" || fail "thalweg $*"
-    [ ! -s "$work/err" ] || fail "thalweg $*: $(head -c 300 "$work/err")"
+    expect 0 "$@"
+    silent err
 }
 
 # The instruction and the registers as grep finds them in assembly, from a line of the text.
 pattern() {
-    set -- $(sed -n "s/^$1  *//p" "$work/said")
+    # shellcheck disable=SC2046 # words
+    set -- $(sed -n "s/^$1  *//p" said)
     case "$*" in
     none:*) echo none ;;
     *v.4s) echo "$1.*\.4s" ;;
@@ -39,27 +30,27 @@ pattern() {
 check() {
     options=$(sed -n '1s/^# //p' "$1")
     quiet compile $options --print-target
-    grep -v '^runs here' "$work/out" >"$work/said" # which depends on this machine
-    { echo "# $options"; cat "$work/said"; } >"$work/text"
-    if [ "$bless" = --bless ]; then cp "$work/text" "$1"; fi
-    diff "$1" "$work/text" || fail "$1"
-    floats=$(sed -n 's/^vectors  *\([0-9]*\) .*/\1/p' "$work/said")
+    grep -v '^runs here' out >said # which depends on this machine
+    { echo "# $options"; cat said; } >text
+    if [ "$bless" = --bless ]; then cp text "$1"; fi
+    diff "$1" text || fail "$1"
+    floats=$(sed -n 's/^vectors  *\([0-9]*\) .*/\1/p' said)
     for kind in f32:f32 q8:bytes bf16:bf16; do
         quiet compile "$example" $options --no-tuning --weights-type ${kind%:*} --emit=asm -o -
         wanted=$(pattern ${kind#*:})
         [ "$wanted" != none ] || wanted=$(pattern f32)
-        grep -q "[[:space:]]$wanted" "$work/out" || fail "$options: ${kind%:*} has no '$wanted'"
-        [ $floats -ge 16 ] || ! grep -q '%zmm' "$work/out" || fail "$options: vectors of 512 bits"
-        [ $floats -ge 8 ] || ! grep -q '%ymm' "$work/out" || fail "$options: vectors of 256 bits"
+        grep -q "[[:space:]]$wanted" out || fail "$options: ${kind%:*} has no '$wanted'"
+        [ $floats -ge 16 ] || ! grep -q '%zmm' out || fail "$options: vectors of 512 bits"
+        [ $floats -ge 8 ] || ! grep -q '%ymm' out || fail "$options: vectors of 256 bits"
     done
 }
 
-for file in "$here"/targets/*.txt; do
+for file in "$source"/tests/targets/*.txt; do
     check "$file"
 done
 
 # Everything that --cpu help lists is known to this LLVM.
-"$program" run --cpu help >"$work/help"
+"$program" run --cpu help >all
 architecture=
 while read -r name rest; do
     case $name in
@@ -71,12 +62,10 @@ while read -r name rest; do
         ;;
     *) quiet compile --print-target --target "$architecture" --cpu "$name" ;;
     esac
-done <"$work/help"
+done <all
 [ -n "$architecture" ] || fail 'no list of processors'
 
 # Of vector lengths LLVM is sure only while it writes code.
 for features in +v +zvl128b +zvl512b +zvfh -v -zvl128b +zvl256b,-zvl128b +zvfh,-v; do
     quiet compile "$example" --target riscv64 --features="$features" --emit=asm -o -
 done
-
-exit $((failures > 0))

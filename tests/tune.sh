@@ -3,35 +3,12 @@
 # How long anything takes, and which schedule is faster, is nowhere asked.
 set -u
 program=$1
-here=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-. "$here/tests/tune_record.sh"
-export XDG_CACHE_HOME="$work/cache"
-example=$here/examples/shakespeare/model.yaml
+. "$(dirname "$0")/script.sh"
+. "$source/tests/tune_record.sh"
 record=$work/cache/thalweg/tuning.yaml
-cd "$work" || exit 2
-failures=0
 
-fail() { # what is wrong; shows the last call's streams
-    printf 'FAILED: %s\n--- stdout\n' "$1"
-    head -c 2000 out
-    printf '\n--- stderr\n'
-    head -c 2000 err
-    failures=$((failures + 1))
-}
-
-# expect CODE ARGUMENT...: runs the program, streams to out and err.
-expect() {
-    expected=$1
-    shift
-    "$program" "$@" -j 2 >out 2>err </dev/null
-    code=$?
-    [ $code -eq "$expected" ] || fail "thalweg $*: exit code $code, expected $expected"
-}
-
-says() { # stream, pattern
-    grep -q -- "$2" "$1" || fail "'$2' is not in $1"
+by_two() { # CODE ARGUMENT...
+    expect "$@" -j 2
 }
 
 # ---- a search, and one that goes on ----
@@ -41,7 +18,7 @@ record_tried "$program" "$example" "$record"
 leave_few_to_try "$record"
 tried() { awk '/    tried:/ { sum += $2 } END { print sum }' "$record"; }
 before=$(tried)
-expect 0 tune "$example" --budget 1h --report page.html
+by_two 0 tune "$example" --budget 1h --report page.html
 says out 'decode read f32 128 -> 256 + rope + append'
 says out '0 left to try; kept in'
 says out "kept in '$record'"
@@ -53,7 +30,7 @@ plots=$(grep -c '<svg' page.html)
 "$program" tune --merge "$record" >again.yaml || fail 'the record does not read'
 cmp -s again.yaml "$record" || fail 'a record that was read and written is another'
 before=$(tried)
-expect 0 tune "$example" --budget 0
+by_two 0 tune "$example" --budget 0
 [ "$(tried)" -eq "$before" ] || fail 'what was tried was forgotten, or more was tried'
 
 # ---- what takes it ----
@@ -62,59 +39,59 @@ expect 0 tune "$example" --budget 0
 awk '/kernel:/ { is_row = /decode (read|project)/ }
      is_row && /schedule:/ { print "    schedule: {rows: 1, panels: 1, block: 1}"; next } { print }' \
     "$record" >other.yaml
-expect 0 explain "$example" --tuning other.yaml
+by_two 0 explain "$example" --tuning other.yaml
 says out '1 x 1, block 1 (tuned)'
 says out '^schedules: [1-9]'
-expect 0 explain "$example" --tuning other.yaml --no-tuning
+by_two 0 explain "$example" --tuning other.yaml --no-tuning
 says out '^schedules: 0 tuned, 0 shipped'
-expect 0 run "$example" -n 40 -t 0 --stats --tuning other.yaml
+by_two 0 run "$example" -n 40 -t 0 --stats --tuning other.yaml
 says err 'schedules: [1-9][0-9]* tuned'
 mv out tuned.text
-expect 0 run "$example" -n 40 -t 0 --no-tuning
+by_two 0 run "$example" -n 40 -t 0 --no-tuning
 cmp -s out tuned.text || fail 'a schedule changes what is computed'
 # Fewer threads are not tried on a busy machine: the record of calls is another one, with its name.
 awk '/kernel: "decode calls/ { sub(/calls of/, "calls of another") }
      /kernel: "decode read/ && !is_call++ { $0 = "  - kernel: \"decode calls of shakespeare f32\""; is_row = 1 }
      is_row && /schedule:/ { print "    schedule: {threads: 1}"; is_row = 0; next } { print }' \
     "$record" >calls.yaml
-expect 0 run "$example" -n 40 -t 0 --stats --tuning calls.yaml
+by_two 0 run "$example" -n 40 -t 0 --stats --tuning calls.yaml
 says err 'decode by 1 threads'
 cmp -s out tuned.text || fail 'the number of threads changes what is computed'
 sed 's/thalweg: "[0-9.]*"/thalweg: "999.0"/' other.yaml >later.yaml
-expect 0 explain "$example" --tuning later.yaml
+by_two 0 explain "$example" --tuning later.yaml
 says err 'later version'
 says out '^schedules: 0 tuned'
 sed 's/schedule: {rows: 1, .*/schedule: {rows: 1, panels: 8, block: 77}/' other.yaml >impossible.yaml
-expect 0 run "$example" -n 4 -t 0 --tuning impossible.yaml
+by_two 0 run "$example" -n 4 -t 0 --tuning impossible.yaml
 
 # ---- files of strangers ----
 
-expect 1 run "$example" -n 1 --tuning missing.yaml
+by_two 1 run "$example" -n 1 --tuning missing.yaml
 says err 'missing.yaml'
 printf 'thalweg-tuning: 1\nrecords: [{kernel: 1}, {}]\n' >bad.yaml
-expect 1 run "$example" -n 1 --tuning bad.yaml
+by_two 1 run "$example" -n 1 --tuning bad.yaml
 says err 'bad.yaml:2'
-expect 1 tune "$example" --tuning bad.yaml
-expect 1 tune --merge "$record" bad.yaml
+by_two 1 tune "$example" --tuning bad.yaml
+by_two 1 tune --merge "$record" bad.yaml
 cp "$record" kept.yaml
 cp bad.yaml "$record"
-expect 0 run "$example" -n 1
+by_two 0 run "$example" -n 1
 says err 'warning'
 head -c 700 kept.yaml >"$record"
-expect 0 run "$example" -n 1
+by_two 0 run "$example" -n 1
 says err 'torn'
 cp kept.yaml "$record"
-for budget in '' x 1x -1 1e9 nan; do expect 1 tune "$example" --budget "$budget"; done
-expect 1 tune "$example" --budget 0 --tuning no-folder/t.yaml
-expect 2 tune "$example" "$example"
-expect 1 tune "$example" --budget 0 --cpu neoverse-n1
+for budget in '' x 1x -1 1e9 nan; do by_two 1 tune "$example" --budget "$budget"; done
+by_two 1 tune "$example" --budget 0 --tuning no-folder/t.yaml
+by_two 2 tune "$example" "$example"
+by_two 1 tune "$example" --budget 0 --cpu neoverse-n1
 
 # ---- a second tuner, and the end of one ----
 
 : >"$record.lock"
 flock "$record.lock" sleep 3 &
 sleep 0.5
-expect 1 tune "$example" --budget 0
+by_two 1 tune "$example" --budget 0
 says err 'another process'
 wait
 
@@ -123,8 +100,6 @@ for delay in 0.1 0.4 0.7 1.0 1.3 1.6; do
     sleep $delay
     kill -KILL $!
     wait $! 2>err
-    expect 0 tune --merge "$record"
+    by_two 0 tune --merge "$record"
 done
-expect 0 tune "$example" --budget 0
-
-exit $((failures > 0))
+by_two 0 tune "$example" --budget 0

@@ -2,26 +2,15 @@
 # tune_page.sh PROGRAM CHROMIUM - a browser shows the page that `thalweg tune --report` writes: alone,
 # without scripts or anything from elsewhere.
 set -u
-program=$1
-browser=$2
-here=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-. "$here/tests/tune_record.sh"
-export XDG_CACHE_HOME="$work/cache" HOME="$work"
-cd "$work" || exit 2
-
-fail() {
-    printf 'FAILED: %s\n' "$1"
-    exit 1
-}
-
-example=$here/examples/shakespeare/model.yaml
+program=$1 browser=$2
+. "$(dirname "$0")/script.sh"
+. "$source/tests/tune_record.sh"
+export HOME="$work"
 record=$work/cache/thalweg/tuning.yaml
+
 record_tried "$program" "$example" "$record"
 leave_few_to_try "$record"
-"$program" tune "$example" -j 2 --budget 1h --report page.html >table 2>err ||
-    fail "$(cat err)"
+expect 0 tune "$example" -j 2 --budget 1h --report page.html
 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$work/browser" \
     --virtual-time-budget=2000 --dump-dom "file://$work/page.html" >page.dom 2>browser.err ||
     fail "the browser: $(tail -n 3 browser.err)"

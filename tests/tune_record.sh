@@ -1,4 +1,5 @@
 # tune_record.sh - sourced by the tests of tuning: a record made without asking how fast the machine is.
+# shellcheck shell=sh
 
 # record_tried PROGRAM MODEL RECORD: searches until each larger kernel has been tried, then stops
 # it by a signal. Returns the search's exit code, or 1 if ten minutes were not enough.

@@ -3,11 +3,7 @@
 # is right, and where it is wrong the kernel is named, with its line of the description.
 set -eu
 program=$1 runtime=$2 compiler=$3 valgrind=$4
-source=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export XDG_CACHE_HOME="$work/cache"
-cd "$work"
+. "$(dirname "$0")/script.sh"
 
 cat >main.c <<'EOF'
 #include "shakespeare.h"
@@ -32,9 +28,8 @@ int main(int argc, char **argv) {
 }
 EOF
 # This machine's own code may have instructions that valgrind does not know.
-"$program" compile "$source/examples/shakespeare/model.yaml" --target x86-64-v2 -o .
+"$program" compile "$example" --target x86-64-v2 -o .
 "$compiler" -g main.c shakespeare.o "$runtime" -lm -o main
-"$valgrind" --error-exitcode=9 --leak-check=full ./main 2>out || { cat out; exit 1; }
-if "$valgrind" --error-exitcode=9 ./main wrong 2>out; then echo 'nothing is wrong'; exit 1; fi
-grep -q 'Invalid \(read\|write\)' out
-grep -q ': shakespeare\.decode\.[a-z_]*\.[x0-9]*.* (model.yaml:[1-9]' out || { cat out; exit 1; }
+"$valgrind" --error-exitcode=9 --leak-check=full ./main 2>err || fail 'the program is not clean'
+refuses 'Invalid \(read\|write\)' "$valgrind" --error-exitcode=9 ./main wrong
+says err ': shakespeare\.decode\.[a-z_]*\.[x0-9]*.* (model.yaml:[1-9]'

@@ -23,7 +23,7 @@ trap 'exit 1' INT TERM
 cd "$work"
 
 "$build/thalweg" compile "$model" -o . >&2
-name=$(basename *.o .o)
+name=$(basename ./*.o .o)
 symbol=$(nm "$name.o" | sed -n 's/.* \([A-Za-z0-9_]*_module\)$/\1/p')
 cc -O2 -Wl,--no-as-needed -fopenmp -DMODULE="$symbol" -I"$here" "$here/tests/bench/busy.c" "$name.o" \
     "$build/libthalweg_rt.a" -lm -o busy
