@@ -6,14 +6,13 @@
  */
 #include "frontend/compiler/thalweg.h"
 #include "tests/differential/random_model.h"
+#include "tests/folder.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TOKENS = 13, FIRST_CALL = 6, SHRINK_TRIES = 300 };
 
@@ -204,14 +203,6 @@ static bool read_and_compare(Run *run, Case *c, const char *text) {
     return compare(run, c);
 }
 
-static void empty_folder(const char *path) {
-    DIR *folder = opendir(path);
-    if (!folder) return;
-    for (struct dirent *entry; (entry = readdir(folder));)
-        if (entry->d_name[0] != '.') unlinkat(dirfd(folder), entry->d_name, 0);
-    closedir(folder);
-}
-
 static bool check(Run *run, const char *text, bool is_rounding, ThalwegOptions options) {
     options.cache_directory = run->cache;
     Case c = {.thalweg = thalweg_create(&options), .is_rounding = is_rounding};
@@ -222,7 +213,7 @@ static bool check(Run *run, const char *text, bool is_rounding, ThalwegOptions o
     free(c.expected_split);
     free(c.one);
     free(c.other);
-    empty_folder(run->cache);
+    folder_empty(run->cache);
     return is_right;
 }
 
@@ -280,8 +271,8 @@ static void explain(Run *run, Tape tape, uint64_t seed) {
 int main(int count, char **argument) {
     const long models = count > 1 ? strtol(argument[1], NULL, 10) : 300;
     const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
-    char cache[] = "/tmp/thalweg-test-XXXXXX";
-    if (!mkdtemp(cache)) return 2;
+    char cache[FOLDER_PATH];
+    if (!folder_make(cache)) return 2;
     Run run = {.cache = cache};
     int failures = 0;
     for (int i = 0; i < PRODUCTS; i++) failures += !product_is_exact(&run, i);
@@ -292,7 +283,7 @@ int main(int count, char **argument) {
         explain(&run, tape, first + (uint64_t)i);
         failures++;
     }
-    rmdir(cache);
+    folder_remove(cache);
     printf("%ld random models, %d failures, %d strays\n", models, failures, run.strays);
     return failures != 0 || run.strays > 2 + models / STRAYS_ONE_IN;
 }

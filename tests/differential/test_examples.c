@@ -6,11 +6,11 @@
  * vocab]) and greedy.txt, the bytes that follow when the likeliest is always taken.
  */
 #include "frontend/compiler/thalweg.h"
+#include "tests/folder.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { FILE_MAX_BYTES = 1 << 20 };
 
@@ -134,10 +134,9 @@ static bool check_example(const char *folder, const char *cache) {
 }
 
 int main(int argc, char **argv) {
-    char cache[] = "/tmp/thalweg-test-XXXXXX", command[64];
-    if (!mkdtemp(cache)) return 2;
+    char cache[FOLDER_PATH];
+    if (!folder_make(cache)) return 2;
     bool ok = true;
     for (int i = 1; i < argc; i++) ok &= check_example(argv[i], cache);
-    snprintf(command, sizeof command, "rm -rf %s", cache);
-    return system(command) != 0 || !ok;
+    return !folder_remove(cache) || !ok;
 }

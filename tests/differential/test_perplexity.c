@@ -5,11 +5,11 @@
  * The folder holds model.yaml and its weights, for tokens that are bytes, and held-out.txt.
  */
 #include "frontend/compiler/thalweg.h"
+#include "tests/folder.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MOST_BYTES = 1 << 16 };
 
@@ -96,11 +96,10 @@ static bool compare_types(const char *folder, const char *cache, const Text *tex
 }
 
 int main(int argc, char **argv) {
-    char cache[] = "/tmp/thalweg-test-XXXXXX", command[64];
+    char cache[FOLDER_PATH];
     Text *text = calloc(1, sizeof *text);
-    if (argc != 2 || !text || !mkdtemp(cache)) return 2;
+    if (argc != 2 || !text || !folder_make(cache)) return 2;
     const bool ok = read_text(argv[1], text) && compare_types(argv[1], cache, text);
     free(text);
-    snprintf(command, sizeof command, "rm -rf %s", cache);
-    return system(command) != 0 || !ok;
+    return !folder_remove(cache) || !ok;
 }

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TOKENS = 11, MOST_LOGITS = TOKENS * 128 };
 
@@ -271,14 +270,13 @@ static bool keeps_digits_beside_a_mean(Run *run) {
 int main(int count, char **argument) {
     const long models = count > 1 ? strtol(argument[1], NULL, 10) : 100;
     const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
-    char folder[] = "/tmp/thalweg-rounding-XXXXXX";
-    if (!mkdtemp(folder)) return 2;
+    char folder[FOLDER_PATH];
+    if (!folder_make(folder)) return 2;
     Run run = {.folder = folder};
     int failures = !keeps_digits_beside_a_mean(&run);
     for (long i = 0; i < models && failures < 3; i++)
         failures += !passes(&run, first + (uint64_t)i);
     printf("%ld random models, %d failures\n", models, failures);
-    folder_empty(folder);
-    rmdir(folder);
+    folder_remove(folder);
     return failures != 0;
 }

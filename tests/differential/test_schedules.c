@@ -6,11 +6,11 @@
 #include "frontend/tune/programs.h"
 #include "passes/schedule_space.h"
 #include "tests/differential/random_model.h"
+#include "tests/folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TOKENS = 13, PROGRAMS = TUNE_TRIALS };
 
@@ -121,13 +121,12 @@ static bool check_seed(uint64_t seed, const char *cache) {
 int main(int count, char **words) {
     const long models = count > 1 ? strtol(words[1], NULL, 10) : 60;
     const long first = count > 2 ? strtol(words[2], NULL, 10) : 1;
-    char cache[] = "/tmp/thalweg-schedules-XXXXXX", command[64];
-    if (!mkdtemp(cache)) return 2;
+    char cache[FOLDER_PATH];
+    if (!folder_make(cache)) return 2;
     bool ok = true;
     for (long seed = first; ok && seed < first + models; seed++)
         ok = check_seed((uint64_t)seed, cache);
-    snprintf(command, sizeof command, "rm -rf '%s'", cache);
-    if (system(command) != 0) return 2;
+    if (!folder_remove(cache)) return 2;
     if (ok) printf("%ld models\n", models);
     return !ok;
 }

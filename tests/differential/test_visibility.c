@@ -9,6 +9,7 @@
 #include "frontend/compiler/thalweg.h"
 #include "frontend/weights/synthetic.h"
 #include "tests/differential/random_model.h"
+#include "tests/folder.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -223,8 +224,8 @@ static int check_fixed(const char *folder) {
 int main(int count, char **argument) {
     const long models = count > 1 ? strtol(argument[1], NULL, 10) : 20;
     const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
-    char folder[] = "/tmp/thalweg-test-XXXXXX", packed[64];
-    if (!mkdtemp(folder)) return 2;
+    char folder[FOLDER_PATH];
+    if (!folder_make(folder)) return 2;
     int failures = check_fixed(folder), skipped = 0;
     for (long i = 0; i < models; i++) {
         Tape tape;
@@ -240,9 +241,7 @@ int main(int count, char **argument) {
                text);
         failures++;
     }
-    snprintf(packed, sizeof packed, "%s/packed.weights", folder);
-    unlink(packed);
-    rmdir(folder);
+    folder_remove(folder);
     printf("%ld random models, %d of them skipped, %d failures\n", models, skipped, failures);
     return failures != 0 || skipped > models / 2;
 }

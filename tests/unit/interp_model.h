@@ -3,11 +3,9 @@
 #define TESTS_INTERP_MODEL_H
 
 #include "ir/interp.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* Params by name; one that is not listed has values made of a seed and its name. */
 typedef struct {
@@ -95,8 +93,7 @@ static inline void check_graph(const char *body, const Param *params, int64_t co
 /* The message of the only error. */
 static inline void expect_error(const Model *m, const char *part) {
     ck_assert_int_eq(m->diag.errors, 1);
-    if (!strstr(m->diag.first->message, part))
-        ck_abort_msg("expected '%s' in: %s", part, m->diag.first->message);
+    assert_says(m->diag.first->message, part);
 }
 
 #define FLOATS(...)  ((const float[]){__VA_ARGS__})

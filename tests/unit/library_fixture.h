@@ -3,12 +3,11 @@
 #define LIBRARY_FIXTURE_H
 
 #include "frontend/compiler/thalweg.h"
+#include "tests/check.h"
+#include "tests/folder.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define MODEL                                                                                      \
@@ -32,17 +31,14 @@ static const int32_t tokens[TOKENS] = {3, 1, 4, 1, 5};
 
 /* ---- a folder of its own for each test ---- */
 
-static char folder[64];
+static char folder[FOLDER_PATH];
 
 static inline void make_folder(void) {
-    strcpy(folder, "/tmp/thalweg-library-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert(folder_make(folder));
 }
 
 static inline void remove_folder(void) {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
+    ck_assert(folder_remove(folder));
 }
 
 static inline const char *in_folder(const char *name) {
@@ -120,9 +116,7 @@ static inline const char *first_message(const Thalweg *thalweg) {
     return thalweg_diagnostic_count(thalweg) ? thalweg_diagnostic(thalweg, 0).message : "";
 }
 
-#define assert_message(thalweg, text)                                                              \
-    ck_assert_msg(strstr(first_message(thalweg), (text)) != NULL, "'%s' is not in '%s'", (text),   \
-                  first_message(thalweg))
+#define assert_message(thalweg, text) assert_says(first_message(thalweg), text)
 
 #define assert_works(thalweg, expression)                                                          \
     do {                                                                                           \
@@ -156,11 +150,7 @@ static inline void assert_right(Thalweg *thalweg) {
 }
 
 static inline TCase *in_a_folder(Suite *suite, const char *name) {
-    TCase *tests = tcase_create(name);
-    tcase_add_checked_fixture(tests, make_folder, remove_folder);
-    tcase_set_timeout(tests, 120);
-    suite_add_tcase(suite, tests);
-    return tests;
+    return suite_case(suite, name, make_folder, remove_folder);
 }
 
 #endif

@@ -2,12 +2,9 @@
 #ifndef TESTS_SAFETENSORS_IMAGE_H
 #define TESTS_SAFETENSORS_IMAGE_H
 
-#include <check.h>
+#include "tests/check.h"
+
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 typedef struct {
     unsigned char *bytes;
@@ -30,12 +27,6 @@ static inline Image image_make(const char *header, const void *data, size_t data
     return image_stated(strlen(header), header, data, data_bytes);
 }
 
-/* A folder of its own for each test; image_leave_folder() removes it with these files. */
-static inline void image_enter_folder(char directory[64]) {
-    strcpy(directory, "/tmp/thalweg-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-}
-
 static inline void image_write_bytes(const char *directory, const char *name, const void *bytes,
                                      size_t length) {
     char path[128];
@@ -51,17 +42,6 @@ static inline void image_write(const char *directory, const char *name, const ch
     const Image image = image_make(header, data, data_bytes);
     image_write_bytes(directory, name, image.bytes, image.length);
     free(image.bytes);
-}
-
-static inline void image_leave_folder(const char *directory) {
-    static const char *const names[] = {"a.safetensors", "b.safetensors", "index.json",
-                                        "model.safetensors", "model.safetensors.index.json"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
-        unlink(path);
-    }
-    ck_assert_int_eq(rmdir(directory), 0);
 }
 
 #endif

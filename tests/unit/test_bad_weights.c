@@ -87,7 +87,7 @@ static void expect_only(Thalweg *thalweg, ThalwegSeverity severity, const char *
     ck_assert_int_eq(thalweg_diagnostic_count(thalweg), 1);
     const ThalwegDiagnostic d = thalweg_diagnostic(thalweg, 0);
     ck_assert_int_eq(d.severity, severity);
-    if (!strstr(d.message, message)) ck_abort_msg("no '%s' in: %s", message, d.message);
+    assert_says(d.message, message);
 }
 
 static void expect_refused(const Odd *odd) {
@@ -226,18 +226,12 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("bad weights");
-    TCase *tests = tcase_create("bad weights");
-    tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    TCase *tests = in_a_folder(suite, "bad weights");
     tcase_add_loop_test(tests, a_value_that_is_not_finite_is_named, 0, 4);
     tcase_add_test(tests, a_value_beyond_its_format_is_named);
     tcase_add_test(tests, what_becomes_of_finite_values_is_named);
     tcase_add_test(tests, a_row_of_a_table_that_is_not_finite_is_a_warning);
     tcase_add_test(tests, a_file_that_is_cut_off_while_packing_is_an_error);
     tcase_add_test(tests, a_file_that_grows_while_packing_is_an_error);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -2,28 +2,28 @@
 #include "frontend/weights/checkpoint.h"
 #include "frontend/weights/checkpoint_stripes.h"
 #include "frontend/weights/float16.h"
+#include "tests/folder.h"
+#include "tests/unit/arena_fixture.h"
 #include "tests/unit/safetensors_image.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <unistd.h>
 
 enum { VOCAB = 5, WIDTH = 4, CONTEXT = 3, HIDDEN = 18 };
 
-static Arena *arena;
-static Diag diag;
 static Source description, text;
-static char folder[64];
+static char folder[FOLDER_PATH];
 
 static void setup(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
+    make_arena();
     description = (Source){"model.yaml", "weights", 7};
-    image_enter_folder(folder);
+    ck_assert(folder_make(folder));
 }
 
 static void teardown(void) {
-    arena_destroy(arena);
-    image_leave_folder(folder);
+    drop_arena();
+    ck_assert(folder_remove(folder));
 }
 
 /* One layer of 2 query heads and 1 key-value head, 2 columns each, and an MLP. */
@@ -425,7 +425,7 @@ START_TEST(all_problems_are_reported_at_once) {
                      "no tensor for 'blocks.0.attention.o.weight': looked for "
                      "'transformer.h.0.attn.c_proj.weight' and 'h.0.attn.c_proj.weight'");
     ck_assert_str_eq(d->hint, "there is 'h.0.attn.c_prj.weight'");
-    ck_assert_ptr_nonnull(strstr(d->loc.source->name, "/model.safetensors"));
+    assert_says(d->loc.source->name, "/model.safetensors");
 }
 END_TEST
 
@@ -618,7 +618,7 @@ START_TEST(heads_must_be_known_where_they_matter) {
            "  return %3\n"
            "}\n",
            &spec, 1);
-    ck_assert_ptr_nonnull(strstr(diag.first->message, "is stored head by head"));
+    assert_says(diag.first->message, "is stored head by head");
 }
 END_TEST
 
@@ -655,9 +655,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("checkpoint");
-    TCase *tests = tcase_create("checkpoint");
-    tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "checkpoint", setup, teardown);
     tcase_add_test(tests, gpt2_is_read_transposed_and_stacked);
     tcase_add_test(tests, gpt_neox_is_read_head_by_head);
     tcase_add_test(tests, heads_are_grouped_by_key_value_head);
@@ -679,10 +677,5 @@ int main(void) {
     tcase_add_test(tests, types_that_are_no_weights_are_refused);
     tcase_add_test(tests, heads_must_be_known_where_they_matter);
     tcase_add_test(tests, every_binary16_is_widened_exactly);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

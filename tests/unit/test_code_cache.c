@@ -457,17 +457,9 @@ START_TEST(work_that_is_stopped_keeps_no_code) {
 }
 END_TEST
 
-static TCase *with_diag(Suite *suite, const char *name) {
-    TCase *tests = tcase_create(name);
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 120);
-    suite_add_tcase(suite, tests);
-    return tests;
-}
-
-static Suite *code_cache_suite(void) {
+int main(void) {
     Suite *suite = suite_create("code cache");
-    TCase *files = with_diag(suite, "files");
+    TCase *files = suite_case(suite, "files", setup, teardown);
     tcase_add_test(files, what_was_kept_is_found);
     tcase_add_test(files, files_are_private_whatever_the_mask);
     tcase_add_test(files, names_tell_keys_apart);
@@ -481,7 +473,7 @@ static Suite *code_cache_suite(void) {
     tcase_add_test(files, what_was_used_the_longest_ago_goes_first);
     tcase_add_test(files, what_killed_writers_left_is_removed);
     tcase_add_test(files, only_what_is_ours_by_name_and_contents_is_removed);
-    TCase *models = with_diag(suite, "models");
+    TCase *models = suite_case(suite, "models", setup, teardown);
     tcase_add_test(models, a_second_start_does_not_compile);
     tcase_add_test(models, code_that_was_kept_can_still_be_written);
     tcase_add_test(models, the_cache_can_be_left_out);
@@ -491,13 +483,5 @@ static Suite *code_cache_suite(void) {
     tcase_add_test(models, what_is_not_safe_is_said_and_replaced);
     tcase_add_test(models, where_nothing_can_be_kept_it_runs_all_the_same);
     tcase_add_test(models, work_that_is_stopped_keeps_no_code);
-    return suite;
-}
-
-int main(void) {
-    SRunner *runner = srunner_create(code_cache_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return suite_run(suite);
 }

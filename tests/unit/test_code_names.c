@@ -144,18 +144,14 @@ START_TEST(an_entry_calls_from_the_lines_of_branches) {
 END_TEST
 
 START_TEST(sizes_are_said_without_a_file) {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    ck_assert_ptr_nonnull(out);
+    FILE *out = text_begin();
     Thalweg *thalweg = create_with(plain, model);
     assert_works(thalweg, thalweg_size(thalweg, out));
-    ck_assert_int_eq(fclose(out), 0);
-    ck_assert_ptr_nonnull(strstr(text, "  small.decode.attend.2x2x12 "));
-    ck_assert_ptr_nonnull(strstr(text, "\nobject file\n"));
+    const char *text = text_end(out);
+    assert_says(text, "  small.decode.attend.2x2x12 ");
+    assert_says(text, "\nobject file\n");
     ck_assert_int_eq(count_files(folder), 0);
     thalweg_destroy(thalweg);
-    free(text);
 
     thalweg = thalweg_create(NULL);
     ck_assert(!thalweg_size(thalweg, stderr));
@@ -172,9 +168,5 @@ int main(void) {
     tcase_add_test(tests, each_function_has_a_line);
     tcase_add_test(tests, an_entry_calls_from_the_lines_of_branches);
     tcase_add_test(tests, sizes_are_said_without_a_file);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

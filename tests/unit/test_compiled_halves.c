@@ -80,13 +80,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("compiled halves");
-    TCase *tests = tcase_create("compiled halves");
-    tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    TCase *tests = in_a_folder(suite, "compiled halves");
     tcase_add_loop_test(tests, every_half_is_widened_exactly, 0, CPUS);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return suite_run(suite);
 }

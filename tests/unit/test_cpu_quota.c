@@ -1,26 +1,20 @@
 /* test_cpu_quota.c - the quota of control groups, read from files as the kernel writes them. */
 #include "runtime/cpu_quota.h"
 #include "runtime/processors.h"
+#include "tests/check.h"
+#include "tests/folder.h"
 
-#include <check.h>
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-static char root[] = "/tmp/thalweg-quota-XXXXXX";
+static char root[FOLDER_PATH];
 
 static void setup(void) {
-    strcpy(root + sizeof root - 7, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(root));
+    ck_assert(folder_make(root));
 }
 
 static void teardown(void) {
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    ck_assert_int_eq(system(command), 0);
+    ck_assert(folder_remove(root));
 }
 
 /* Makes root/path, and the folders it is in. */
@@ -170,8 +164,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("cpu_quota");
-    TCase *tests = tcase_create("cpu_quota");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "cpu_quota", setup, teardown);
     tcase_add_test(tests, without_files_there_is_no_quota);
     tcase_add_test(tests, a_quota_of_version_2_is_rounded_up);
     tcase_add_test(tests, the_least_quota_up_the_hierarchy_counts);
@@ -181,10 +174,5 @@ int main(void) {
     tcase_add_test(tests, broken_lists_are_no_quota);
     tcase_add_test(tests, a_long_line_hides_none_behind_it);
     tcase_add_test(tests, some_processor_is_available);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

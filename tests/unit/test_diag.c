@@ -1,32 +1,12 @@
 /* test_diag.c - what is kept of diagnostics, and how they are shown. */
 #include "ir/diag.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
-
-static Arena *arena;
-static Diag diag;
-
-static void setup(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
-}
-
-static void teardown(void) {
-    arena_destroy(arena);
-}
+#include "tests/unit/arena_fixture.h"
 
 /* What diag_print() writes, in the arena. */
 static const char *printed(void) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = text_begin();
     diag_print(&diag, out);
-    fclose(out);
-    const char *kept = arena_printf(arena, "%s", text);
-    free(text);
-    return kept;
+    return arena_printf(arena, "%s", text_end(out));
 }
 
 static Source source_of(const char *text) {
@@ -145,7 +125,7 @@ START_TEST(errors_beyond_the_most_are_counted_only) {
     ck_assert_int_eq(kept, 2 * DIAG_MAX_ERRORS);
     ck_assert_str_eq(diag.last->message, "note 19");
     ck_assert_str_eq(diag.last->hint, "hint 19");
-    ck_assert_ptr_nonnull(strstr(printed(), "and 3 more errors\n"));
+    assert_says(printed(), "and 3 more errors\n");
 }
 END_TEST
 
@@ -158,8 +138,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("diag");
-    TCase *tests = tcase_create("diag");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "diag", make_arena, drop_arena);
     tcase_add_test(tests, lines_and_columns_count_from_one);
     tcase_add_test(tests, a_place_past_the_end_is_the_end);
     tcase_add_test(tests, a_place_without_text_has_no_line);
@@ -171,10 +150,5 @@ int main(void) {
     tcase_add_test(tests, a_long_message_loses_its_end);
     tcase_add_test(tests, errors_beyond_the_most_are_counted_only);
     tcase_add_test(tests, a_hint_without_a_diagnostic_is_dropped);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

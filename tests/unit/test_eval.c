@@ -455,7 +455,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("eval");
-    TCase *tests = tcase_create("eval");
+    TCase *tests = suite_case(suite, "eval", NULL, NULL);
     tcase_add_test(tests, embed_takes_the_scaled_row_of_a_token);
     tcase_add_test(tests, positions_are_taken_from_the_offset_on);
     tcase_add_test(tests, a_sinusoid_is_a_table_of_positions);
@@ -481,10 +481,5 @@ int main(void) {
     tcase_add_test(tests, attention_weighs_values_by_their_scores);
     tcase_add_test(tests, write_carries_and_scales);
     tcase_add_test(tests, write_gated_mixes_state_and_branch);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

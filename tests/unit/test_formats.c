@@ -1,9 +1,8 @@
 /* test_formats.c - what is left of weights in fewer bits. */
 #include "ir/formats.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 START_TEST(bf16_rounds_to_nearest_and_ties_to_even) {
     ck_assert_uint_eq(format_bf16(1.0F), 0x3f80);
@@ -101,7 +100,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("formats");
-    TCase *cases = tcase_create("formats");
+    TCase *cases = suite_case(suite, "formats", NULL, NULL);
     tcase_add_test(cases, bf16_rounds_to_nearest_and_ties_to_even);
     tcase_add_test(cases, bf16_of_the_largest_float_is_infinite_and_a_nan_stays_one);
     tcase_add_test(cases, every_f16_comes_back_as_itself);
@@ -111,10 +110,5 @@ int main(void) {
     tcase_add_test(cases, a_block_of_zeros_stays_zero);
     tcase_add_test(cases, a_block_with_infinity_is_not_a_number);
     tcase_add_test(cases, a_row_is_off_by_half_a_step_at_most);
-    suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,44 +1,18 @@
 /* test_graph.c - making graphs, asking them, sweeping and specialising them. */
 #include "ir/ir.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
-
-static Arena *arena;
-static Diag diag;
-
-static void setup(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
-}
-
-static void teardown(void) {
-    arena_destroy(arena);
-}
+#include "tests/unit/arena_fixture.h"
 
 /* ---- graphs of the tests ---- */
 
+#define GRAPH "graph @t {context = 8, chunk = 8} {\n%s}\n"
+
 /* `body` stands between the braces; context and chunk are 8. */
 static Graph *parse(const char *body) {
-    const char *text = arena_printf(arena, "graph @t {context = 8, chunk = 8} {\n%s}\n", body);
-    Source *source = ARENA_NEW(arena, Source);
-    *source = (Source){"test.ir", text, strlen(text)};
-    Graph *graph = ir_parse(arena, &diag, source);
-    if (graph) return graph;
-    diag_print(&diag, stderr);
-    ck_abort_msg("the graph of the test is not valid");
-    return NULL;
+    return parse_graph(arena_printf(arena, GRAPH, body));
 }
 
 static void expect_graph(const Graph *graph, const char *body) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    ir_print(graph, out);
-    fclose(out);
-    ck_assert_str_eq(text, arena_printf(arena, "graph @t {context = 8, chunk = 8} {\n%s}\n", body));
-    free(text);
+    ck_assert_str_eq(print_graph(graph), arena_printf(arena, GRAPH, body));
     ck_assert(ir_verify(graph));
 }
 
@@ -297,9 +271,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("graph");
-    TCase *tests = tcase_create("graph");
-    tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "graph", make_arena, drop_arena);
     tcase_add_test(tests, types_are_inferred_as_nodes_are_added);
     tcase_add_test(tests, a_node_that_does_not_fit_is_reported_and_has_no_type);
     tcase_add_test(tests, a_graph_grows_as_needed);
@@ -318,10 +290,5 @@ int main(void) {
     tcase_add_test(tests, specialising_binds_rows);
     tcase_add_test(tests, the_last_of_all_rows_are_all_rows);
     tcase_add_test(tests, a_result_that_is_last_becomes_its_operand);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -131,9 +131,5 @@ int main(void) {
     TCase *tests = in_a_folder(suite, "memory");
     tcase_add_test(tests, creating_gives_null);
     tcase_add_loop_test(tests, every_call_fails_with_an_error, 0, 7);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return suite_run(suite);
 }

@@ -1,13 +1,9 @@
 #include "frontend/model/build_graph.h"
 #include "frontend/model/foreign_names.h"
 #include "frontend/model/model.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 typedef struct {
     Arena *arena;
@@ -495,15 +491,9 @@ static Graph *build(Reading *r) {
 }
 
 static const char *print(const Graph *graph, Arena *arena) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    ck_assert_ptr_nonnull(out);
+    FILE *out = text_begin();
     ir_print(graph, out);
-    fclose(out);
-    const char *kept = arena_printf(arena, "%s", text);
-    free(text);
-    return kept;
+    return arena_printf(arena, "%s", text_end(out));
 }
 
 static const struct {
@@ -668,7 +658,7 @@ START_TEST(a_foreign_key_leads_to_one_that_there_is) {
     const char *name = foreign_keys[_i].name, *key = foreign_keys[_i].key;
     const Section *section = foreign_keys[_i].section;
     ck_assert(keys_has(section, key));
-    ck_assert_ptr_nonnull(strstr(foreign_keys[_i].form, key));
+    assert_says(foreign_keys[_i].form, key);
     ck_assert_str_eq(foreign_names_key(section, name, arena),
                      arena_printf(arena, "did you mean '%s'?", key));
     ck_assert_str_eq(foreign_names_key(&keys_tokenizer, name, arena),
@@ -703,7 +693,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("model");
-    TCase *tests = tcase_create("model");
+    TCase *tests = suite_case(suite, "model", NULL, NULL);
     tcase_add_test(tests, every_value_has_its_place);
     tcase_add_test(tests, absent_keys_have_their_defaults);
     tcase_add_test(tests, a_norm_has_a_gain_and_kind_layer_a_bias);
@@ -728,10 +718,5 @@ int main(void) {
     tcase_add_test(tests, a_model_that_looks_ahead_takes_a_sequence_in_one_call);
     tcase_add_test(tests, sizes_beyond_counting_are_refused);
     tcase_add_loop_test(tests, examples_have_as_many_parameters_as_published, 0, COUNT(examples));
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -1,31 +1,29 @@
 #include "frontend/files/npy.h"
+#include "tests/check.h"
+#include "tests/folder.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { HEADER = 128 };
 
 /* A folder of the test's own, and a file in it. */
 typedef struct {
-    char folder[64], path[80];
+    char folder[FOLDER_PATH], path[80];
     Diag diag;
 } Place;
 
 static void begin(Place *place) {
-    *place = (Place){.folder = "/tmp/test_npy.XXXXXX"};
-    ck_assert_ptr_nonnull(mkdtemp(place->folder));
+    *place = (Place){.diag.arena = arena_create()};
+    ck_assert(folder_make(place->folder));
     snprintf(place->path, sizeof place->path, "%s/a.npy", place->folder);
-    place->diag.arena = arena_create();
 }
 
 static void end(Place *place) {
     unlink(place->path);
-    ck_assert_int_eq(rmdir(place->folder), 0);
+    ck_assert_int_eq(rmdir(place->folder), 0); /* nothing else is in it */
     arena_destroy(place->diag.arena);
 }
 
@@ -64,8 +62,7 @@ START_TEST(rows_follow_a_header_that_tells_their_number) {
     memcpy(shape, bytes + 10, HEADER - 10);
     shape[HEADER - 11] = 0;
     ck_assert_int_eq(bytes[HEADER - 1], '\n');
-    ck_assert_ptr_nonnull(
-        strstr(shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"));
+    assert_says(shape, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }");
     memcpy(found, bytes + HEADER, sizeof found);
     ck_assert_mem_eq(found, rows, sizeof rows);
     ck_assert_int_eq(count_files(&place), 1);
@@ -166,14 +163,14 @@ START_TEST(a_full_disk_is_reported_once_and_as_what_it_is) {
     for (int i = 0; i < 100 && npy_append(&npy, row); i++) ck_assert_int_lt(i, 50);
     ck_assert(!npy_close(&npy, true, &place.diag));
     ck_assert_int_eq(place.diag.errors, 1);
-    ck_assert_ptr_nonnull(strstr(place.diag.first->message, strerror(ENOSPC)));
+    assert_says(place.diag.first->message, strerror(ENOSPC));
     end(&place);
 }
 END_TEST
 
 int main(void) {
     Suite *suite = suite_create("npy");
-    TCase *all = tcase_create("all");
+    TCase *all = suite_case(suite, "all", NULL, NULL);
     tcase_add_test(all, rows_follow_a_header_that_tells_their_number);
     tcase_add_test(all, a_pipe_gets_the_same_bytes_as_a_file);
     tcase_add_test(all, a_pipe_that_nobody_reads_is_no_fault);
@@ -181,10 +178,5 @@ int main(void) {
     tcase_add_test(all, what_is_not_complete_leaves_nothing);
     tcase_add_test(all, a_folder_that_is_not_there_is_reported);
     tcase_add_test(all, a_full_disk_is_reported_once_and_as_what_it_is);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -3,10 +3,9 @@
 #include "runtime/cpu.h"
 #include "runtime/runtime.h"
 #include "runtime/weights_file.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <stdalign.h>
-#include <string.h>
 
 enum { VOCAB = 4, STRIDE = 16, LAYOUT = 9, FLOATS = 16, IMAGE = TW_WEIGHTS_DATA + FLOATS * 4 };
 static const uint64_t no_processor_has = (uint64_t)1 << 63;
@@ -194,8 +193,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("object_model");
-    TCase *tests = tcase_create("object_model");
-    tcase_add_checked_fixture(tests, setup, NULL);
+    TCase *tests = suite_case(suite, "object_model", setup, NULL);
     tcase_add_test(tests, the_first_program_that_the_processor_can_run_is_taken);
     tcase_add_test(tests, where_no_program_runs_that_is_said);
     tcase_add_test(tests, a_session_of_weights_inside_runs);
@@ -204,10 +202,5 @@ int main(void) {
     tcase_add_test(tests, memory_of_the_caller_holds_model_and_session);
     tcase_add_test(tests, options_of_another_version_are_refused);
     tcase_add_test(tests, a_team_of_the_caller_may_be_smaller_than_asked_for);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

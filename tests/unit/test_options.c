@@ -1,8 +1,5 @@
 #include "frontend/command/options.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/check.h"
 
 enum { MOST_WORDS = 16 };
 
@@ -205,26 +202,23 @@ END_TEST
 /* The help of each command, in lines. */
 START_TEST(help_names_every_option_and_keeps_to_its_width) {
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        char *text = NULL;
-        size_t length = 0;
-        FILE *out = open_memstream(&text, &length);
+        FILE *out = text_begin();
         options_print_help((Command)i, out);
-        fclose(out);
-        ck_assert_ptr_nonnull(strstr(text, "-h, --help"));
-        ck_assert_ptr_nonnull(strstr(text, options_command_name((Command)i)));
+        const char *text = text_end(out);
+        assert_says(text, "-h, --help");
+        assert_says(text, options_command_name((Command)i));
         for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
             const size_t width = strcspn(line, "\n");
             ck_assert_msg(width <= 80 && (!width || line[width - 1] != ' '), "%.*s", (int)width,
                           line);
         }
-        free(text);
     }
 }
 END_TEST
 
 int main(void) {
     Suite *suite = suite_create("options");
-    TCase *all = tcase_create("all");
+    TCase *all = suite_case(suite, "all", NULL, NULL);
     tcase_add_test(all, options_that_are_not_given_have_their_fallbacks);
     tcase_add_test(all, a_value_may_stand_in_the_next_word_or_in_the_same);
     tcase_add_test(all, operands_and_options_mix);
@@ -241,10 +235,5 @@ int main(void) {
     tcase_add_test(all, an_operand_too_many_is_the_value_before_it);
     tcase_add_test(all, commands_are_found_by_name);
     tcase_add_test(all, help_names_every_option_and_keeps_to_its_width);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

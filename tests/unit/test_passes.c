@@ -1,22 +1,7 @@
 /* test_passes.c - choosing passes by name, running them, and the graphs of the two phases. */
 #include "passes/pass.h"
 #include "tests/machine.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
-
-static Arena *arena;
-static Diag diag;
-
-static void setup(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
-}
-
-static void teardown(void) {
-    arena_destroy(arena);
-}
+#include "tests/unit/arena_fixture.h"
 
 /* ---- graphs ---- */
 
@@ -41,35 +26,9 @@ static const char model_text[] = "graph @model {context = 8, chunk = 8} {\n"
                                  "  return %16\n"
                                  "}\n";
 
-static Graph *parse(const char *text) {
-    Source *source = ARENA_NEW(arena, Source);
-    *source = (Source){"test.ir", text, strlen(text)};
-    Graph *graph = ir_parse(arena, &diag, source);
-    ck_assert_msg(graph && ir_verify(graph), "the graph of the test is not valid");
-    return graph;
-}
-
-static const char *text_of(const Graph *graph) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    ck_assert_ptr_nonnull(out);
-    ir_print(graph, out);
-    fclose(out);
-    const char *kept = arena_printf(arena, "%s", text);
-    free(text);
-    return kept;
-}
-
 static int count_op(const Graph *graph, Op op) {
     int count = 0;
     for (uint32_t i = 1; i < graph->count; i++) count += graph->node[i].op == op;
-    return count;
-}
-
-static int count_of(const char *text, const char *part) {
-    int count = 0;
-    for (; (text = strstr(text, part)); text++) count++;
     return count;
 }
 
@@ -101,9 +60,7 @@ static Written run_all(Graph *graph, PassOptions options) {
 static void expect_error(const char *names, const char *message, const char *hint) {
     diag = (Diag){.arena = arena};
     ck_assert(!pass_check_names(names, &diag));
-    ck_assert_int_eq(diag.errors, 1);
-    ck_assert_str_eq(diag.first->message, message);
-    ck_assert_str_eq(diag.first->hint, hint);
+    assert_error(message, hint);
 }
 
 static const char all_passes[] =
@@ -171,11 +128,11 @@ START_TEST(unknown_names_in_any_option_stop_a_run_before_it_starts) {
                                    {.machine = &machine, .skip = "what"},
                                    {.machine = &machine, .print_after = "what"}};
     for (int i = 0; i < 3; i++) {
-        Graph *graph = parse(model_text);
+        Graph *graph = parse_graph(model_text);
         diag.errors = 0;
         ck_assert(!pass_run_all(graph, &options[i]));
         ck_assert_int_eq(diag.errors, 1);
-        ck_assert_str_eq(text_of(graph), model_text);
+        ck_assert_str_eq(print_graph(graph), model_text);
         ck_assert_ptr_null(pass_phase(graph, PHASE_DECODE, &options[i], arena));
     }
 }
@@ -184,7 +141,7 @@ END_TEST
 /* ---- running ---- */
 
 START_TEST(all_passes_run_in_the_order_of_the_pipeline) {
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     const Written written = run_all(graph, (PassOptions){0});
     const char *line = written.statistics;
     for (int i = 0; i < pass_count; i++) {
@@ -199,7 +156,7 @@ START_TEST(all_passes_run_in_the_order_of_the_pipeline) {
 END_TEST
 
 START_TEST(statistics_say_what_was_done) {
-    const Written written = run_all(parse(model_text), (PassOptions){0});
+    const Written written = run_all(parse_graph(model_text), (PassOptions){0});
     ck_assert_str_eq(written.statistics,
                      "canonicalise: 0 equal nodes shared, 0 without effect and 0 unused dropped\n"
                      "fold-norm: 1 norms fold into the weights of 2 readers\n"
@@ -216,7 +173,7 @@ START_TEST(statistics_say_what_was_done) {
 END_TEST
 
 START_TEST(only_some_passes_run_in_the_order_of_the_pipeline) {
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     const Written written = run_all(graph, (PassOptions){.only = "merge-reads,fold-norm"});
     ck_assert_str_eq(written.statistics, "fold-norm: 1 norms fold into the weights of 2 readers\n"
                                          "merge-reads: 2 projections become 1\n");
@@ -226,63 +183,64 @@ START_TEST(only_some_passes_run_in_the_order_of_the_pipeline) {
 END_TEST
 
 START_TEST(passes_are_left_out) {
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     const Written written = run_all(graph, (PassOptions){.skip = "fuse-write,merge-reads"});
-    ck_assert_int_eq(count_of(written.statistics, "\n"), pass_count - 2);
-    ck_assert_int_eq(count_of(written.statistics, "fuse-write:"), 0);
+    ck_assert_int_eq(occurrences(written.statistics, "\n"), pass_count - 2);
+    ck_assert_int_eq(occurrences(written.statistics, "fuse-write:"), 0);
     ck_assert_int_eq(count_op(graph, OP_read), 2);
     ck_assert_int_eq(count_op(graph, OP_stack), 0);
 }
 END_TEST
 
 START_TEST(what_is_left_out_does_not_run_though_it_is_asked_for) {
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     const PassOptions options = {.only = "fold-norm,schedule", .skip = "fold-norm,schedule"};
     ck_assert_str_eq(run_all(graph, options).statistics, "");
     ck_assert_str_eq(run_all(graph, (PassOptions){.skip = "all"}).statistics, "");
-    ck_assert_str_eq(text_of(graph), model_text);
+    ck_assert_str_eq(print_graph(graph), model_text);
 }
 END_TEST
 
 START_TEST(exact_keeps_the_norm) {
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     const Written written = run_all(graph, (PassOptions){.exact = true});
-    ck_assert_int_eq(count_of(written.statistics, "fold-norm:"), 0);
-    ck_assert_int_eq(count_of(written.statistics, "\n"), pass_count - 1);
+    ck_assert_int_eq(occurrences(written.statistics, "fold-norm:"), 0);
+    ck_assert_int_eq(occurrences(written.statistics, "\n"), pass_count - 1);
     ck_assert_int_eq(count_op(graph, OP_norm), 1);
     ck_assert_int_eq(count_op(graph, OP_read), 0);
     const PassOptions options = {.exact = true, .only = "fold-norm"};
-    ck_assert_str_eq(run_all(parse(model_text), options).statistics, "");
+    ck_assert_str_eq(run_all(parse_graph(model_text), options).statistics, "");
 }
 END_TEST
 
 START_TEST(the_graph_is_printed_after_the_passes_that_are_named) {
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     Written written = run_all(graph, (PassOptions){.print_after = "fold-norm"});
-    ck_assert_int_eq(count_of(written.dump, "graph @model"), 1);
-    ck_assert_int_eq(count_of(written.dump, " = read "), 2);
-    graph = parse(model_text);
+    ck_assert_int_eq(occurrences(written.dump, "graph @model"), 1);
+    ck_assert_int_eq(occurrences(written.dump, " = read "), 2);
+    graph = parse_graph(model_text);
     written = run_all(graph, (PassOptions){.print_after = "all"});
-    ck_assert_int_eq(count_of(written.dump, "graph @model"), pass_count);
-    ck_assert_ptr_nonnull(strstr(written.dump, text_of(graph)));
-    written = run_all(parse(model_text), (PassOptions){.print_after = "fold-norm", .skip = "all"});
+    ck_assert_int_eq(occurrences(written.dump, "graph @model"), pass_count);
+    assert_says(written.dump, print_graph(graph));
+    written =
+        run_all(parse_graph(model_text), (PassOptions){.print_after = "fold-norm", .skip = "all"});
     ck_assert_str_eq(written.dump, "");
 }
 END_TEST
 
 START_TEST(neither_statistics_nor_dumps_need_a_file) {
     const PassOptions options = {.machine = &machine, .print_after = "all"};
-    ck_assert(pass_run_all(parse(model_text), &options));
+    ck_assert(pass_run_all(parse_graph(model_text), &options));
 }
 END_TEST
 
 START_TEST(a_scope_runs_its_own_passes_alone) {
     const PassOptions options = {.machine = &machine};
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     ck_assert(pass_run(graph, PASS_MODEL, &options));
     ck_assert_int_eq(count_op(graph, OP_read), 1);
     ck_assert_int_eq(graph->arena_floats, 0);
-    graph = parse(model_text);
+    graph = parse_graph(model_text);
     ck_assert(pass_run(graph, PASS_PHASE, &options));
     ck_assert_int_eq(count_op(graph, OP_read), 0);
     ck_assert_int_gt(graph->arena_floats, 0);
@@ -290,11 +248,11 @@ START_TEST(a_scope_runs_its_own_passes_alone) {
 END_TEST
 
 START_TEST(a_second_run_changes_nothing) {
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     run_all(graph, (PassOptions){0});
-    const char *once = text_of(graph);
+    const char *once = print_graph(graph);
     run_all(graph, (PassOptions){0});
-    ck_assert_str_eq(text_of(graph), once);
+    ck_assert_str_eq(print_graph(graph), once);
 }
 END_TEST
 
@@ -309,7 +267,7 @@ static bool has_symbolic_rows(const Graph *graph) {
 
 static Graph *model_after_passes(void) {
     const PassOptions options = {.machine = &machine};
-    Graph *graph = parse(model_text);
+    Graph *graph = parse_graph(model_text);
     ck_assert(pass_run(graph, PASS_MODEL, &options));
     return graph;
 }
@@ -340,16 +298,16 @@ END_TEST
 START_TEST(the_graph_of_the_model_stays_as_it_is) {
     const PassOptions options = {.machine = &machine};
     const Graph *model = model_after_passes();
-    const char *before = text_of(model);
+    const char *before = print_graph(model);
     ck_assert_ptr_nonnull(pass_phase(model, PHASE_DECODE, &options, arena));
     ck_assert_ptr_nonnull(pass_phase(model, PHASE_PREFILL, &options, arena));
-    ck_assert_str_eq(text_of(model), before);
+    ck_assert_str_eq(print_graph(model), before);
 }
 END_TEST
 
 START_TEST(a_phase_is_made_without_any_pass) {
     const PassOptions options = {.machine = &machine, .skip = "all"};
-    const Graph *graph = pass_phase(parse(model_text), PHASE_DECODE, &options, arena);
+    const Graph *graph = pass_phase(parse_graph(model_text), PHASE_DECODE, &options, arena);
     ck_assert_ptr_nonnull(graph);
     ck_assert(!has_symbolic_rows(graph));
     ck_assert_int_eq(graph->arena_floats, 0);
@@ -358,18 +316,16 @@ END_TEST
 
 START_TEST(a_graph_that_does_not_verify_has_no_phases) {
     const PassOptions options = {.machine = &machine};
-    Graph *model = parse(model_text);
+    Graph *model = parse_graph(model_text);
     ir_node(model, model->result)->type.dim[1] = 3;
     ck_assert_ptr_null(pass_phase(model, PHASE_PREFILL, &options, arena));
     ck_assert_int_ge(diag.errors, 1);
 }
 END_TEST
 
-static Suite *passes_suite(void) {
+int main(void) {
     Suite *suite = suite_create("passes");
-    TCase *tests = tcase_create("passes");
-    tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "passes", make_arena, drop_arena);
     tcase_add_test(tests, every_pass_has_a_name_of_its_own_and_says_what_it_does);
     tcase_add_test(tests, lists_of_known_names_are_accepted);
     tcase_add_test(tests, an_unknown_name_is_reported_with_the_nearest_one);
@@ -393,14 +349,5 @@ static Suite *passes_suite(void) {
     tcase_add_test(tests, the_graph_of_the_model_stays_as_it_is);
     tcase_add_test(tests, a_phase_is_made_without_any_pass);
     tcase_add_test(tests, a_graph_that_does_not_verify_has_no_phases);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
-int main(void) {
-    SRunner *runner = srunner_create(passes_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

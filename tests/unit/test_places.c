@@ -6,10 +6,7 @@
 #include "frontend/model/build_graph.h"
 #include "frontend/model/model.h"
 #include "passes/pass.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/arena_fixture.h"
 
 static const Machine machines[] = {
     {16, 32, 1, 48 << 10, 2 << 20, true, true, false},      /* AVX-512 */
@@ -47,18 +44,6 @@ static const char *const skips[] = {NULL,
                                     "merge-reads,fuse-epilogue"};
 enum { SKIPS = sizeof skips / sizeof *skips };
 
-static Arena *arena;
-static Diag diag;
-
-static void setup(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
-}
-
-static void teardown(void) {
-    arena_destroy(arena);
-}
-
 static Source *read_source(const char *path) {
     FILE *file = fopen(path, "rb");
     ck_assert_msg(file, "cannot read %s", path);
@@ -82,14 +67,6 @@ static Graph *phase_of(const char *model, Phase phase, const PassOptions *option
     ck_assert(graph && pass_run(graph, PASS_MODEL, options));
     graph = pass_phase(graph, phase, options, arena);
     ck_assert_msg(graph, "%s: no graph of the phase", model);
-    return graph;
-}
-
-static Graph *parse(const char *text) {
-    Source *source = ARENA_NEW(arena, Source);
-    *source = (Source){"test.ir", text, strlen(text)};
-    Graph *graph = ir_parse(arena, &diag, source);
-    ck_assert_msg(graph && ir_verify(graph), "the graph of the test is not valid");
     return graph;
 }
 
@@ -222,21 +199,21 @@ END_TEST
 
 /* The first kernel's member stands behind the second kernel, whose value is wide. */
 START_TEST(members_may_stand_behind_other_kernels) {
-    Graph *graph = parse("graph @g {context = 8, chunk = 8} {\n"
-                         "  @e = param : f32[5, 8]\n"
-                         "  @w = param : f32[8, 8]\n"
-                         "  @u = param : f32[80, 8]\n"
-                         "  @d = param : f32[8, 80]\n"
-                         "  %5 = tokens : i32[T]\n"
-                         "  %6 = embed %5, @e : f32[T, 8]\n"
-                         "  %7 = scale %6 {scale = 3} : f32[T, 8]\n"
-                         "  %8 = project %6, @w : f32[T, 8]\n"
-                         "  %9 = project %7, @u : f32[T, 80]\n"
-                         "  %10 = activate %8 in %8 : f32[T, 8]\n"
-                         "  %11 = project %9, @d : f32[T, 8]\n"
-                         "  %12 = multiply %10, %11 : f32[T, 8]\n"
-                         "  return %12\n"
-                         "}\n");
+    Graph *graph = parse_graph("graph @g {context = 8, chunk = 8} {\n"
+                               "  @e = param : f32[5, 8]\n"
+                               "  @w = param : f32[8, 8]\n"
+                               "  @u = param : f32[80, 8]\n"
+                               "  @d = param : f32[8, 80]\n"
+                               "  %5 = tokens : i32[T]\n"
+                               "  %6 = embed %5, @e : f32[T, 8]\n"
+                               "  %7 = scale %6 {scale = 3} : f32[T, 8]\n"
+                               "  %8 = project %6, @w : f32[T, 8]\n"
+                               "  %9 = project %7, @u : f32[T, 80]\n"
+                               "  %10 = activate %8 in %8 : f32[T, 8]\n"
+                               "  %11 = project %9, @d : f32[T, 8]\n"
+                               "  %12 = multiply %10, %11 : f32[T, 8]\n"
+                               "  return %12\n"
+                               "}\n");
     for (int i = 0; i < MACHINES; i++) {
         const PassOptions options = {.machine = &machines[i], .only = "place-buffers"};
         ck_assert(pass_run_all(graph, &options));
@@ -337,14 +314,14 @@ END_TEST
 
 START_TEST(a_slice_of_the_rows_fills_half_of_the_second_cache_at_most) {
     const PassOptions options = {.machine = &machines[_i]};
-    const Graph *graph = parse("graph @g {context = 8, chunk = 8} {\n"
-                               "  @e = param : f32[5, 4096]\n"
-                               "  @w = param : f32[4096, 4096]\n"
-                               "  %3 = tokens : i32[T]\n"
-                               "  %4 = embed %3, @e : f32[T, 4096]\n"
-                               "  %5 = project %4, @w : f32[T, 4096]\n"
-                               "  return %5\n"
-                               "}\n");
+    const Graph *graph = parse_graph("graph @g {context = 8, chunk = 8} {\n"
+                                     "  @e = param : f32[5, 4096]\n"
+                                     "  @w = param : f32[4096, 4096]\n"
+                                     "  %3 = tokens : i32[T]\n"
+                                     "  %4 = embed %3, @e : f32[T, 4096]\n"
+                                     "  %5 = project %4, @w : f32[T, 4096]\n"
+                                     "  return %5\n"
+                                     "}\n");
     graph = pass_phase(graph, PHASE_PREFILL, &options, arena);
     ck_assert_ptr_nonnull(graph);
     const Schedule schedule = ir_node(graph, graph->result)->schedule;
@@ -356,9 +333,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("places");
-    TCase *tests = tcase_create("places");
-    tcase_set_timeout(tests, 120);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "places", make_arena, drop_arena);
     tcase_add_loop_test(tests, every_value_is_there_when_it_is_read, 0, MODELS);
     tcase_add_test(tests, members_may_stand_behind_other_kernels);
     tcase_add_test(tests, a_place_that_is_taken_is_seen);
@@ -367,10 +342,5 @@ int main(void) {
     tcase_add_loop_test(tests, every_kernel_has_a_schedule_that_fits_the_registers, 0, MODELS);
     tcase_add_loop_test(tests, a_slice_of_the_rows_fills_half_of_the_second_cache_at_most, 0,
                         MACHINES);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -1,9 +1,6 @@
 #include "frontend/command/prompt.h"
 #include "frontend/measure/samples.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/check.h"
 
 static const PromptSource bytes = {.has_byte_tokens = true, .vocab = 256, .context = 8};
 
@@ -142,7 +139,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("prompt");
-    TCase *all = tcase_create("all");
+    TCase *all = suite_case(suite, "all", NULL, NULL);
     tcase_add_test(all, tokens_of_text_are_its_bytes);
     tcase_add_test(all, without_a_prompt_there_is_a_line_end);
     tcase_add_test(all, a_list_has_commas_and_may_have_spaces);
@@ -153,10 +150,5 @@ int main(void) {
     tcase_add_test(all, the_prompt_fits_the_context);
     tcase_add_test(all, text_needs_a_tokenizer);
     tcase_add_test(all, a_summary_interpolates_between_samples);
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -1,8 +1,5 @@
 #include "codegen/emit/repeat.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/check.h"
 
 static bool is_same_letter(const void *text, int first, int second) {
     return ((const char *)text)[first] == ((const char *)text)[second];
@@ -48,16 +45,11 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("repeat");
-    TCase *tests = tcase_create("repeat");
+    TCase *tests = suite_case(suite, "repeat", NULL, NULL);
     tcase_add_test(tests, equal_layers_repeat_between_what_differs);
     tcase_add_test(tests, layers_that_alternate_repeat_in_pairs);
     tcase_add_test(tests, a_repetition_in_another_is_not_taken_alone);
     tcase_add_test(tests, the_shortest_of_those_that_cover_as_much);
     tcase_add_test(tests, half_a_turn_at_the_end_stays_outside);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -1,25 +1,25 @@
 /* test_safetensors.c - good files open, all others are refused with what is wrong. */
 #include "frontend/weights/safetensors.h"
+#include "tests/folder.h"
+#include "tests/unit/arena_fixture.h"
 #include "tests/unit/safetensors_image.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-static Arena *arena;
-static Diag diag;
-static char folder[64];
+static char folder[FOLDER_PATH];
 
 static void setup(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
-    image_enter_folder(folder);
+    make_arena();
+    ck_assert(folder_make(folder));
 }
 
 static void teardown(void) {
-    arena_destroy(arena);
-    image_leave_folder(folder);
+    drop_arena();
+    ck_assert(folder_remove(folder));
 }
 
 static SafeTensors *parse(const char *header, const void *data, size_t data_bytes) {
@@ -325,7 +325,7 @@ START_TEST(a_header_that_changes_is_read_once) {
         Diag own = {.arena = arena};
         SafeTensors *tensors = safetensors_open(path_of("a.safetensors"), (Loc){0}, &own);
         if (!tensors)
-            ck_assert_ptr_nonnull(strstr(own.first->message, "expected a header of 90000000"));
+            assert_says(own.first->message, "expected a header of 90000000");
         else
             expect_data(safetensors_find(tensors, "x"), "abc", 3);
         safetensors_close(tensors);
@@ -471,8 +471,8 @@ END_TEST
 
 START_TEST(an_index_must_fit_its_files) {
     ck_assert_ptr_null(open_index_of("{\"weight_map\":{\"x\":\"a.safetensors\"}}"));
-    ck_assert_ptr_nonnull(strstr(message(), "a.safetensors': No such file"));
-    ck_assert_ptr_nonnull(strstr(diag.first->loc.source->name, "index.json"));
+    assert_says(message(), "a.safetensors': No such file");
+    assert_says(diag.first->loc.source->name, "index.json");
     image_write(folder, "a.safetensors", "{" U8_TENSOR("x", "0", "1", "1") "}", "a", 1);
     ck_assert_ptr_null(
         open_index_of("{\"weight_map\":{\"x\":\"a.safetensors\",\"y\":\"a.safetensors\"}}"));
@@ -486,13 +486,11 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("safetensors");
-    TCase *tests = tcase_create("safetensors");
-    tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "safetensors", setup, teardown);
     tcase_add_test(tests, tensors_are_found_by_name);
     tcase_add_test(tests, empty_files_and_empty_tensors_are_good);
     tcase_add_test(tests, a_name_may_be_any_text);
-    tcase_add_loop_test(tests, broken_headers_are_refused, 0, sizeof broken / sizeof *broken);
+    tcase_add_loop_test(tests, broken_headers_are_refused, 0, COUNT(broken));
     tcase_add_test(tests, what_is_not_json_is_refused);
     tcase_add_test(tests, json_is_bounded);
     tcase_add_test(tests, all_bad_tensors_are_reported);
@@ -506,13 +504,7 @@ int main(void) {
     tcase_add_test(tests, common_slips_get_a_hint);
     tcase_add_test(tests, a_header_that_changes_is_read_once);
     tcase_add_test(tests, an_index_joins_files);
-    tcase_add_loop_test(tests, broken_indexes_are_refused, 0,
-                        sizeof broken_index / sizeof *broken_index);
+    tcase_add_loop_test(tests, broken_indexes_are_refused, 0, COUNT(broken_index));
     tcase_add_test(tests, an_index_must_fit_its_files);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

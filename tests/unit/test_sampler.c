@@ -1,10 +1,9 @@
 /* test_sampler.c - draws follow the softmax, its limits, and the seed. */
 #include "runtime/logits.h"
 #include "runtime/runtime.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
 static TwSampler *make(TwSampling sampling, int64_t vocab) {
     TwSampler *sampler = NULL;
@@ -311,8 +310,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("sampler");
-    TCase *tests = tcase_create("sampler");
-    tcase_set_timeout(tests, 60);
+    TCase *tests = suite_case(suite, "sampler", NULL, NULL);
     tcase_add_test(tests, greedy_takes_the_lowest_token_of_the_highest_logit);
     tcase_add_test(tests, not_a_number_never_wins);
     tcase_add_test(tests, infinite_logits_are_drawn_from);
@@ -329,10 +327,5 @@ int main(void) {
     tcase_add_test(tests, every_block_of_a_row_gets_its_share);
     tcase_add_loop_test(tests, draws_are_those_a_full_sort_allows, 0, 2);
     tcase_add_test(tests, arguments_out_of_range_are_refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

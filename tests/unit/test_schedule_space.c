@@ -69,13 +69,8 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("schedule space");
-    TCase *tests = tcase_create("schedule space");
+    TCase *tests = suite_case(suite, "schedule space", NULL, NULL);
     tcase_add_loop_test(tests, the_rule_the_smallest_and_all_candidates_are_legal, 0, TARGETS);
     tcase_add_loop_test(tests, what_no_kernel_can_do_is_not_legal, 0, TARGETS);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -6,13 +6,10 @@
 #include "runtime/runtime.h"
 #include "runtime/trace.h"
 #include "runtime/weights_file.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -525,9 +522,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("session");
-    TCase *tests = tcase_create("session");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
+    TCase *tests = suite_case(suite, "session", setup, teardown);
     tcase_add_loop_test(tests, steps_of_one_token_follow_the_model, 0, THREAD_COUNTS);
     tcase_add_loop_test(tests, single_tokens_may_have_a_team_of_their_own, 0, 4);
     tcase_add_test(tests, programs_of_one_model_take_turns_in_a_session);
@@ -545,10 +540,5 @@ int main(void) {
     tcase_add_test(tests, options_out_of_range_are_refused);
     tcase_add_test(tests, without_options_the_machine_decides);
     tcase_add_test(tests, two_sessions_of_two_threads_run_at_once);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

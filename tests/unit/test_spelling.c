@@ -1,8 +1,6 @@
 /* test_spelling.c - "did you mean": near words are found, far ones are not guessed. */
 #include "ir/spelling.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/check.h"
 
 static const char *nearest(const char *word) {
     static const char *const words[] = {"hidden", "heads",   "kv_heads", "bias", "gated",
@@ -40,15 +38,10 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("spelling");
-    TCase *tests = tcase_create("spelling");
+    TCase *tests = suite_case(suite, "spelling", NULL, NULL);
     tcase_add_test(tests, a_letter_more_less_or_other_is_near);
     tcase_add_test(tests, swapped_neighbours_count_once);
     tcase_add_test(tests, words_that_are_far_are_not_suggested);
     tcase_add_test(tests, one_letter_is_near_to_nothing);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

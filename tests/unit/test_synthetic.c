@@ -1,11 +1,9 @@
 /* test_synthetic.c - made-up weights are the same everywhere and have the spread that they should.
  */
 #include "frontend/weights/synthetic.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const uint64_t seed = 7;
 
@@ -98,16 +96,11 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("synthetic");
-    TCase *tests = tcase_create("synthetic");
+    TCase *tests = suite_case(suite, "synthetic", NULL, NULL);
     tcase_add_test(tests, values_are_fixed);
     tcase_add_test(tests, rows_do_not_depend_on_what_is_read_with_them);
     tcase_add_test(tests, seeds_names_rows_and_columns_all_matter);
     tcase_add_test(tests, a_matrix_keeps_the_size_of_what_it_projects);
     tcase_add_test(tests, vectors_fit_their_purpose);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

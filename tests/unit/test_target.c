@@ -3,7 +3,8 @@
 #include "codegen/target/target.h"
 #include "frontend/compiler/compiler.h"
 #include "frontend/compiler/tuning_shipped.h"
-#include "library_fixture.h"
+#include "tests/unit/arena_fixture.h"
+#include "tests/unit/library_fixture.h"
 
 static const struct {
     Architecture architecture;
@@ -13,13 +14,10 @@ static const struct {
 #include "codegen/target/targets.def"
 };
 
-static Arena *arena;
-static Diag diag;
 static TargetNames names, x86, arm, riscv;
 
-static void begin(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
+static void setup(void) {
+    make_arena();
     ck_assert(target_names_host(&x86, "x86_64-pc-linux-gnu", "haswell",
                                 "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+popcnt,-avx512f,+64bit",
                                 arena));
@@ -27,10 +25,6 @@ static void begin(void) {
                                 arena));
     ck_assert(
         target_names_host(&riscv, "riscv64-unknown-linux-gnu", "generic-rv64", "+m,+v", arena));
-}
-
-static void end(void) {
-    arena_destroy(arena);
 }
 
 static bool choose_on(const TargetNames *host, const char *target, const char *cpu,
@@ -289,10 +283,9 @@ START_TEST(shipped_schedules_are_for_processors_that_can_be_named) {
 }
 END_TEST
 
-static Suite *target_suite(void) {
+int main(void) {
     Suite *suite = suite_create("target");
-    TCase *choices = tcase_create("choices");
-    tcase_add_checked_fixture(choices, begin, end);
+    TCase *choices = suite_case(suite, "choices", setup, drop_arena);
     tcase_add_test(choices, the_default_is_the_host);
     tcase_add_test(choices, a_triple_has_a_generic_processor);
     tcase_add_test(choices, a_level_is_a_processor);
@@ -304,17 +297,8 @@ static Suite *target_suite(void) {
     tcase_add_test(choices, the_name_of_the_host_is_known_on_it);
     tcase_add_test(choices, llvm_knows_every_processor);
     tcase_add_test(choices, this_machine_is_known_as_such);
-    suite_add_tcase(suite, choices);
     TCase *code = in_a_folder(suite, "code");
     tcase_add_test(code, shipped_schedules_are_for_processors_that_can_be_named);
     tcase_add_test(code, objects_for_riscv_have_the_abi_of_its_cc);
-    return suite;
-}
-
-int main(void) {
-    SRunner *runner = srunner_create(target_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return suite_run(suite);
 }

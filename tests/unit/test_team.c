@@ -4,12 +4,11 @@
 #include "runtime/processors.h"
 #include "runtime/team.h"
 #include "runtime/team_size.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -385,8 +384,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("team");
-    TCase *tests = tcase_create("team");
-    tcase_set_timeout(tests, 120);
+    TCase *tests = suite_case(suite, "team", NULL, NULL);
     tcase_add_loop_test(tests, work_runs_once_on_every_thread, 0, COUNTS);
     tcase_add_loop_test(tests, barrier_keeps_thousands_of_phases_apart, 0, COUNTS);
     tcase_add_loop_test(tests, runs_follow_each_other, 0, COUNTS);
@@ -412,10 +410,5 @@ int main(void) {
     tcase_add_test(tests, a_team_is_whole_again_when_the_machine_is_quiet);
     tcase_add_test(tests, work_that_cannot_be_divided_keeps_its_threads);
     tcase_add_test(tests, a_team_that_waits_runs_with_one_thread_and_meets_nobody);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

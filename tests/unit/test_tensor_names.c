@@ -1,21 +1,6 @@
 /* test_tensor_names.c - patterns, tables and names from a description. */
 #include "frontend/weights/tensor_names.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
-
-static Arena *arena;
-static Diag diag;
-
-static void setup(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
-}
-
-static void teardown(void) {
-    arena_destroy(arena);
-}
+#include "tests/unit/arena_fixture.h"
 
 /* The layer's digits; null: no match. */
 static const char *match(const char *pattern, const char *name) {
@@ -134,17 +119,14 @@ START_TEST(a_given_tensor_needs_its_layer_from_the_param) {
     const Source source = {"model.yaml", "x", 1};
     const NamePair pairs[] = {{"embed.tokens", "wte.N", {&source, 1}}, {"a.N", "b", {0}}};
     ck_assert_ptr_null(tensor_names_given(pairs, 2, arena, &diag));
-    ck_assert_int_eq(diag.errors, 1);
-    ck_assert_str_eq(diag.first->message,
-                     "'wte.N' has the number of a layer, N, and 'embed.tokens' has none");
+    assert_error("'wte.N' has the number of a layer, N, and 'embed.tokens' has none", NULL);
     ck_assert_ptr_eq(diag.first->loc.source, &source);
 }
 END_TEST
 
 int main(void) {
     Suite *suite = suite_create("tensor_names");
-    TCase *tests = tcase_create("tensor_names");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "tensor_names", make_arena, drop_arena);
     tcase_add_test(tests, a_pattern_matches_whole_names);
     tcase_add_test(tests, n_stands_for_the_number_of_a_layer);
     tcase_add_test(tests, n_in_a_word_is_a_letter);
@@ -154,10 +136,5 @@ int main(void) {
     tcase_add_test(tests, unknown_tables_are_refused_with_a_hint);
     tcase_add_test(tests, names_may_be_given);
     tcase_add_test(tests, a_given_tensor_needs_its_layer_from_the_param);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -336,9 +336,5 @@ int main(void) {
     tcase_add_test(tests, equal_layers_share_a_row);
     tcase_add_loop_test(tests, a_trace_has_a_row_for_each_thread, 0, THREAD_COUNTS);
     tcase_add_test(tests, a_trace_that_is_not_complete_leaves_no_file);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

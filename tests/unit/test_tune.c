@@ -203,34 +203,23 @@ START_TEST(a_stopped_search_forgets_what_was_under_way) {
 }
 END_TEST
 
-static char *print_page(const TuneSearch *search, const double *limit) {
+static const char *print_page(const TuneSearch *search, const double *limit) {
     const TuneReport report = {
         .model = "a<b", .cpu = "c", .tuned = &subject, .search = search, .limit = limit};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    ck_assert_ptr_nonnull(out);
+    FILE *out = text_begin();
     tune_report_page(&report, out);
-    ck_assert_int_eq(fclose(out), 0);
-    return text;
-}
-
-static int count(const char *text, const char *word) {
-    int found = 0;
-    for (const char *at = text; (at = strstr(at, word)) != NULL; at++) found++;
-    return found;
+    return text_end(out);
 }
 
 START_TEST(a_page_names_every_kernel) {
     const double limit[64] = {0};
     const TuneSearch search = search_for(0, false);
-    char *text = print_page(&search, limit);
-    ck_assert_ptr_nonnull(strstr(text, "a&lt;b"));
-    ck_assert_int_eq(count(text, "<h2>"), kernel_count);
-    ck_assert_int_eq(count(text, "<svg"), kernel_count - 2); /* calls were not measured */
-    ck_assert_int_eq(count(text, "Not measured this time: all 2 threads; 0 of 1 tried."), 2);
-    ck_assert_int_eq(count(text, ": ;"), 0);
-    free(text);
+    const char *text = print_page(&search, limit);
+    assert_says(text, "a&lt;b");
+    ck_assert_int_eq(occurrences(text, "<h2>"), kernel_count);
+    ck_assert_int_eq(occurrences(text, "<svg"), kernel_count - 2); /* calls were not measured */
+    ck_assert_int_eq(occurrences(text, "Not measured this time: all 2 threads; 0 of 1 tried."), 2);
+    ck_assert_int_eq(occurrences(text, ": ;"), 0);
 }
 END_TEST
 
@@ -254,9 +243,10 @@ START_TEST(all_that_a_page_draws_is_inside_of_its_plots) {
         TuneSearch search = measured;
         search.event = events;
         search.events = 5;
-        char *text = print_page(&search, limit);
-        ck_assert_int_eq(count(text, "<circle"), 5);
-        const int lines = count(text, "class=\"limit\""), words = count(text, "Its roofline lies");
+        const char *text = print_page(&search, limit);
+        ck_assert_int_eq(occurrences(text, "<circle"), 5);
+        const int lines = occurrences(text, "class=\"limit\""),
+                  words = occurrences(text, "Its roofline lies");
         ck_assert_int_eq(lines + words, limits[i] > 0 ? kernel_count - 2 : 0);
         ck_assert(limits[i] < 1e3 || !lines);
         ck_assert(limits[i] > 1e-9 || !words);
@@ -264,8 +254,7 @@ START_TEST(all_that_a_page_draws_is_inside_of_its_plots) {
         check_within(text, " cy=\"", 20, 180);
         check_within(text, " y=\"", 10, 195);
         check_within(text, " cx=\"", 110, 640);
-        ck_assert_int_eq(count(text, "nan") + count(text, "inf"), 0);
-        free(text);
+        ck_assert_int_eq(occurrences(text, "nan") + occurrences(text, "inf"), 0);
     }
 }
 END_TEST
@@ -354,8 +343,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("tune");
-    TCase *tests = tcase_create("tune");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "tune", setup, teardown);
     tcase_add_test(tests, equal_layers_are_one_kernel);
     tcase_add_test(tests, an_experiment_times_every_schedule_in_every_round);
     tcase_add_test(tests, a_schedule_that_computes_something_else_is_found);
@@ -368,16 +356,10 @@ int main(void) {
     tcase_add_test(tests, a_stopped_search_forgets_what_was_under_way);
     tcase_add_test(tests, a_page_names_every_kernel);
     tcase_add_test(tests, all_that_a_page_draws_is_inside_of_its_plots);
-    suite_add_tcase(suite, tests);
-    TCase *budget = tcase_create("budget");
+    TCase *budget = suite_case(suite, "budget", NULL, NULL);
     tcase_add_test(budget, a_budget_is_kept_and_used_where_steps_are_alike);
     tcase_add_test(budget, a_budget_is_exceeded_by_less_than_an_experiment);
     tcase_add_test(budget, the_longest_step_is_expected_again);
     tcase_add_test(budget, times_are_guessed_from_what_calls_take);
-    suite_add_tcase(suite, budget);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

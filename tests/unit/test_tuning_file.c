@@ -1,21 +1,6 @@
 /* test_tuning_file.c - the record of what was tuned: read, kept, put together, written. */
 #include "frontend/compiler/tuning_file.h"
-
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
-
-static Arena *arena;
-static Diag diag;
-
-static void setup(void) {
-    arena = arena_create();
-    diag = (Diag){.arena = arena};
-}
-
-static void teardown(void) {
-    arena_destroy(arena);
-}
+#include "tests/unit/arena_fixture.h"
 
 #define HEAD "thalweg-tuning: 1\nrecords:\n"
 #define RECORD(kernel, cpu, schedule, tried, version)                                              \
@@ -47,15 +32,9 @@ static TuningFile parse(const char *text) {
 }
 
 static const char *print(TuningFile *file) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    ck_assert_ptr_nonnull(out);
+    FILE *out = text_begin();
     tuning_file_print(file, out);
-    ck_assert_int_eq(fclose(out), 0);
-    const char *kept = arena_printf(arena, "%s", text);
-    free(text);
-    return kept;
+    return arena_printf(arena, "%s", text_end(out));
 }
 
 START_TEST(a_file_is_sorted_and_the_same_after_each_save) {
@@ -150,26 +129,18 @@ START_TEST(what_is_no_record_is_refused_by_name) {
     ck_assert(!tuning_file_parse(&file, source_of(refused[_i].text), &diag));
     ck_assert_int_ge(diag.errors, 1);
     ck_assert_int_eq(file.count, 0);
-    if (!strstr(diag.first->message, refused[_i].message))
-        ck_abort_msg("'%s' is not in: %s", refused[_i].message, diag.first->message);
+    assert_says(diag.first->message, refused[_i].message);
 }
 END_TEST
 
 int main(void) {
     Suite *suite = suite_create("tuning file");
-    TCase *tests = tcase_create("tuning file");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    TCase *tests = suite_case(suite, "tuning file", make_arena, drop_arena);
     tcase_add_test(tests, a_file_is_sorted_and_the_same_after_each_save);
     tcase_add_test(tests, an_empty_file_is_written_and_read);
     tcase_add_test(tests, of_two_records_of_a_kernel_the_better_one_stays);
     tcase_add_test(tests, versions_are_compared_number_by_number);
     tcase_add_test(tests, a_torn_file_loses_its_last_record_at_most);
-    tcase_add_loop_test(tests, what_is_no_record_is_refused_by_name, 0,
-                        sizeof refused / sizeof *refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    tcase_add_loop_test(tests, what_is_no_record_is_refused_by_name, 0, COUNT(refused));
+    return suite_run(suite);
 }

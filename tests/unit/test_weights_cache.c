@@ -40,7 +40,7 @@ START_TEST(weights_are_packed_once) {
     pack_and_check();
     only_file(path, sizeof path);
     const ino_t first = inode_of(path);
-    ck_assert_ptr_nonnull(strstr(path, "/small-"));
+    assert_says(path, "/small-");
     pack_and_check();
     only_file(path, sizeof path);
     ck_assert_uint_eq(inode_of(path), first);
@@ -319,7 +319,7 @@ static bool looks_at_half_written(void *context, const char *what, double done) 
     char path[512], start[CACHE_MAGIC + 1];
     if (strcmp(what, "packing weights") != 0 || done >= 1) return true;
     only_file(path, sizeof path);
-    ck_assert_ptr_nonnull(strstr(path, ".part"));
+    assert_says(path, ".part");
     ck_assert_uint_eq(read_start(path, start, sizeof start), CACHE_MAGIC);
     ck_assert_mem_eq(start, TW_WEIGHTS_MAGIC, CACHE_MAGIC);
     ++*looks;
@@ -415,7 +415,7 @@ START_TEST(work_that_is_stopped_keeps_the_file_before_it) {
 }
 END_TEST
 
-static Suite *weights_cache_suite(void) {
+int main(void) {
     Suite *suite = suite_create("weights cache");
     TCase *cache = in_a_folder(suite, "cache");
     tcase_add_test(cache, weights_are_packed_once);
@@ -433,13 +433,5 @@ static Suite *weights_cache_suite(void) {
     tcase_add_test(cache, the_environment_says_where_the_cache_is);
     tcase_add_test(cache, work_that_is_stopped_leaves_no_file);
     tcase_add_test(cache, work_that_is_stopped_keeps_the_file_before_it);
-    return suite;
-}
-
-int main(void) {
-    SRunner *runner = srunner_create(weights_cache_suite());
-    srunner_run_all(runner, CK_ENV);
-    const int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return suite_run(suite);
 }

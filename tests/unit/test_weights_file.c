@@ -2,11 +2,8 @@
 #include "runtime/runtime.h"
 #include "runtime/team.h"
 #include "runtime/weights_file.h"
+#include "tests/check.h"
 
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -255,9 +252,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("weights_file");
-    TCase *tests = tcase_create("weights_file");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
+    TCase *tests = suite_case(suite, "weights_file", setup, teardown);
     tcase_add_test(tests, good_file_opens_with_its_data_and_ids);
     tcase_add_test(tests, file_without_data_opens);
     tcase_add_test(tests, truncation_at_every_length_is_refused);
@@ -273,10 +268,5 @@ int main(void) {
     tcase_add_test(tests, what_is_no_regular_file_is_refused);
     tcase_add_test(tests, missing_file_and_missing_arguments_are_refused);
     tcase_add_test(tests, every_status_has_a_text);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -1,9 +1,7 @@
 #include "frontend/model/yaml.h"
+#include "tests/check.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct {
     Arena *arena;
@@ -363,7 +361,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("yaml");
-    TCase *tests = tcase_create("yaml");
+    TCase *tests = suite_case(suite, "yaml", NULL, NULL);
     tcase_add_test(tests, mappings_and_sequences_keep_their_order_and_places);
     tcase_add_test(tests, what_is_not_there_is_not_found);
     tcase_add_test(tests, places_count_bytes_not_characters);
@@ -373,10 +371,8 @@ int main(void) {
     tcase_add_test(tests, duplicate_keys_are_refused_with_both_places);
     tcase_add_test(tests, the_deepest_nesting_is_64);
     tcase_add_test(tests, too_many_values_and_bytes_are_refused);
-    tcase_add_loop_test(tests, integers_are_decimal_and_in_range, 0,
-                        (int)(sizeof integers / sizeof *integers));
-    tcase_add_loop_test(tests, reals_are_finite_and_in_range, 0,
-                        (int)(sizeof reals / sizeof *reals));
+    tcase_add_loop_test(tests, integers_are_decimal_and_in_range, 0, COUNT(integers));
+    tcase_add_loop_test(tests, reals_are_finite_and_in_range, 0, COUNT(reals));
     tcase_add_test(tests, booleans_have_all_of_yamls_spellings);
     tcase_add_test(tests, what_is_no_boolean_is_refused);
     tcase_add_test(tests, null_has_all_of_yamls_spellings);
@@ -384,10 +380,5 @@ int main(void) {
     tcase_add_test(tests, errors_say_path_expected_and_found);
     tcase_add_test(tests, words_are_suggested_where_one_is_near);
     tcase_add_test(tests, shown_text_is_short_and_without_control_characters);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }
