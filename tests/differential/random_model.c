@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- tape ---- */
@@ -18,20 +19,20 @@ void tape_draw(Tape *tape, uint64_t seed) {
     for (int i = 0; i < TAPE_MAX; i++) tape->number[i] = (uint32_t)(mix(&seed) >> 40);
 }
 
-static bool is_kept(Tape *tape, const Tape *smaller, TapeFails *fails, void *context, int *tries) {
+static bool is_kept(Tape *tape, const Tape *smaller, TapeCheck *check, void *context, int *tries) {
     if (*tries <= 0) return false;
     --*tries;
-    if (!fails(smaller, context)) return false;
+    if (check(smaller, context)) return false;
     *tape = *smaller;
     return true;
 }
 
-static bool shorten(Tape *tape, TapeFails *fails, void *context, int *tries) {
+static bool shorten(Tape *tape, TapeCheck *check, void *context, int *tries) {
     bool is_better = false;
     for (int cut = tape->length / 2; cut > 0; cut /= 2) {
         Tape smaller = *tape;
         smaller.length -= cut;
-        while (smaller.length >= 0 && is_kept(tape, &smaller, fails, context, tries)) {
+        while (smaller.length >= 0 && is_kept(tape, &smaller, check, context, tries)) {
             is_better = true;
             smaller.length -= cut;
         }
@@ -39,23 +40,39 @@ static bool shorten(Tape *tape, TapeFails *fails, void *context, int *tries) {
     return is_better;
 }
 
-static bool reduce_numbers(Tape *tape, TapeFails *fails, void *context, int *tries) {
+static bool reduce_numbers(Tape *tape, TapeCheck *check, void *context, int *tries) {
     bool is_better = false;
     for (int i = 0; i < tape->length; i++) {
         if (!tape->number[i]) continue;
         Tape smaller = *tape;
         smaller.number[i] = 0;
-        is_better |= is_kept(tape, &smaller, fails, context, tries);
+        is_better |= is_kept(tape, &smaller, check, context, tries);
     }
     return is_better;
 }
 
-void tape_shrink(Tape *tape, TapeFails *fails, void *context, int tries) {
+void tape_shrink(Tape tape, uint64_t seed, TapeCheck *check, void *context, const char *what,
+                 int tries) {
     bool is_better = true;
     while (is_better && tries > 0) {
-        is_better = shorten(tape, fails, context, &tries);
-        is_better |= reduce_numbers(tape, fails, context, &tries);
+        is_better = shorten(&tape, check, context, &tries);
+        is_better |= reduce_numbers(&tape, check, context, &tries);
     }
+    char text[MODEL_TEXT_MAX] = "";
+    random_model(&tape, text, sizeof text);
+    check(&tape, context);
+    printf("seed %llu: %s\nthe smallest model that fails:\n%s\n", (unsigned long long)seed, what,
+           text);
+}
+
+Tally check_seeds(int count, char **argument, long models, SeedCheck *check, void *context) {
+    if (count > 1) models = strtol(argument[1], NULL, 10);
+    const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
+    Tally tally = {0};
+    for (; tally.models < models && tally.failures < 3; tally.models++)
+        tally.failures += !check(first + (uint64_t)tally.models, context);
+    printf("%ld random models, %ld failures\n", tally.models, tally.failures);
+    return tally;
 }
 
 /* ---- text ---- */

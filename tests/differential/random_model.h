@@ -23,10 +23,25 @@ void tape_draw(Tape *tape, uint64_t seed);
 /* Writes the YAML; false if it does not fit. */
 bool random_model(const Tape *tape, char *text, size_t size);
 
-/* Whether the tape still fails. */
-typedef bool TapeFails(const Tape *tape, void *context);
+/* Whether the model of the tape is right; if not, `context` knows why. */
+typedef bool TapeCheck(const Tape *tape, void *context);
 
-/* Makes a failing tape smaller as long as it fails, with at most `tries` calls. */
-void tape_shrink(Tape *tape, TapeFails *fails, void *context, int tries);
+/* Makes a tape whose model is wrong smaller as long as that is so, with at most `tries` checks, and
+ * prints its model, the seed and `what`, which the last check may have written. */
+void tape_shrink(Tape tape, uint64_t seed, TapeCheck *check, void *context, const char *what,
+                 int tries);
+
+/* ---- the models of a program's arguments, [models [first seed]] ---- */
+
+/* Whether the model of the seed is right; prints what is wrong. */
+typedef bool SeedCheck(uint64_t seed, void *context);
+
+typedef struct {
+    long models, failures;
+} Tally;
+
+/* Checks models, `models` of them where the arguments do not say how many, until three are wrong;
+ * prints how many there were. */
+Tally check_seeds(int count, char **argument, long models, SeedCheck *check, void *context);
 
 #endif

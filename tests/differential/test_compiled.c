@@ -232,7 +232,8 @@ static const char *other_cpu(uint32_t number) {
     return NULL;
 }
 
-static bool passes(Run *run, const Tape *tape) {
+static bool passes(const Tape *tape, void *context) {
+    Run *run = context;
     char text[MODEL_TEXT_MAX];
     if (!random_model(tape, text, sizeof text)) return wrong(run, "the model is too long");
     const uint32_t number = tape->length > 0 ? tape->number[0] : 3 * 4;
@@ -255,35 +256,23 @@ static bool product_is_exact(Run *run, int i) {
     return false;
 }
 
-static bool fails(const Tape *tape, void *context) {
-    return !passes(context, tape);
-}
-
-static void explain(Run *run, Tape tape, uint64_t seed) {
-    tape_shrink(&tape, fails, run, SHRINK_TRIES);
-    char text[MODEL_TEXT_MAX] = "";
-    random_model(&tape, text, sizeof text);
-    passes(run, &tape);
-    printf("seed %llu: %s\nthe smallest model that fails:\n%s\n", (unsigned long long)seed,
-           run->what, text);
+static bool passes_seed(uint64_t seed, void *context) {
+    Run *run = context;
+    Tape tape;
+    tape_draw(&tape, seed);
+    if (passes(&tape, run)) return true;
+    tape_shrink(tape, seed, passes, run, run->what, SHRINK_TRIES);
+    return false;
 }
 
 int main(int count, char **argument) {
-    const long models = count > 1 ? strtol(argument[1], NULL, 10) : 300;
-    const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
     char cache[FOLDER_PATH];
     if (!folder_make(cache)) return 2;
     Run run = {.cache = cache};
-    int failures = 0;
-    for (int i = 0; i < PRODUCTS; i++) failures += !product_is_exact(&run, i);
-    for (long i = 0; i < models && failures < 3; i++) {
-        Tape tape;
-        tape_draw(&tape, first + (uint64_t)i);
-        if (passes(&run, &tape)) continue;
-        explain(&run, tape, first + (uint64_t)i);
-        failures++;
-    }
+    int wrong_products = 0;
+    for (int i = 0; i < PRODUCTS; i++) wrong_products += !product_is_exact(&run, i);
+    const Tally tally = check_seeds(count, argument, 300, passes_seed, &run);
     folder_remove(cache);
-    printf("%ld random models, %d failures, %d strays\n", models, failures, run.strays);
-    return failures != 0 || run.strays > 2 + models / STRAYS_ONE_IN;
+    printf("%d wrong products, %d strays\n", wrong_products, run.strays);
+    return wrong_products || tally.failures || run.strays > 2 + tally.models / STRAYS_ONE_IN;
 }

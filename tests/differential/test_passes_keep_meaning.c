@@ -125,7 +125,8 @@ static bool check_text(Run *run, const char *text, Arena *arena) {
     return is_right;
 }
 
-static bool passes(Run *run, const Tape *tape) {
+static bool passes(const Tape *tape, void *context) {
+    Run *run = context;
     char text[MODEL_TEXT_MAX];
     if (!random_model(tape, text, sizeof text)) {
         snprintf(run->what, sizeof run->what, "the model is too long");
@@ -137,27 +138,16 @@ static bool passes(Run *run, const Tape *tape) {
     return is_right;
 }
 
-static bool fails(const Tape *tape, void *context) {
-    return !passes(context, tape);
+static bool passes_seed(uint64_t seed, void *context) {
+    Run *run = context;
+    Tape tape;
+    tape_draw(&tape, seed);
+    if (passes(&tape, run)) return true;
+    tape_shrink(tape, seed, passes, run, run->what, SHRINK_TRIES);
+    return false;
 }
 
 int main(int count, char **argument) {
-    const long models = count > 1 ? strtol(argument[1], NULL, 10) : 300;
-    const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
     Run run = {0};
-    int failures = 0;
-    for (long i = 0; i < models && failures < 3; i++) {
-        Tape tape;
-        tape_draw(&tape, first + (uint64_t)i);
-        if (passes(&run, &tape)) continue;
-        tape_shrink(&tape, fails, &run, SHRINK_TRIES);
-        char text[MODEL_TEXT_MAX] = "";
-        random_model(&tape, text, sizeof text);
-        passes(&run, &tape);
-        printf("seed %llu: %s\nthe smallest model that fails:\n%s\n",
-               (unsigned long long)(first + (uint64_t)i), run.what, text);
-        failures++;
-    }
-    printf("%ld random models, %d failures\n", models, failures);
-    return failures != 0;
+    return check_seeds(count, argument, 300, passes_seed, &run).failures != 0;
 }

@@ -234,7 +234,8 @@ static const char *take_weights(Run *run, const char *text, Outliers outliers, u
                         text);
 }
 
-static bool passes(Run *run, uint64_t seed) {
+static bool passes(uint64_t seed, void *context) {
+    Run *run = context;
     static const double size[] = {500, 1, 50}, mean[] = {0, 30, 3, 10};
     Tape tape;
     char text[MODEL_TEXT_MAX];
@@ -268,15 +269,11 @@ static bool keeps_digits_beside_a_mean(Run *run) {
 }
 
 int main(int count, char **argument) {
-    const long models = count > 1 ? strtol(argument[1], NULL, 10) : 100;
-    const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
     char folder[FOLDER_PATH];
     if (!folder_make(folder)) return 2;
     Run run = {.folder = folder};
-    int failures = !keeps_digits_beside_a_mean(&run);
-    for (long i = 0; i < models && failures < 3; i++)
-        failures += !passes(&run, first + (uint64_t)i);
-    printf("%ld random models, %d failures\n", models, failures);
+    const bool keeps_digits = keeps_digits_beside_a_mean(&run);
+    const Tally tally = check_seeds(count, argument, 100, passes, &run);
     folder_remove(folder);
-    return failures != 0;
+    return tally.failures || !keeps_digits;
 }

@@ -89,7 +89,8 @@ static bool check(Thalweg *thalweg, const char *text, const char *cache) {
     return ok;
 }
 
-static bool check_seed(uint64_t seed, const char *cache) {
+static bool passes(uint64_t seed, void *context) {
+    const char *cache = context;
     static const char *const types[] = {"f32", "bf16", "q8", "q4"};
     char text[MODEL_TEXT_MAX];
     Tape tape;
@@ -118,15 +119,10 @@ static bool check_seed(uint64_t seed, const char *cache) {
     return ok;
 }
 
-int main(int count, char **words) {
-    const long models = count > 1 ? strtol(words[1], NULL, 10) : 60;
-    const long first = count > 2 ? strtol(words[2], NULL, 10) : 1;
+int main(int count, char **argument) {
     char cache[FOLDER_PATH];
     if (!folder_make(cache)) return 2;
-    bool ok = true;
-    for (long seed = first; ok && seed < first + models; seed++)
-        ok = check_seed((uint64_t)seed, cache);
-    if (!folder_remove(cache)) return 2;
-    if (ok) printf("%ld models\n", models);
-    return !ok;
+    const Tally tally = check_seeds(count, argument, 60, passes, cache);
+    folder_remove(cache);
+    return tally.failures != 0;
 }

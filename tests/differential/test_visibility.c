@@ -221,27 +221,32 @@ static int check_fixed(const char *folder) {
     return failures;
 }
 
+typedef struct {
+    const char *folder;
+    int skipped;
+} Run;
+
+static bool passes(uint64_t seed, void *context) {
+    Run *run = context;
+    Tape tape;
+    char text[MODEL_TEXT_MAX];
+    bool is_skipped = false;
+    tape_draw(&tape, seed);
+    if (!random_model(&tape, text, sizeof text)) return true;
+    const bool is_causal = !strstr(text, "causal: false");
+    const char *what = is_causal ? check(text, -1, NULL, run->folder, &is_skipped) : NULL;
+    run->skipped += is_skipped || !is_causal;
+    if (what) printf("seed %llu: %s\n%s\n", (unsigned long long)seed, what, text);
+    return !what;
+}
+
 int main(int count, char **argument) {
-    const long models = count > 1 ? strtol(argument[1], NULL, 10) : 20;
-    const uint64_t first = count > 2 ? strtoull(argument[2], NULL, 10) : 1;
     char folder[FOLDER_PATH];
     if (!folder_make(folder)) return 2;
-    int failures = check_fixed(folder), skipped = 0;
-    for (long i = 0; i < models; i++) {
-        Tape tape;
-        char text[MODEL_TEXT_MAX];
-        bool is_skipped = false;
-        tape_draw(&tape, first + (uint64_t)i);
-        if (!random_model(&tape, text, sizeof text)) continue;
-        const bool is_causal = !strstr(text, "causal: false");
-        const char *what = is_causal ? check(text, -1, NULL, folder, &is_skipped) : NULL;
-        skipped += is_skipped || !is_causal;
-        if (!what) continue;
-        printf("seed %llu: %s\n%s\n", (unsigned long long)first + (unsigned long long)i, what,
-               text);
-        failures++;
-    }
+    Run run = {.folder = folder};
+    const int wrong_fixed = check_fixed(folder);
+    const Tally tally = check_seeds(count, argument, 20, passes, &run);
     folder_remove(folder);
-    printf("%ld random models, %d of them skipped, %d failures\n", models, skipped, failures);
-    return failures != 0 || skipped > models / 2;
+    printf("%d of them skipped\n", run.skipped);
+    return wrong_fixed || tally.failures || run.skipped > tally.models / 2;
 }
