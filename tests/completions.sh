@@ -4,19 +4,10 @@
 set -u
 manual=$(cd "$1/frontend/manual" && pwd) || exit 2
 program=$(cd "$1" && pwd)/thalweg
-source=$(cd "$(dirname "$0")/.." && pwd)
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 2
+. "$(dirname "$0")/script.sh"
 export LC_ALL=C.UTF-8 HOME="$work"
 mkdir files files/folder 'files/two words'
 touch files/one.yaml files/two.yaml files/graph.ir files/logits.npy files/page.html 'files/folder/in.yaml'
-failures=0
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    failures=$((failures + 1))
-}
 
 # ---- how each shell is asked: a line up to the cursor; words are written, one a line ----
 
@@ -102,6 +93,7 @@ for shell in bash bash_undivided zsh fish; do
         offers 'thalweg run --cpu ' $cpus help
         offers 'thalweg opt --passes ' $passes
         for command in $commands; do
+            # shellcheck disable=SC2046 # they are words
             offers "thalweg $command --" $(options_of "$command")
         done
     }
@@ -120,4 +112,3 @@ if [ -z "${found:-}" ]; then
     exit 77
 fi
 printf 'asked: %s\n' "$found"
-exit $((failures > 0))

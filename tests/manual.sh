@@ -2,17 +2,11 @@
 # manual.sh BUILD [--bless] - COMMANDS.md is what the tables and manual.md.in say (--bless makes it so), no
 # line of it is wide, every row is in it, and man pages' readers find nothing wrong with thalweg.1.
 set -u
-build=$1 wish=${2:-}
-source=$(cd "$(dirname "$0")/.." && pwd)
+build=$(cd "$1" && pwd) || exit 2
+wish=${2:-}
+. "$(dirname "$0")/script.sh"
 page=$source/frontend/command/COMMANDS.md
-made=$(mktemp) || exit 2
-trap 'rm -f "$made"' EXIT
-failures=0
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    failures=$((failures + 1))
-}
+made=$work/made
 
 "$build/frontend/manual/manual" markdown "$source/frontend/manual/manual.md.in" - - "$made" || exit 1
 [ "$wish" != --bless ] || cat "$made" >"$page"
@@ -45,4 +39,3 @@ if command -v mandoc >/dev/null; then
     mandoc -Tlint "$man" >"$made" 2>&1
     [ ! -s "$made" ] || fail "mandoc warns of thalweg.1: $(cat "$made")"
 fi
-exit $((failures > 0))

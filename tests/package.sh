@@ -4,23 +4,10 @@
 set -u
 build=$(cd "$1" && pwd) || exit 2
 compiler=$2
-source=$(cd "$(dirname "$0")/.." && pwd)
+. "$(dirname "$0")/script.sh"
 for tool in dpkg-deb dpkg-shlibdeps cpack gzip file; do
-    command -v $tool >/dev/null || {
-        echo "there is no $tool here"
-        exit 77
-    }
+    command -v $tool >/dev/null || skip "there is no $tool here"
 done
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 2
-export XDG_CACHE_HOME="$work/cache"
-failures=0
-
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    failures=$((failures + 1))
-}
 
 # What has been built is packed: ninja builds nothing for it.
 (cd "$build" && cpack -B "$work/packages" -D CPACK_DEBIAN_COMPRESSION_TYPE=gzip) >cpack.log 2>&1 || {
@@ -43,16 +30,16 @@ done
 # ---- what the packages say ----
 
 version=$(sed -n 's/^project(thalweg VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")
-says() { # package, field and pattern of its value
+tells() { # package, field and pattern of its value
     grep -qE "^$2" "$1.control" || fail "$1 does not say '$2': $(cat "$1.control")"
 }
 for package in $packages; do
-    says "$package" "Package: $package\$"
-    says "$package" "Version: $version-1\$"
-    says "$package" "Architecture: $(dpkg --print-architecture)\$"
-    says "$package" 'Maintainer: .* <.*@.*>$'
-    says "$package" 'Description: [a-zA-Z]'
-    says "$package" ' [A-Z].* .*'
+    tells "$package" "Package: $package\$"
+    tells "$package" "Version: $version-1\$"
+    tells "$package" "Architecture: $(dpkg --print-architecture)\$"
+    tells "$package" 'Maintainer: .* <.*@.*>$'
+    tells "$package" 'Description: [a-zA-Z]'
+    tells "$package" ' [A-Z].* .*'
     if grep -qvE '^(-rw-r--r--|[d-]rwxr-xr-x) root/root$' "$package.modes"; then
         fail "$package has files of strange owners or modes: $(cat "$package.modes")"
     fi
@@ -61,18 +48,18 @@ for package in $packages; do
     gzip -dc "$document/changelog.gz" | cmp -s - "$source/CHANGELOG.md" || fail "$package has not the changes"
     grep -q '^License: Apache-2.0' "$document/copyright" || fail "$package has no licence"
 done
-says thalweg 'Section: science$'
-says thalweg "Recommends: .*libthalweg-dev \\(= $version-1\\).*c-compiler"
-says libthalweg-dev 'Section: libdevel$'
-says libthalweg-dev 'Depends: libc6-dev \| libc-dev$'
-says libthalweg-compiler-dev "Depends: .*libthalweg-dev \\(= $version-1\\), llvm-[0-9]+-dev"
+tells thalweg 'Section: science$'
+tells thalweg "Recommends: .*libthalweg-dev \\(= $version-1\\).*c-compiler"
+tells libthalweg-dev 'Section: libdevel$'
+tells libthalweg-dev 'Depends: libc6-dev \| libc-dev$'
+tells libthalweg-compiler-dev "Depends: .*libthalweg-dev \\(= $version-1\\), llvm-[0-9]+-dev"
 
 # The program depends on what it is linked with: each library that it needs is of a package that it names.
 for library in $(readelf -d thalweg/usr/bin/thalweg | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
     path=$(ldd thalweg/usr/bin/thalweg | awk -v name="$library" '$1 == name { print $3 }')
     owner=$({ dpkg -S "$path" || dpkg -S "$(readlink -f "$path")"; } 2>/dev/null | sed 's/[:,].*//; 1q')
     case $library in libm.so*) continue ;; esac # as the C library
-    [ -z "$owner" ] || says thalweg "Depends: .*$owner( |,|\$)"
+    [ -z "$owner" ] || tells thalweg "Depends: .*$owner( |,|\$)"
 done
 if readelf -d thalweg/usr/bin/thalweg | grep -qE 'RPATH|RUNPATH'; then fail 'the program looks into folders of the build'; fi
 
@@ -112,4 +99,3 @@ if command -v pkg-config >/dev/null; then
     ./generate object/shakespeare.weights "$prompt" >generated || fail 'the example in C'
     head -c "$(wc -c <out)" generated | cmp - out || fail 'the example in C writes something else'
 fi
-exit $((failures > 0))
