@@ -23,16 +23,16 @@ no_leftovers() { # files that a call may leave
 expect 0 --help
 says out '^Usage: thalweg'
 silent err
-for command in check run compile opt explain bench; do
+for command in check run compile opt explain bench compare; do
     says out "^  $command "
 done
-for command in check run compile opt explain bench; do
+for command in check run compile opt explain bench compare; do
     expect 0 $command --help
     says out "^Usage: thalweg $command "
     silent err
     [ "$(wc -L <out)" -le 110 ] || fail "help of $command is too wide"
 done
-for command in check run compile opt explain bench tune; do
+for command in check run compile opt explain bench compare tune; do
     expect 0 $command --help
     example_words=$(sed -n "/^Example:/{n;s/^  thalweg //p}" out)
     case $example_words in
@@ -536,6 +536,31 @@ silent out
 expect 1 bench "$example" --prefill 257 --trace gone.json
 says err 'context'
 no_leftovers ''
+
+# ---- compare ----
+
+expect 0 compare "$example" --engine interpreter --against "$example" --tolerance 1e-5
+says out '^tokens      64 (made up), 256 logits each$'
+says out '^top 1       agrees for 64 of 64$'
+silent err
+expect 0 run "$example" --tokens 1,2,3 --logits kept.npy
+expect 0 compare "$example" --tokens 1,2,3 --logits kept.npy --tolerance 0
+says out '^difference  at most 0, which is 0 of the range; root mean square 0$'
+expect 1 compare "$example" --tokens 1,2,4 --logits kept.npy --tolerance 1e-3
+says err 'the largest difference is .* of the range, more than the tolerance of 0.001'
+expect 0 compare "$example" --tokens 1,2,4 --logits kept.npy --json
+says out '"largest": [0-9]'
+expect 1 compare "$example" --tokens 1,2 --logits kept.npy
+says err "'kept.npy' has 3 rows, and 2 tokens are given"
+expect 1 compare "$example" --tokens 1,2,3 --logits "$example"
+says err 'this is not a NumPy file'
+expect 1 compare "$shapes/gpt2-124m.yaml" --against "$example"
+says err "'gpt2-124m' has a vocabulary of 50257, 'shakespeare' one of 256"
+expect 2 compare "$example"
+says err 'one of --logits and --against'
+expect 2 compare "$example" --logits kept.npy
+says err 'needs the tokens'
+rm kept.npy
 
 # ---- signals: work stops at a clean place, and no file is left ----
 

@@ -32,7 +32,7 @@ for section in NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS FILES ENVIRONMENT 'EXI
 done
 
 if command -v groff >/dev/null; then
-    LC_ALL=C.UTF-8 groff -man -Tutf8 -ww -z "$man" >"$made" 2>&1
+    LC_ALL=C.UTF-8 groff -k -man -Tutf8 -ww -z "$man" >"$made" 2>&1
     [ ! -s "$made" ] || fail "groff warns of thalweg.1: $(cat "$made")"
 fi
 if command -v mandoc >/dev/null; then

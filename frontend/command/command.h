@@ -6,6 +6,7 @@
 #define FRONTEND_COMMAND_H
 
 #include "frontend/command/options.h"
+#include "frontend/command/prompt.h"
 #include "frontend/command/terminal.h"
 #include "frontend/compiler/thalweg.h"
 
@@ -57,6 +58,14 @@ typedef struct {
 /* Reads a file, or for "-" standard input, to its end. False: said, or a signal came; the bytes are
  * to be freed all the same. */
 bool command_read(Progress *progress, const char *path, size_t most, CommandInput *out);
+
+/* How many of the options that say what is fed are given, of which there can be one. */
+int command_prompts(const Arguments *arguments);
+#define COMMAND_ONE_PROMPT "--prompt, --tokens and --tokens-file exclude each other"
+
+/* Reads what these options say, for a model. False: said, or a signal came. */
+bool command_prompt(const Arguments *arguments, Progress *progress, const ThalwegModel *model,
+                    Prompt *out);
 
 /* Whether standard output went to a pipe or a socket that nobody reads any more, as of `| head`.
  * There is nobody to be told. */

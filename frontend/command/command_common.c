@@ -135,6 +135,45 @@ bool command_read(Progress *progress, const char *path, size_t most, CommandInpu
     return is_read;
 }
 
+/* ---- what a model is fed ---- */
+
+int command_prompts(const Arguments *arguments) {
+    return !!arguments->prompt + !!arguments->tokens + !!arguments->tokens_file;
+}
+
+static Bytes bytes_of(const char *text) {
+    return (Bytes){text, text ? strlen(text) : 0};
+}
+
+/* Of the file or standard input that the options name, if any: the text, or tokens in its place. */
+static bool read_source(const Arguments *arguments, Progress *progress, CommandInput *input,
+                        PromptSource *source) {
+    enum { MOST_BYTES = 64 << 20 };
+    const bool is_text = arguments->prompt && strcmp(arguments->prompt, "-") == 0;
+    const bool is_list = arguments->tokens && strcmp(arguments->tokens, "-") == 0;
+    const char *path = is_text || is_list ? "-" : arguments->tokens_file;
+    if (!path) return true;
+    if (!command_read(progress, path, MOST_BYTES, input)) return false;
+    *(is_text ? &source->text : &source->tokens) = (Bytes){input->bytes, input->length};
+    source->file = strcmp(path, "-") == 0 ? "standard input" : path;
+    return true;
+}
+
+bool command_prompt(const Arguments *arguments, Progress *progress, const ThalwegModel *model,
+                    Prompt *out) {
+    PromptSource source = {.text = bytes_of(arguments->prompt),
+                           .tokens = bytes_of(arguments->tokens),
+                           .has_byte_tokens = model->has_byte_tokens,
+                           .vocab = model->vocab,
+                           .context = model->context};
+    CommandInput input = {0};
+    Complaint complaint = {""};
+    const bool is_there = read_source(arguments, progress, &input, &source);
+    const bool is_read = is_there && prompt_read(&source, out, &complaint);
+    free(input.bytes);
+    return is_read || (is_there && command_fail(progress, "%s", complaint.text));
+}
+
 bool command_is_unread(void) {
     struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
     return ferror(stdout) && poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP));

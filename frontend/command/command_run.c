@@ -21,7 +21,6 @@ typedef struct {
     Progress *progress;
     Thalweg *thalweg;
     ThalwegModel model;
-    CommandInput input; /* the prompt, where it is read from a file */
     Prompt prompt;
     Engine *engine;
     TwSampler *sampler;
@@ -63,38 +62,7 @@ static bool read_model(Run *run) {
     return true;
 }
 
-/* ---- the prompt, and how much follows ---- */
-
-static Bytes bytes_of(const char *text) {
-    return (Bytes){text, text ? strlen(text) : 0};
-}
-
-/* Of the file or standard input that the options name, if any: the text, or tokens in its place. */
-static bool read_input(Run *run, PromptSource *source) {
-    enum { MOST_BYTES = 64 << 20 };
-    const Arguments *arguments = run->arguments;
-    const bool is_text = arguments->prompt && strcmp(arguments->prompt, "-") == 0;
-    const bool is_list = arguments->tokens && strcmp(arguments->tokens, "-") == 0;
-    const char *path = is_text || is_list ? "-" : arguments->tokens_file;
-    if (!path) return true;
-    if (!command_read(run->progress, path, MOST_BYTES, &run->input)) return false;
-    *(is_text ? &source->text : &source->tokens) = (Bytes){run->input.bytes, run->input.length};
-    source->file = strcmp(path, "-") == 0 ? "standard input" : path;
-    return true;
-}
-
-static bool read_prompt(Run *run) {
-    const Arguments *arguments = run->arguments;
-    PromptSource source = {.text = bytes_of(arguments->prompt),
-                           .tokens = bytes_of(arguments->tokens),
-                           .has_byte_tokens = run->model.has_byte_tokens,
-                           .vocab = run->model.vocab,
-                           .context = run->model.context};
-    Complaint complaint;
-    if (!read_input(run, &source)) return false;
-    if (prompt_read(&source, &run->prompt, &complaint)) return true;
-    return command_fail(run->progress, "%s", complaint.text);
-}
+/* ---- how much follows ---- */
 
 static bool choose_count(Run *run) {
     const int64_t room = run->model.context - run->prompt.count;
@@ -259,7 +227,10 @@ static void print_end(Run *run) {
 
 static bool run_all(Run *run) {
     const double begin = clock_seconds();
-    if (!read_model(run) || !read_prompt(run) || !choose_count(run)) return false;
+    if (!read_model(run) ||
+        !command_prompt(run->arguments, run->progress, &run->model, &run->prompt) ||
+        !choose_count(run))
+        return false;
     if (!open_engine(run) || !open_sampler(run) || !open_logits(run)) return false;
     run->compile_seconds = clock_seconds() - begin;
     progress_end(run->progress);
@@ -285,16 +256,13 @@ static int end_run(Run *run, bool is_done) {
     engine_destroy(run->engine);
     tw_sampler_destroy(run->sampler);
     free(run->prompt.tokens);
-    free(run->input.bytes);
     arena_destroy(run->diag.arena);
     const int code = command_end(run->thalweg, run->progress, is_done);
     return is_unread ? EXIT_UNREAD : code;
 }
 
 int command_run(const Arguments *arguments) {
-    if (!!arguments->prompt + !!arguments->tokens + !!arguments->tokens_file > 1)
-        return command_misused(COMMAND_run,
-                               "--prompt, --tokens and --tokens-file exclude each other");
+    if (command_prompts(arguments) > 1) return command_misused(COMMAND_run, COMMAND_ONE_PROMPT);
     Progress progress;
     Run run = {.arguments = arguments, .progress = &progress};
     run.thalweg = command_thalweg(arguments, &progress);

@@ -7,6 +7,7 @@ enum {
     OPT = 1 << COMMAND_opt,
     EXPLAIN = 1 << COMMAND_explain,
     BENCH = 1 << COMMAND_bench,
+    COMPARE = 1 << COMMAND_compare,
     TUNE = 1 << COMMAND_tune,
     ALL = (1 << COMMAND_COUNT) - 1,
 };
