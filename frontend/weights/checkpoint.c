@@ -17,7 +17,7 @@ struct Checkpoint {
     Arena *arena;
     Weights weights;
     uint64_t seed, identity, origin;
-    SafeTensors *tensors; /* null: synthetic */
+    TensorSet *tensors; /* null: synthetic */
     Stripes *stripes;
     ParamList params;
 };
@@ -25,14 +25,15 @@ struct Checkpoint {
 /* ---- values ---- */
 
 /* Values first .. first + count - 1 of the tensor, wherever its rows end. False: cannot be read. */
-static bool read_values(const SafeTensor *tensor, int64_t first, int64_t count, float *out) {
-    if (tensor->dtype == SAFETENSORS_F32)
-        return safetensors_read(tensor, 4 * (uint64_t)first, 4 * (size_t)count, out);
+static bool read_values(const StoredTensor *tensor, int64_t first, int64_t count, float *out) {
+    if (tensor->type == STORED_F32)
+        return stored_tensor_read(tensor, 4 * (uint64_t)first, 4 * (size_t)count, out);
     for (int64_t done = 0; done < count; done += HALVES) {
         uint8_t halves[2 * HALVES];
         const size_t some = (size_t)(count - done < HALVES ? count - done : HALVES);
-        if (!safetensors_read(tensor, 2 * (uint64_t)(first + done), 2 * some, halves)) return false;
-        if (tensor->dtype == SAFETENSORS_F16)
+        if (!stored_tensor_read(tensor, 2 * (uint64_t)(first + done), 2 * some, halves))
+            return false;
+        if (tensor->type == STORED_F16)
             float16_widen(halves, some, out + done);
         else
             bfloat16_widen(halves, some, out + done);
@@ -64,8 +65,8 @@ static bool read_rows(const Weights *weights, const char *name, int64_t first, i
 
 static WeightsPlace place_of(const Weights *weights, const Node *param, Arena *arena) {
     const Checkpoint *checkpoint = weights->context;
-    const SafeTensor *tensor = params_find(&checkpoint->params, param->name)->place.tensor;
-    return (WeightsPlace){safetensors_tensor_loc(tensor), safetensors_show(tensor->name, arena)};
+    const StoredTensor *tensor = params_find(&checkpoint->params, param->name)->place.tensor;
+    return (WeightsPlace){stored_tensor_loc(tensor), stored_show_name(tensor->name, arena)};
 }
 
 /* ---- open ---- */
@@ -117,7 +118,7 @@ static void warn_of_idle_names(const CheckpointSpec *spec, const ParamList *para
                 tensor_names_match(spec->inline_names[i].param, params->param[k].name, &layer);
         if (!is_used)
             diag_warning(diag, spec->inline_names[i].loc, "the model has no parameter '%s'",
-                         safetensors_show(spec->inline_names[i].param, diag->arena));
+                         stored_show_name(spec->inline_names[i].param, diag->arena));
     }
 }
 
@@ -135,10 +136,10 @@ static bool open_file(Checkpoint *checkpoint, const CheckpointSpec *spec, Diag *
     if (!params_place(&checkpoint->params, table, checkpoint->tensors, diag)) return false;
     checkpoint->stripes = stripes_create();
     if (!checkpoint->stripes)
-        return diag_error(diag, safetensors_loc(checkpoint->tensors), "out of memory");
+        return diag_error(diag, tensor_set_loc(checkpoint->tensors), "out of memory");
     checkpoint->weights = (Weights){.rows = read_rows, .context = checkpoint, .place = place_of};
     checkpoint->identity =
-        hash_places(&checkpoint->params, safetensors_identity(checkpoint->tensors));
+        hash_places(&checkpoint->params, tensor_set_identity(checkpoint->tensors));
     checkpoint->origin = hash_places(&checkpoint->params, hash_path(path, diag->arena));
     return true;
 }
@@ -162,7 +163,7 @@ Checkpoint *checkpoint_open(const Graph *graph, const CheckpointSpec *spec) {
 void checkpoint_close(Checkpoint *checkpoint) {
     if (!checkpoint) return;
     stripes_destroy(checkpoint->stripes);
-    safetensors_close(checkpoint->tensors);
+    tensor_set_close(checkpoint->tensors);
     arena_destroy(checkpoint->arena);
 }
 
@@ -171,7 +172,7 @@ const Weights *checkpoint_weights(const Checkpoint *checkpoint) {
 }
 
 bool checkpoint_is_unchanged(const Checkpoint *checkpoint) {
-    return !checkpoint->tensors || safetensors_are_unchanged(checkpoint->tensors);
+    return !checkpoint->tensors || tensor_set_is_unchanged(checkpoint->tensors);
 }
 
 uint64_t checkpoint_identity(const Checkpoint *checkpoint) {

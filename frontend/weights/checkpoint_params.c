@@ -61,7 +61,7 @@ ParamList params_collect(const Graph *graph, Arena *arena) {
 typedef struct {
     const ParamList *params;
     const NameTable *table;
-    const SafeTensors *tensors;
+    const TensorSet *tensors;
     Diag *diag;
     Arena *scratch;
 } Search;
@@ -74,10 +74,10 @@ typedef struct {
 } Candidate;
 
 static bool is_there(const Search *s, const char *tensor, const char **tried) {
-    if (safetensors_find(s->tensors, tensor)) return true;
+    if (tensor_set_find(s->tensors, tensor)) return true;
     if (tried)
         *tried = arena_printf(s->scratch, "%s%s'%s'", *tried, **tried ? " and " : "",
-                              safetensors_show(tensor, s->scratch));
+                              stored_show_name(tensor, s->scratch));
     return false;
 }
 
@@ -156,10 +156,10 @@ static bool find_place(const Search *s, const Param *param, const Candidate *can
     const Sharers sharers = find_sharers(s, param, candidate);
     const int64_t groups = layout == LAYOUT_per_head ? count_groups(param, &sharers) : 1;
     if (groups == 0)
-        return diag_error(s->diag, safetensors_tensor_loc(place->tensor),
+        return diag_error(s->diag, stored_tensor_loc(place->tensor),
                           "tensor '%s' is stored head by head, and the model's '%s' is not a "
                           "projection of heads",
-                          safetensors_show(candidate->tensor, s->diag->arena), param->name);
+                          stored_show_name(candidate->tensor, s->diag->arena), param->name);
     place->part = param->rows / groups;
     for (int i = 0; i < sharers.count; i++) {
         if (sharers.param[i] == param) place->start = place->chunk;
@@ -174,7 +174,7 @@ static bool find_place(const Search *s, const Param *param, const Candidate *can
 /* ---- types and shapes ---- */
 
 /* A vector may have dimensions of one around it, or none where it has one value. */
-static bool is_vector(const SafeTensor *tensor, int64_t length) {
+static bool is_vector(const StoredTensor *tensor, int64_t length) {
     int64_t product = 1;
     for (int i = 0; i < tensor->rank; i++) {
         if (tensor->shape[i] == 1) continue;
@@ -184,7 +184,7 @@ static bool is_vector(const SafeTensor *tensor, int64_t length) {
     return product == length;
 }
 
-static bool has_shape(const SafeTensor *tensor, const int64_t *shape, int rank) {
+static bool has_shape(const StoredTensor *tensor, const int64_t *shape, int rank) {
     if (rank == 1) return is_vector(tensor, shape[0]);
     return tensor->rank == rank && tensor->shape[0] == shape[0] && tensor->shape[1] == shape[1];
 }
@@ -192,13 +192,13 @@ static bool has_shape(const SafeTensor *tensor, const int64_t *shape, int rank) 
 static bool wrong_shape(const Search *s, const Param *param, const ParamPlace *place,
                         const int64_t *shape, int rank) {
     Arena *arena = s->diag->arena;
-    const SafeTensor *tensor = place->tensor;
+    const StoredTensor *tensor = place->tensor;
     if (place->start > 0) return false; /* reported for the first of those that share it */
-    diag_error(s->diag, safetensors_tensor_loc(tensor),
+    diag_error(s->diag, stored_tensor_loc(tensor),
                "tensor '%s': expected the shape %s for '%s'%s, found %s",
-               safetensors_show(tensor->name, arena), safetensors_show_shape(shape, rank, arena),
+               stored_show_name(tensor->name, arena), stored_show_shape(shape, rank, arena),
                param->name, place->part < place->chunk ? " and those stored with it" : "",
-               safetensors_show_shape(tensor->shape, tensor->rank, arena));
+               stored_show_shape(tensor->shape, tensor->rank, arena));
     const int64_t swapped[] = {shape[rank - 1], shape[0]};
     if (rank == 2 && has_shape(tensor, swapped, rank))
         diag_hint(s->diag, "it is transposed: do the names belong to this checkpoint?");
@@ -207,13 +207,12 @@ static bool wrong_shape(const Search *s, const Param *param, const ParamPlace *p
 
 static bool check_tensor(const Search *s, const Param *param, NameLayout layout,
                          ParamPlace *place) {
-    const SafeTensor *tensor = place->tensor;
-    if (tensor->dtype != SAFETENSORS_F32 && tensor->dtype != SAFETENSORS_F16 &&
-        tensor->dtype != SAFETENSORS_BF16)
-        return diag_error(s->diag, safetensors_tensor_loc(tensor),
+    const StoredTensor *tensor = place->tensor;
+    if (tensor->type != STORED_F32 && tensor->type != STORED_F16 && tensor->type != STORED_BF16)
+        return diag_error(s->diag, stored_tensor_loc(tensor),
                           "tensor '%s': expected F32, F16 or BF16 for '%s', found %s",
-                          safetensors_show(tensor->name, s->diag->arena), param->name,
-                          safetensors_dtype_name(tensor->dtype));
+                          stored_show_name(tensor->name, s->diag->arena), param->name,
+                          stored_type_info[tensor->type].name);
     const int rank = param->is_matrix ? 2 : 1;
     if (layout == LAYOUT_first_rows && tensor->rank == rank && tensor->shape[0] > place->total)
         place->total = tensor->shape[0];
@@ -234,10 +233,10 @@ typedef struct {
 /* Names of tensors that no param has taken. */
 static Names *find_spare(const Search *s) {
     int count;
-    const SafeTensor *tensor = safetensors_list(s->tensors, &count);
+    const StoredTensor *tensor = tensor_set_list(s->tensors, &count);
     bool *is_taken = ARENA_ARRAY(s->scratch, bool, (size_t)count + 1);
     for (int i = 0; i < s->params->count; i++) {
-        const SafeTensor *taken = s->params->param[i].place.tensor;
+        const StoredTensor *taken = s->params->param[i].place.tensor;
         if (taken) is_taken[taken - tensor] = true;
     }
     Names *spare = ARENA_NEW(s->scratch, Names);
@@ -264,28 +263,28 @@ static void report_missing(const Search *s, const Param *param, const Names *spa
     const char *tried = "";
     find_candidate(s, param, &last, &tried);
     if (*tried)
-        diag_error(s->diag, safetensors_loc(s->tensors), "no tensor for '%s': looked for %s",
+        diag_error(s->diag, tensor_set_loc(s->tensors), "no tensor for '%s': looked for %s",
                    param->name, tried);
     else
-        diag_error(s->diag, safetensors_loc(s->tensors),
+        diag_error(s->diag, tensor_set_loc(s->tensors),
                    "no tensor for '%s': the names '%s' have none for it", param->name,
                    s->table->name);
     if (s->diag->errors > DIAG_MAX_ERRORS) return;
     const char *nearest = *tried ? spelling_nearest(last.tensor, spare->name, spare->count) : NULL;
-    if (nearest) diag_hint(s->diag, "there is '%s'", safetensors_show(nearest, s->diag->arena));
+    if (nearest) diag_hint(s->diag, "there is '%s'", stored_show_name(nearest, s->diag->arena));
     if (!nearest && strcmp(param->name, "head.weight") == 0)
         diag_hint(s->diag, "write `tied: true` if the head's weights are the embedding's");
 }
 
 static bool report_all_missing(const Search *s, const Names *spare) {
     const NameTable *better = find_better_table(s);
-    diag_error(s->diag, safetensors_loc(s->tensors),
+    diag_error(s->diag, tensor_set_loc(s->tensors),
                "none of the model's %d parameters is here under the names '%s'", s->params->count,
                s->table->name ? s->table->name : "given in the description");
     if (better) return diag_hint(s->diag, "write `names: %s`", better->name);
     if (spare->count == 0) return diag_hint(s->diag, "there are no tensors in it");
     return diag_hint(s->diag, "tensors are called like '%s'",
-                     safetensors_show(spare->name[0], s->diag->arena));
+                     stored_show_name(spare->name[0], s->diag->arena));
 }
 
 static bool report_every_missing(const Search *s, int missing) {
@@ -304,13 +303,13 @@ static bool report_every_missing(const Search *s, int missing) {
 /* ---- what is left over ---- */
 
 /* Whether both hold the same. */
-static bool is_copy(const SafeTensor *a, const SafeTensor *b) {
+static bool is_copy(const StoredTensor *a, const StoredTensor *b) {
     enum { BLOCK = 1 << 14 };
     uint8_t of_a[BLOCK], of_b[BLOCK];
-    if (a->dtype != b->dtype || a->bytes != b->bytes) return false;
+    if (a->type != b->type || a->bytes != b->bytes) return false;
     for (uint64_t at = 0; at < a->bytes; at += BLOCK) {
         const size_t count = a->bytes - at < BLOCK ? (size_t)(a->bytes - at) : BLOCK;
-        if (!safetensors_read(a, at, count, of_a) || !safetensors_read(b, at, count, of_b) ||
+        if (!stored_tensor_read(a, at, count, of_a) || !stored_tensor_read(b, at, count, of_b) ||
             memcmp(of_a, of_b, count) != 0)
             return false;
     }
@@ -318,14 +317,14 @@ static bool is_copy(const SafeTensor *a, const SafeTensor *b) {
 }
 
 /* A checkpoint of a model with a tied head may hold the embedding a second time. */
-static bool is_tied_head(const Search *s, const NameRow *row, const SafeTensor *tensor) {
+static bool is_tied_head(const Search *s, const NameRow *row, const StoredTensor *tensor) {
     const Param *embedding = params_find(s->params, "embed.tokens");
     if (strcmp(row->param, "head.weight") != 0) return false;
     return embedding && embedding->place.tensor && is_copy(tensor, embedding->place.tensor);
 }
 
 /* Whether a row of the table is about the tensor: then a model of this family would use it. */
-static bool is_known(const Search *s, const SafeTensor *tensor) {
+static bool is_known(const Search *s, const StoredTensor *tensor) {
     const NameTable *table = s->table;
     const size_t prefix = strlen(table->prefix);
     const char *name = tensor->name;
@@ -352,14 +351,14 @@ static void warn_of_spare(const Search *s) {
     const char *shown = "";
     int count = 0;
     for (int i = 0; i < spare->count; i++) {
-        const SafeTensor *tensor = safetensors_find(s->tensors, spare->name[i]);
+        const StoredTensor *tensor = tensor_set_find(s->tensors, spare->name[i]);
         if (!is_known(s, tensor)) continue;
         if (count++ < MOST_SHOWN)
             shown = arena_printf(s->diag->arena, "%s%s'%s'", shown, *shown ? ", " : "",
-                                 safetensors_show(tensor->name, s->diag->arena));
+                                 stored_show_name(tensor->name, s->diag->arena));
     }
     if (count == 0) return;
-    diag_warning(s->diag, safetensors_loc(s->tensors),
+    diag_warning(s->diag, tensor_set_loc(s->tensors),
                  "%d tensor%s that the model has no use for: %s%s", count, count == 1 ? "" : "s",
                  shown, count > MOST_SHOWN ? ", ..." : "");
     diag_hint(s->diag,
@@ -369,8 +368,7 @@ static void warn_of_spare(const Search *s) {
 
 /* ---- all ---- */
 
-bool params_place(ParamList *params, const NameTable *table, const SafeTensors *tensors,
-                  Diag *diag) {
+bool params_place(ParamList *params, const NameTable *table, const TensorSet *tensors, Diag *diag) {
     Arena *scratch = arena_create();
     const Search search = {params, table, tensors, diag, scratch};
     bool is_good = true;
@@ -383,7 +381,7 @@ bool params_place(ParamList *params, const NameTable *table, const SafeTensors *
             missing++;
             continue;
         }
-        place->tensor = safetensors_find(tensors, candidate.tensor);
+        place->tensor = tensor_set_find(tensors, candidate.tensor);
         is_good &= find_place(&search, param, &candidate, place) &&
                    check_tensor(&search, param, candidate.row->layout, place);
     }

@@ -9,7 +9,7 @@
 /* Row r of the param is row (r / part) * chunk + start + r % part of the tensor; a column of it
  * where the tensor is transposed. A vector is a matrix of one column. */
 typedef struct {
-    const SafeTensor *tensor;
+    const StoredTensor *tensor;
     int64_t part, chunk, start;
     int64_t total; /* rows of the tensor that several params share */
     bool is_transposed;
@@ -34,7 +34,6 @@ ParamList params_collect(const Graph *graph, Arena *arena);
 Param *params_find(const ParamList *params, const char *name); /* null: there is none */
 
 /* Finds the tensor of every param. False: reported, all problems at once. */
-bool params_place(ParamList *params, const NameTable *table, const SafeTensors *tensors,
-                  Diag *diag);
+bool params_place(ParamList *params, const NameTable *table, const TensorSet *tensors, Diag *diag);
 
 #endif

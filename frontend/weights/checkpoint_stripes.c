@@ -13,7 +13,7 @@ enum { SLOTS = 4, STRIPE_BYTES = 1 << 22, TILE = 16 };
 /* Values of stored columns first .. first + width - 1, [columns][width], as they are stored. */
 typedef struct {
     pthread_rwlock_t lock;
-    const SafeTensor *tensor; /* null: none */
+    const StoredTensor *tensor; /* null: none */
     int64_t first, width;
     uint8_t *bytes;
     size_t capacity;
@@ -37,13 +37,13 @@ void stripes_destroy(Stripes *stripes) {
     free(stripes);
 }
 
-static size_t value_bytes(const SafeTensor *tensor) {
-    return tensor->dtype == SAFETENSORS_F32 ? 4 : 2;
+static size_t value_bytes(const StoredTensor *tensor) {
+    return tensor->type == STORED_F32 ? 4 : 2;
 }
 
 /* What is asked for: a matrix, and of it one stripe or less. */
 typedef struct {
-    const SafeTensor *tensor;
+    const StoredTensor *tensor;
     int64_t total, columns; /* stored columns; their length */
     int64_t first, count;
     int64_t stripe, width; /* the first column of the stripe, and how many it has */
@@ -66,7 +66,7 @@ static bool load(Stripe *slot, const Part *part) {
     const size_t count = is_whole ? row * (size_t)part->columns : row;
     for (size_t k = 0; k < reads; k++) {
         const size_t from = (k * (size_t)part->total + (size_t)part->stripe) * value;
-        if (!safetensors_read(part->tensor, from, count, slot->bytes + k * row)) return false;
+        if (!stored_tensor_read(part->tensor, from, count, slot->bytes + k * row)) return false;
     }
     slot->tensor = part->tensor;
     slot->first = part->stripe;
@@ -74,10 +74,10 @@ static bool load(Stripe *slot, const Part *part) {
     return true;
 }
 
-static void widen(SafeDtype dtype, const uint8_t *from, size_t count, float *out) {
-    if (dtype == SAFETENSORS_F16)
+static void widen(StoredType dtype, const uint8_t *from, size_t count, float *out) {
+    if (dtype == STORED_F16)
         float16_widen(from, count, out);
-    else if (dtype == SAFETENSORS_BF16)
+    else if (dtype == STORED_BF16)
         bfloat16_widen(from, count, out);
     else
         memcpy(out, from, 4 * count);
@@ -95,7 +95,7 @@ static void transpose(const Stripe *slot, const Part *part, float *out) {
             const int64_t columns = part->columns - column < TILE ? part->columns - column : TILE;
             for (int64_t k = 0; k < columns; k++) {
                 const int64_t at = (column + k) * slot->width + start + first;
-                widen(slot->tensor->dtype, slot->bytes + (size_t)at * value, (size_t)rows, tile[k]);
+                widen(slot->tensor->type, slot->bytes + (size_t)at * value, (size_t)rows, tile[k]);
             }
             for (int64_t i = 0; i < rows; i++)
                 for (int64_t k = 0; k < columns; k++)
@@ -109,7 +109,7 @@ static bool has(const Stripe *slot, const Part *part) {
 }
 
 static bool read_part(Stripes *stripes, const Part *part, float *out) {
-    const uintptr_t number = (uintptr_t)part->tensor / sizeof(SafeTensor);
+    const uintptr_t number = (uintptr_t)part->tensor / sizeof(StoredTensor);
     Stripe *slot = &stripes->slot[(number + (uintptr_t)(part->stripe / part->width)) % SLOTS];
     pthread_rwlock_rdlock(&slot->lock);
     bool is_there = has(slot, part);
@@ -123,13 +123,13 @@ static bool read_part(Stripes *stripes, const Part *part, float *out) {
     return is_there;
 }
 
-static int64_t stripe_width(const SafeTensor *tensor, int64_t total, int64_t columns) {
+static int64_t stripe_width(const StoredTensor *tensor, int64_t total, int64_t columns) {
     int64_t width = STRIPE_BYTES / (columns * (int64_t)value_bytes(tensor)) / TILE * TILE;
     if (width < TILE) width = TILE;
     return width < total ? width : total;
 }
 
-bool stripes_read(Stripes *stripes, const SafeTensor *tensor, int64_t total, int64_t first,
+bool stripes_read(Stripes *stripes, const StoredTensor *tensor, int64_t total, int64_t first,
                   int64_t count, int64_t columns, float *out) {
     const int64_t width = stripe_width(tensor, total, columns);
     for (int64_t done = 0; done < count;) {

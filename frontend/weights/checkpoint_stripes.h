@@ -15,7 +15,7 @@ void stripes_destroy(Stripes *stripes); /* null is fine */
 
 /* Stored columns first .. first + count - 1 of a tensor [columns][total] of F32, F16 or BF16 to
  * out[count][columns]. Safe for threads. False: the file cannot be read, or memory is out. */
-bool stripes_read(Stripes *stripes, const SafeTensor *tensor, int64_t total, int64_t first,
+bool stripes_read(Stripes *stripes, const StoredTensor *tensor, int64_t total, int64_t first,
                   int64_t count, int64_t columns, float *out);
 
 #endif

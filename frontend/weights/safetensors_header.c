@@ -1,58 +1,20 @@
 #include "frontend/weights/safetensors_header.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { LENGTH_BYTES = 8, SHOWN_BYTES = 100, MAX_DEPTH = 32, MAX_VALUES = 1 << 23 };
+enum { LENGTH_BYTES = 8, MAX_DEPTH = 32, MAX_VALUES = 1 << 23 };
 
 typedef struct {
-    const SafeFile *file;
+    const StoredFile *file;
     uint64_t data_begin, data_bytes;
     Arena *arena;
     Diag *diag;
 } Reader;
-
-static const struct {
-    const char *name;
-    uint64_t bits;
-} dtypes[SAFETENSORS_DTYPE_COUNT] = {
-#define SAFETENSORS_DTYPE(name, bits) {#name, bits},
-#include "frontend/weights/safetensors.def"
-#undef SAFETENSORS_DTYPE
-};
-
-const char *safetensors_dtype_name(SafeDtype dtype) {
-    return dtypes[dtype].name;
-}
-
-/* ---- for messages ---- */
-
-const char *safetensors_show(const char *name, Arena *arena) {
-    char shown[SHOWN_BYTES + 1];
-    size_t length = 0;
-    for (; name[length] && length < SHOWN_BYTES; length++) {
-        const unsigned char byte = (unsigned char)name[length];
-        shown[length] = (char)(byte < 0x20 || byte == 0x7f ? '?' : byte);
-    }
-    const bool is_cut = name[length] != '\0';
-    while (is_cut && length && ((unsigned char)name[length] & 0xc0) == 0x80)
-        length--; /* not in the middle of a character */
-    shown[length] = '\0';
-    return arena_printf(arena, "%s%s", shown, is_cut ? "..." : "");
-}
-
-const char *safetensors_show_shape(const int64_t *shape, int rank, Arena *arena) {
-    const char *text = "[";
-    for (int i = 0; i < rank; i++)
-        text = arena_printf(arena, "%s%s%lld", text, i ? ", " : "", (long long)shape[i]);
-    return arena_printf(arena, "%s]", text);
-}
 
 /* ---- JSON ---- */
 
@@ -84,7 +46,7 @@ json_t *safetensors_read_json(const char *text, size_t length, Loc loc, Diag *di
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
         diag_error(diag, loc, "JSON cannot be read at byte %d: %s", error.position,
-                   safetensors_show(error.text, diag->arena));
+                   stored_show_name(error.text, diag->arena));
         return NULL;
     }
     if (json_is_object(root)) return root;
@@ -95,26 +57,14 @@ json_t *safetensors_read_json(const char *text, size_t length, Loc loc, Diag *di
 
 /* ---- one tensor ---- */
 
-__attribute__((format(printf, 3, 4))) static bool tensor_error(const Reader *r, const char *name,
-                                                               const char *format, ...) {
-    char message[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    return diag_error(r->diag, r->file->loc, "tensor '%s': %s",
-                      safetensors_show(name, r->diag->arena), message);
-}
-
-static bool read_dtype(const Reader *r, const json_t *entry, SafeTensor *tensor) {
+static bool read_dtype(const Reader *r, const json_t *entry, StoredTensor *tensor) {
     const char *word = json_string_value(json_object_get(entry, "dtype"));
-    if (!word) return tensor_error(r, tensor->name, "expected a text as 'dtype'");
-    for (int i = 0; i < SAFETENSORS_DTYPE_COUNT; i++) {
-        tensor->dtype = (SafeDtype)i;
-        if (strcmp(word, dtypes[i].name) == 0) return true;
-    }
-    return tensor_error(r, tensor->name, "unknown dtype '%s'",
-                        safetensors_show(word, r->diag->arena));
+    if (!word)
+        return stored_tensor_error(r->file, tensor->name, r->diag, "expected a text as 'dtype'");
+    tensor->type = stored_type_of_word(word);
+    if (tensor->type != STORED_TYPE_COUNT) return true;
+    return stored_tensor_error(r->file, tensor->name, r->diag, "unknown dtype '%s'",
+                               stored_show_name(word, r->diag->arena));
 }
 
 static bool read_count(const json_t *value, uint64_t *count) {
@@ -123,69 +73,65 @@ static bool read_count(const json_t *value, uint64_t *count) {
     return true;
 }
 
-static bool read_shape(const Reader *r, const json_t *entry, SafeTensor *tensor) {
+static bool read_shape(const Reader *r, const json_t *entry, StoredTensor *tensor) {
     const json_t *shape = json_object_get(entry, "shape");
-    if (!json_is_array(shape)) return tensor_error(r, tensor->name, "expected a list as 'shape'");
+    if (!json_is_array(shape))
+        return stored_tensor_error(r->file, tensor->name, r->diag, "expected a list as 'shape'");
     const size_t rank = json_array_size(shape);
-    if (rank > SAFETENSORS_MAX_RANK)
-        return tensor_error(r, tensor->name, "expected at most %d dimensions, found %zu",
-                            (int)SAFETENSORS_MAX_RANK, rank);
+    if (rank > STORED_MAX_RANK)
+        return stored_tensor_error(r->file, tensor->name, r->diag,
+                                   "expected at most %d dimensions, found %zu",
+                                   (int)STORED_MAX_RANK, rank);
     tensor->rank = (int)rank;
     for (size_t i = 0; i < rank; i++) {
         uint64_t dimension;
         if (!read_count(json_array_get(shape, i), &dimension))
-            return tensor_error(r, tensor->name, "expected whole numbers from 0 in 'shape'");
+            return stored_tensor_error(r->file, tensor->name, r->diag,
+                                       "expected whole numbers from 0 in 'shape'");
         tensor->shape[i] = (int64_t)dimension;
     }
     return true;
 }
 
-static bool read_offsets(const Reader *r, const json_t *entry, SafeTensor *tensor) {
+static bool read_offsets(const Reader *r, const json_t *entry, StoredTensor *tensor) {
     const json_t *offsets = json_object_get(entry, "data_offsets");
     uint64_t begin, end;
     if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
         !read_count(json_array_get(offsets, 0), &begin) ||
         !read_count(json_array_get(offsets, 1), &end))
-        return tensor_error(r, tensor->name, "expected two whole numbers from 0 as 'data_offsets'");
+        return stored_tensor_error(r->file, tensor->name, r->diag,
+                                   "expected two whole numbers from 0 as 'data_offsets'");
     if (begin > end)
-        return tensor_error(r, tensor->name,
-                            "data_offsets [%" PRIu64 ", %" PRIu64 "] end before they begin", begin,
-                            end);
+        return stored_tensor_error(r->file, tensor->name, r->diag,
+                                   "data_offsets [%" PRIu64 ", %" PRIu64 "] end before they begin",
+                                   begin, end);
     if (end > r->data_bytes)
-        return tensor_error(r, tensor->name,
-                            "data_offsets [%" PRIu64 ", %" PRIu64 "] go beyond the %" PRIu64
-                            " bytes of data in the file",
-                            begin, end, r->data_bytes);
+        return stored_tensor_error(r->file, tensor->name, r->diag,
+                                   "data_offsets [%" PRIu64 ", %" PRIu64 "] go beyond the %" PRIu64
+                                   " bytes of data in the file",
+                                   begin, end, r->data_bytes);
     tensor->begin = r->data_begin + begin;
     tensor->bytes = end - begin;
     return true;
 }
 
-static bool check_bytes(const Reader *r, const SafeTensor *tensor) {
-    const char *shape = safetensors_show_shape(tensor->shape, tensor->rank, r->diag->arena);
-    const char *dtype = dtypes[tensor->dtype].name;
-    uint64_t bits = 1;
-    bool overflow = false;
-    for (int i = 0; i < tensor->rank; i++)
-        overflow |= __builtin_mul_overflow(bits, (uint64_t)tensor->shape[i], &bits);
-    overflow |= __builtin_mul_overflow(bits, dtypes[tensor->dtype].bits, &bits);
-    if (overflow)
-        return tensor_error(r, tensor->name, "%s of %s is too large to count", dtype, shape);
-    if (bits % 8)
-        return tensor_error(r, tensor->name, "%s of %s is not a whole number of bytes", dtype,
-                            shape);
-    if (bits / 8 == tensor->bytes) return true;
-    return tensor_error(r, tensor->name,
-                        "expected %" PRIu64 " bytes for %s of %s, found %" PRIu64
-                        " between its data_offsets",
-                        bits / 8, dtype, shape, tensor->bytes);
+static bool check_bytes(const Reader *r, const StoredTensor *tensor) {
+    uint64_t bytes;
+    if (!stored_tensor_size(tensor, r->diag, &bytes)) return false;
+    if (bytes == tensor->bytes) return true;
+    return stored_tensor_error(
+        r->file, tensor->name, r->diag,
+        "expected %" PRIu64 " bytes for %s of %s, found %" PRIu64 " between its data_offsets",
+        bytes, stored_type_info[tensor->type].name,
+        stored_show_shape(tensor->shape, tensor->rank, r->diag->arena), tensor->bytes);
 }
 
 static bool read_tensor(const Reader *r, const char *name, const json_t *entry,
-                        SafeTensor *tensor) {
+                        StoredTensor *tensor) {
     tensor->name = arena_printf(r->arena, "%s", name);
     tensor->file = r->file;
-    if (!json_is_object(entry)) return tensor_error(r, name, "expected a JSON object");
+    if (!json_is_object(entry))
+        return stored_tensor_error(r->file, name, r->diag, "expected a JSON object");
     return read_dtype(r, entry, tensor) && read_shape(r, entry, tensor) &&
            read_offsets(r, entry, tensor) && check_bytes(r, tensor);
 }
@@ -200,28 +146,28 @@ static bool check_metadata(const Reader *r, json_t *metadata) {
     json_object_foreach(metadata, key, value) {
         if (json_is_string(value)) continue;
         return diag_error(r->diag, r->file->loc, "'__metadata__': expected a text as '%s'",
-                          safetensors_show(key, r->diag->arena));
+                          stored_show_name(key, r->diag->arena));
     }
     return true;
 }
 
 static int compare_places(const void *a, const void *b) {
-    const SafeTensor *left = a, *right = b;
+    const StoredTensor *left = a, *right = b;
     if (left->begin != right->begin) return left->begin < right->begin ? -1 : 1;
     return (left->bytes > right->bytes) - (left->bytes < right->bytes);
 }
 
 /* One after the other, from the first byte of data to the last. */
-static bool check_layout(const Reader *r, SafeTensor *tensor, int count) {
+static bool check_layout(const Reader *r, StoredTensor *tensor, int count) {
     uint64_t end = 0;
     qsort(tensor, (size_t)count, sizeof *tensor, compare_places);
     for (int i = 0; i < count; i++) {
         const uint64_t begin = tensor[i].begin - r->data_begin;
         if (begin != end)
-            return tensor_error(r, tensor[i].name,
-                                "expected its data at offset %" PRIu64
-                                ", where the previous tensor ends, found it at %" PRIu64,
-                                end, begin);
+            return stored_tensor_error(r->file, tensor[i].name, r->diag,
+                                       "expected its data at offset %" PRIu64
+                                       ", where the previous tensor ends, found it at %" PRIu64,
+                                       end, begin);
         end += tensor[i].bytes;
     }
     if (end == r->data_bytes) return true;
@@ -231,11 +177,11 @@ static bool check_layout(const Reader *r, SafeTensor *tensor, int count) {
                       end, r->data_bytes);
 }
 
-static SafeTensor *read_tensors(const Reader *r, json_t *header, int *count) {
+static StoredTensor *read_tensors(const Reader *r, json_t *header, int *count) {
     const char *name;
     json_t *entry;
     bool is_good = true;
-    SafeTensor *tensor = ARENA_ARRAY(r->arena, SafeTensor, json_object_size(header) + 1);
+    StoredTensor *tensor = ARENA_ARRAY(r->arena, StoredTensor, json_object_size(header) + 1);
     *count = 0;
     json_object_foreach(header, name, entry) {
         if (r->diag->errors > DIAG_MAX_ERRORS) return NULL;
@@ -249,53 +195,19 @@ static SafeTensor *read_tensors(const Reader *r, json_t *header, int *count) {
 
 /* ---- the file ---- */
 
-bool safetensors_read_bytes(const SafeFile *file, uint64_t from, size_t count, void *out) {
-    char *to = out;
-    if (file->descriptor < 0) memcpy(out, file->bytes + from, count);
-    while (file->descriptor >= 0 && count > 0) {
-        const ssize_t read = pread(file->descriptor, to, count, (off_t)from);
-        if (read < 0 && errno == EINTR) continue;
-        if (read <= 0) return false;
-        to += read;
-        from += (uint64_t)read;
-        count -= (size_t)read;
-    }
-    return true;
-}
-
-static bool report_cut_off(const SafeFile *file, Diag *diag) {
-    diag_error(diag, file->loc, "the file cannot be read, or was cut off meanwhile");
-    return diag_hint(diag, "replace weights by renaming another file over them");
-}
-
-char *safetensors_read_text(const SafeFile *file, uint64_t from, size_t count, Diag *diag) {
-    char *text = malloc(count + 1);
-    if (text && safetensors_read_bytes(file, from, count, text)) return text;
-    if (text)
-        report_cut_off(file, diag);
-    else
-        diag_error(diag, file->loc, "out of memory while reading %zu bytes", count);
-    free(text);
-    return NULL;
-}
-
 /* The length of the header, which the file has room for. False: reported. */
-static bool read_header_length(const SafeFile *file, uint64_t *header, Diag *diag) {
-    static const char pointer[] = "version https://git-lfs";
-    char start[sizeof pointer] = "";
+static bool read_header_length(const StoredFile *file, uint64_t *header, Diag *diag) {
+    uint8_t start[LENGTH_BYTES + 1] = {0};
     const size_t most = file->length < sizeof start ? (size_t)file->length : sizeof start;
+    if (stored_file_report_other(file, "a safetensors file", diag)) return false;
     if (file->length < LENGTH_BYTES)
         return diag_error(diag, file->loc,
                           "not a safetensors file: expected at least %d bytes, found %" PRIu64,
                           (int)LENGTH_BYTES, file->length);
-    if (!safetensors_read_bytes(file, 0, most, start)) return report_cut_off(file, diag);
+    if (!stored_file_read(file, 0, most, start)) return stored_file_report_cut_off(file, diag);
     const uint64_t rest = file->length - LENGTH_BYTES;
     *header = 0;
-    for (int i = LENGTH_BYTES - 1; i >= 0; i--) *header = *header << 8 | (uint8_t)start[i];
-    if (memcmp(start, pointer, strlen(pointer)) == 0) {
-        diag_error(diag, file->loc, "not a safetensors file but a pointer of Git LFS");
-        return diag_hint(diag, "fetch the file itself: git lfs pull");
-    }
+    for (int i = LENGTH_BYTES - 1; i >= 0; i--) *header = *header << 8 | start[i];
     if (*header > SAFETENSORS_MAX_HEADER)
         return diag_error(diag, file->loc,
                           "not a safetensors file: expected a header of at most %d bytes, found a "
@@ -312,11 +224,11 @@ static bool read_header_length(const SafeFile *file, uint64_t *header, Diag *dia
     return true;
 }
 
-SafeTensor *safetensors_read_header(const SafeFile *file, Arena *arena, Diag *diag, int *count,
-                                    uint64_t *hash) {
+StoredTensor *safetensors_read_header(const StoredFile *file, Arena *arena, Diag *diag, int *count,
+                                      uint64_t *hash) {
     uint64_t header = 0;
     if (!read_header_length(file, &header, diag)) return NULL;
-    char *text = safetensors_read_text(file, LENGTH_BYTES, (size_t)header, diag);
+    char *text = stored_file_text(file, LENGTH_BYTES, (size_t)header, diag);
     if (!text) return NULL;
     const uint64_t begin = LENGTH_BYTES + header;
     const Reader reader = {file, begin, file->length - begin, arena, diag};
@@ -324,7 +236,7 @@ SafeTensor *safetensors_read_header(const SafeFile *file, Arena *arena, Diag *di
     json_t *root = safetensors_read_json(text, (size_t)header, file->loc, diag);
     free(text);
     if (!root) return NULL;
-    SafeTensor *tensor = read_tensors(&reader, root, count);
+    StoredTensor *tensor = read_tensors(&reader, root, count);
     json_decref(root);
     return tensor;
 }

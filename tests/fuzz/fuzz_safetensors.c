@@ -10,16 +10,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_all(const SafeTensors *tensors, const uint8_t *data, size_t size) {
+static void read_all(const TensorSet *tensors, const uint8_t *data, size_t size) {
     int count;
-    const SafeTensor *tensor = safetensors_list(tensors, &count);
+    const StoredTensor *tensor = tensor_set_list(tensors, &count);
     uint64_t bytes = 0;
     for (int i = 0; i < count; i++) {
-        if (safetensors_find(tensors, tensor[i].name) != &tensor[i]) abort();
+        if (tensor_set_find(tensors, tensor[i].name) != &tensor[i]) abort();
         if (tensor[i].begin > size || tensor[i].bytes > size - tensor[i].begin) abort();
         for (uint64_t k = 0; k < tensor[i].bytes; k++) {
             uint8_t byte;
-            if (!safetensors_read(&tensor[i], k, 1, &byte)) abort();
+            if (!stored_tensor_read(&tensor[i], k, 1, &byte)) abort();
             if (byte != data[tensor[i].begin + k]) abort();
         }
         bytes += tensor[i].bytes;
@@ -30,10 +30,10 @@ static void read_all(const SafeTensors *tensors, const uint8_t *data, size_t siz
 static void try_parse(const uint8_t *data, size_t size) {
     Arena *arena = arena_create();
     Diag diag = {.arena = arena};
-    SafeTensors *tensors = safetensors_parse("fuzz", data, size, &diag);
+    TensorSet *tensors = safetensors_parse("fuzz", data, size, &diag);
     if ((tensors == NULL) != (diag.errors > 0)) abort();
     if (tensors) read_all(tensors, data, size);
-    safetensors_close(tensors);
+    tensor_set_close(tensors);
     arena_destroy(arena);
 }
 

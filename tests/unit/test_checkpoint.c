@@ -533,7 +533,7 @@ enum { STORED_ROWS = 1500, STORED_COLUMNS = 1700, TOGETHER = 48 };
 
 typedef struct {
     Stripes *stripes;
-    const SafeTensor *tensor;
+    const StoredTensor *tensor;
     int first;
     bool is_right;
 } Reader;
@@ -565,19 +565,19 @@ START_TEST(stripes_are_read_by_several_threads) {
         arena_printf(arena, "{\"w\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[0,%d]}}",
                      STORED_ROWS, STORED_COLUMNS, 4 * VALUES);
     const Image image = image_make(types, stored, VALUES * sizeof *stored);
-    SafeTensors *tensors = safetensors_parse("w", image.bytes, image.length, &diag);
+    TensorSet *tensors = safetensors_parse("w", image.bytes, image.length, &diag);
     ck_assert_ptr_nonnull(tensors);
     Stripes *stripes = stripes_create();
     Reader reader[2];
     pthread_t thread[2];
     for (int i = 0; i < 2; i++) {
-        reader[i] = (Reader){stripes, safetensors_find(tensors, "w"), i * TOGETHER, false};
+        reader[i] = (Reader){stripes, tensor_set_find(tensors, "w"), i * TOGETHER, false};
         ck_assert_int_eq(pthread_create(&thread[i], NULL, read_runs, &reader[i]), 0);
     }
     for (int i = 0; i < 2; i++) pthread_join(thread[i], NULL);
     ck_assert(reader[0].is_right && reader[1].is_right);
     stripes_destroy(stripes);
-    safetensors_close(tensors);
+    tensor_set_close(tensors);
     free(image.bytes);
     free(stored);
 }

@@ -22,9 +22,9 @@ static void teardown(void) {
     ck_assert(folder_remove(folder));
 }
 
-static SafeTensors *parse(const char *header, const void *data, size_t data_bytes) {
+static TensorSet *parse(const char *header, const void *data, size_t data_bytes) {
     const Image image = image_make(header, data, data_bytes);
-    SafeTensors *tensors = safetensors_parse("test.safetensors", image.bytes, image.length, &diag);
+    TensorSet *tensors = safetensors_parse("test.safetensors", image.bytes, image.length, &diag);
     if (!tensors) free(image.bytes); /* else the tensors are in it: the process ends soon */
     return tensors;
 }
@@ -45,10 +45,10 @@ static void expect_refusal(const char *header, size_t data_bytes, const char *ex
 
 /* ---- good files ---- */
 
-static void expect_data(const SafeTensor *tensor, const void *expected, size_t count) {
+static void expect_data(const StoredTensor *tensor, const void *expected, size_t count) {
     char found[64];
     ck_assert_uint_le(count, sizeof found);
-    ck_assert(safetensors_read(tensor, 0, count, found));
+    ck_assert(stored_tensor_read(tensor, 0, count, found));
     ck_assert_mem_eq(found, expected, count);
 }
 
@@ -59,25 +59,25 @@ START_TEST(tensors_are_found_by_name) {
                    "\"one\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[24,28]},"
                    "\"matrix\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}   ",
                    data, sizeof data);
-    SafeTensors *tensors = safetensors_parse("t", image.bytes, image.length, &diag);
+    TensorSet *tensors = safetensors_parse("t", image.bytes, image.length, &diag);
     ck_assert_ptr_nonnull(tensors);
-    const SafeTensor *matrix = safetensors_find(tensors, "matrix");
+    const StoredTensor *matrix = tensor_set_find(tensors, "matrix");
     ck_assert_ptr_nonnull(matrix);
-    ck_assert_int_eq(matrix->dtype, SAFETENSORS_F32);
+    ck_assert_int_eq(matrix->type, STORED_F32);
     ck_assert_int_eq(matrix->rank, 2);
     ck_assert_int_eq(matrix->shape[0], 2);
     ck_assert_int_eq(matrix->shape[1], 3);
     ck_assert_uint_eq(matrix->bytes, 24);
     expect_data(matrix, data, 24);
-    const SafeTensor *one = safetensors_find(tensors, "one");
+    const StoredTensor *one = tensor_set_find(tensors, "one");
     ck_assert_int_eq(one->rank, 0);
     expect_data(one, data + 6, 4);
-    ck_assert_ptr_null(safetensors_find(tensors, "other"));
-    ck_assert_ptr_null(safetensors_find(tensors, "__metadata__"));
+    ck_assert_ptr_null(tensor_set_find(tensors, "other"));
+    ck_assert_ptr_null(tensor_set_find(tensors, "__metadata__"));
     int count;
-    ck_assert_str_eq(safetensors_list(tensors, &count)[1].name, "one");
+    ck_assert_str_eq(tensor_set_list(tensors, &count)[1].name, "one");
     ck_assert_int_eq(count, 2);
-    safetensors_close(tensors);
+    tensor_set_close(tensors);
     free(image.bytes);
 }
 END_TEST
@@ -87,15 +87,15 @@ START_TEST(empty_files_and_empty_tensors_are_good) {
         image_make("{\"a\":{\"dtype\":\"I64\",\"shape\":[0,7],\"data_offsets\":[0,0]},"
                    "\"b\":{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[0,1],\"more\":[{}]}}",
                    "x", 1);
-    SafeTensors *tensors = safetensors_parse("t", image.bytes, image.length, &diag);
+    TensorSet *tensors = safetensors_parse("t", image.bytes, image.length, &diag);
     ck_assert_ptr_nonnull(tensors);
-    ck_assert_uint_eq(safetensors_find(tensors, "a")->bytes, 0);
-    safetensors_close(tensors);
+    ck_assert_uint_eq(tensor_set_find(tensors, "a")->bytes, 0);
+    tensor_set_close(tensors);
     free(image.bytes);
     const Image empty = image_make("{}", NULL, 0);
     tensors = safetensors_parse("t", empty.bytes, empty.length, &diag);
     ck_assert_ptr_nonnull(tensors);
-    safetensors_close(tensors);
+    tensor_set_close(tensors);
     free(empty.bytes);
 }
 END_TEST
@@ -105,12 +105,12 @@ START_TEST(a_name_may_be_any_text) {
         image_make("{\"\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
                    "\"a\\nb{\\\"[\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[1,2]}}",
                    "xy", 2);
-    SafeTensors *tensors = safetensors_parse("t", image.bytes, image.length, &diag);
+    TensorSet *tensors = safetensors_parse("t", image.bytes, image.length, &diag);
     ck_assert_ptr_nonnull(tensors);
-    ck_assert_ptr_nonnull(safetensors_find(tensors, ""));
-    ck_assert_ptr_nonnull(safetensors_find(tensors, "a\nb{\"["));
-    ck_assert_str_eq(safetensors_show("a\nb", arena), "a?b");
-    safetensors_close(tensors);
+    ck_assert_ptr_nonnull(tensor_set_find(tensors, ""));
+    ck_assert_ptr_nonnull(tensor_set_find(tensors, "a\nb{\"["));
+    ck_assert_str_eq(stored_show_name("a\nb", arena), "a?b");
+    tensor_set_close(tensors);
     free(image.bytes);
 }
 END_TEST
@@ -265,10 +265,10 @@ START_TEST(every_truncation_of_a_good_file_is_refused) {
         memcpy(copy, image.bytes, length);
         unsigned char *exact = realloc(copy, length ? length : 1);
         diag = (Diag){.arena = arena};
-        SafeTensors *tensors = safetensors_parse("t", exact, length, &diag);
+        TensorSet *tensors = safetensors_parse("t", exact, length, &diag);
         ck_assert((tensors != NULL) == (length == image.length));
         ck_assert_int_eq(diag.errors, tensors == NULL);
-        safetensors_close(tensors);
+        tensor_set_close(tensors);
         free(exact);
     }
     free(image.bytes);
@@ -281,7 +281,7 @@ static const char *path_of(const char *name) {
     return arena_printf(arena, "%s/%s", folder, name);
 }
 
-static SafeTensors *open_named(const char *name) {
+static TensorSet *open_named(const char *name) {
     return safetensors_open(path_of(name), (Loc){0}, &diag);
 }
 
@@ -290,16 +290,16 @@ static SafeTensors *open_named(const char *name) {
 
 START_TEST(a_file_opens_and_knows_when_it_is_cut_off) {
     image_write(folder, "a.safetensors", "{" U8_TENSOR("x", "0", "3", "3") "}", "abc", 3);
-    SafeTensors *tensors = open_named("a.safetensors");
+    TensorSet *tensors = open_named("a.safetensors");
     ck_assert_ptr_nonnull(tensors);
-    const SafeTensor *x = safetensors_find(tensors, "x");
+    const StoredTensor *x = tensor_set_find(tensors, "x");
     expect_data(x, "abc", 3);
-    ck_assert(safetensors_are_unchanged(tensors));
+    ck_assert(tensor_set_is_unchanged(tensors));
     ck_assert_int_eq(truncate(path_of("a.safetensors"), 20), 0);
-    ck_assert(!safetensors_are_unchanged(tensors));
+    ck_assert(!tensor_set_is_unchanged(tensors));
     char out[3];
-    ck_assert(!safetensors_read(x, 0, 3, out));
-    safetensors_close(tensors);
+    ck_assert(!stored_tensor_read(x, 0, 3, out));
+    tensor_set_close(tensors);
 }
 END_TEST
 
@@ -323,12 +323,12 @@ START_TEST(a_header_that_changes_is_read_once) {
     ck_assert_int_eq(pthread_create(&thread, NULL, flip_header_length, map), 0);
     for (int i = 0; i < 300; i++) {
         Diag own = {.arena = arena};
-        SafeTensors *tensors = safetensors_open(path_of("a.safetensors"), (Loc){0}, &own);
+        TensorSet *tensors = safetensors_open(path_of("a.safetensors"), (Loc){0}, &own);
         if (!tensors)
             assert_says(own.first->message, "expected a header of 90000000");
         else
-            expect_data(safetensors_find(tensors, "x"), "abc", 3);
-        safetensors_close(tensors);
+            expect_data(tensor_set_find(tensors, "x"), "abc", 3);
+        tensor_set_close(tensors);
     }
     pthread_join(thread, NULL);
     munmap(map, 8);
@@ -344,17 +344,17 @@ START_TEST(identity_changes_with_the_file) {
                         i ? "{" U8_TENSOR("y", "0", "3", "3") "}"
                           : "{" U8_TENSOR("x", "0", "3", "3") "}",
                         "abc", 3);
-        SafeTensors *tensors = open_named("a.safetensors");
-        identity[i] = safetensors_identity(tensors);
-        safetensors_close(tensors);
+        TensorSet *tensors = open_named("a.safetensors");
+        identity[i] = tensor_set_identity(tensors);
+        tensor_set_close(tensors);
     }
     ck_assert(identity[0] == identity[1]);
     ck_assert(identity[1] != identity[2]);
     const struct timespec times[] = {{1, 0}, {1, 0}};
     ck_assert_int_eq(utimensat(AT_FDCWD, path_of("a.safetensors"), times, 0), 0);
-    SafeTensors *tensors = open_named("a.safetensors");
-    ck_assert(safetensors_identity(tensors) != identity[2]);
-    safetensors_close(tensors);
+    TensorSet *tensors = open_named("a.safetensors");
+    ck_assert(tensor_set_identity(tensors) != identity[2]);
+    tensor_set_close(tensors);
 }
 END_TEST
 
@@ -374,9 +374,9 @@ START_TEST(identity_changes_with_data_of_the_same_size_and_time) {
         } while (after.st_ctim.tv_sec == before.st_ctim.tv_sec &&
                  after.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
         before = after;
-        SafeTensors *tensors = open_named("a.safetensors");
-        identity[i] = safetensors_identity(tensors);
-        safetensors_close(tensors);
+        TensorSet *tensors = open_named("a.safetensors");
+        identity[i] = tensor_set_identity(tensors);
+        tensor_set_close(tensors);
     }
     ck_assert(identity[0] != identity[1]);
 }
@@ -418,7 +418,7 @@ END_TEST
 
 /* ---- an index ---- */
 
-static SafeTensors *open_index_of(const char *index) {
+static TensorSet *open_index_of(const char *index) {
     diag = (Diag){.arena = arena};
     image_write_bytes(folder, "index.json", index, strlen(index));
     return open_named("index.json");
@@ -429,19 +429,19 @@ START_TEST(an_index_joins_files) {
                 "{" U8_TENSOR("x", "0", "3", "3") "," U8_TENSOR("spare", "3", "4", "1") "}", "abcd",
                 4);
     image_write(folder, "b.safetensors", "{" U8_TENSOR("y", "0", "2", "2") "}", "ef", 2);
-    SafeTensors *tensors =
+    TensorSet *tensors =
         open_index_of("{\"metadata\":{\"total_size\":5.0},"
                       "\"weight_map\":{\"y\":\"b.safetensors\",\"x\":\"a.safetensors\"}}");
     ck_assert_ptr_nonnull(tensors);
-    expect_data(safetensors_find(tensors, "x"), "abc", 3);
-    expect_data(safetensors_find(tensors, "y"), "ef", 2);
-    ck_assert_ptr_null(safetensors_find(tensors, "spare"));
-    const uint64_t identity = safetensors_identity(tensors);
-    safetensors_close(tensors);
+    expect_data(tensor_set_find(tensors, "x"), "abc", 3);
+    expect_data(tensor_set_find(tensors, "y"), "ef", 2);
+    ck_assert_ptr_null(tensor_set_find(tensors, "spare"));
+    const uint64_t identity = tensor_set_identity(tensors);
+    tensor_set_close(tensors);
     tensors = open_index_of("{\"weight_map\":{\"y\":\"b.safetensors\"}}");
     ck_assert_ptr_nonnull(tensors);
-    ck_assert(safetensors_identity(tensors) != identity);
-    safetensors_close(tensors);
+    ck_assert(tensor_set_identity(tensors) != identity);
+    tensor_set_close(tensors);
 }
 END_TEST
 
