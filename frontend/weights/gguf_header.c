@@ -287,8 +287,10 @@ static bool place_tensors(const Reader *r, const GgufHeader *header) {
     if (!read_alignment(r, header, &alignment)) return false;
     uint64_t data = (r->at + alignment - 1) / alignment * alignment;
     if (data > r->file->length) data = r->file->length;
-    for (int i = 0; i < header->count && r->diag->errors <= DIAG_MAX_ERRORS; i++)
+    for (int i = 0; i < header->count; i++) {
         is_good &= place_tensor(r, &header->tensor[i], data, alignment);
+        if (!is_good && r->diag->errors > DIAG_MAX_ERRORS) return false;
+    }
     return is_good && check_overlap(r, header->tensor, header->count);
 }
 

@@ -1,10 +1,13 @@
 #include "frontend/weights/stored_types.h"
 
+#include "frontend/weights/stored_blocks.h"
+
 #include <string.h>
 
+#define decode_none NULL
 const StoredTypeInfo stored_type_info[STORED_TYPE_COUNT] = {
-#define STORED_TYPE(name, safetensors, gguf, values, bytes)                                        \
-    {#name, safetensors, gguf, values, bytes},
+#define STORED_TYPE(name, safetensors, gguf, values, bytes, decoder, nearest)                      \
+    {#name, safetensors, gguf, values, bytes, decode_##decoder, FORMAT_##nearest},
 #include "frontend/weights/stored_types.def"
 #undef STORED_TYPE
 };
@@ -23,4 +26,24 @@ StoredType stored_type_of_number(uint32_t number) {
            (stored_type_info[type].gguf < 0 || (uint32_t)stored_type_info[type].gguf != number))
         type++;
     return (StoredType)type;
+}
+
+static bool is_listed(int type, bool is_gguf) {
+    const StoredTypeInfo *info = &stored_type_info[type];
+    return info->decode && (is_gguf ? info->gguf >= 0 : info->is_in_safetensors);
+}
+
+const char *stored_types_read(bool is_gguf, Arena *arena) {
+    int left = 0;
+    for (int i = 0; i < STORED_TYPE_COUNT; i++) left += is_listed(i, is_gguf);
+    const char *text = "";
+    for (int i = 0; i < STORED_TYPE_COUNT; i++) {
+        if (!is_listed(i, is_gguf)) continue;
+        left--;
+        text = arena_printf(arena, "%s%s%s", text, stored_type_info[i].name,
+                            left > 1    ? ", "
+                            : left == 1 ? " and "
+                                        : "");
+    }
+    return text;
 }
