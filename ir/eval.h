@@ -30,6 +30,7 @@ typedef struct {
 } Scratch;
 
 typedef struct {
+    const Graph *graph;
     const Node *node;
     Diag *diag;
     const Weights *weights;

@@ -97,9 +97,11 @@ void eval_quantise(Eval *e) {
 /* Row n of the weight as it is left by its format. */
 static const double *weight_row(const Eval *e, int64_t n, double *buffer) {
     const Tensor *weight = &e->in[1];
-    if (e->node->attr.format == FORMAT_f32) return eval_row(weight, n, buffer);
+    const WeightFormat format = e->node->attr.format;
+    if (format == FORMAT_f32 || weights_keep_row(e->weights, e->graph, e->node->in[1], n, format))
+        return eval_row(weight, n, buffer);
     eval_copy_row(weight, n, buffer);
-    format_round_row(e->node->attr.format, buffer, weight->columns);
+    format_round_row(format, buffer, weight->columns);
     return buffer;
 }
 

@@ -17,6 +17,12 @@
 
 enum { FORMAT_BLOCK = 32 };
 
+/* A block of q8 or q4: one integer to a byte. */
+typedef struct {
+    uint16_t scale; /* binary16 */
+    uint8_t q[FORMAT_BLOCK];
+} FormatBlock;
+
 /* Bits of a value: 32, 16, 8 or 4. */
 int format_bits(WeightFormat format);
 

@@ -119,6 +119,8 @@ static bool check_format(const Eval *e, const Node *weight) {
     const int64_t count = rows->rows * rows->columns;
     if (!rows->at && format_holds(format, rows->floats, count)) return true;
     for (int64_t i = 0; i < count; i++) {
+        if (weights_keep_row(e->weights, e->graph, e->node->in[1], i / rows->columns, format))
+            continue; /* finite, as its param has been found */
         const float value = rows->at ? (float)rows->at[i] : rows->floats[i];
         if (!format_holds(format, &value, 1))
             return weights_report_beyond(weight, format, i / rows->columns, (double)value, e->diag);
@@ -131,7 +133,8 @@ static bool check_format(const Eval *e, const Node *weight) {
 static bool evaluate_node(Interp *interp, uint32_t index) {
     const Graph *graph = interp->graph;
     const Node *node = &graph->node[index];
-    Eval e = {.node = node,
+    Eval e = {.graph = graph,
+              .node = node,
               .diag = graph->diag,
               .weights = interp->weights,
               .step = &interp->step,

@@ -4,6 +4,26 @@
 #include <inttypes.h>
 #include <string.h>
 
+const Node *weights_param_of_row(const Graph *graph, Ref constant, int64_t *row, int64_t *left) {
+    const Node *node = ir_node(graph, constant);
+    while (node->op == OP_stack) {
+        int part = 0;
+        for (int64_t rows; *row >= (rows = ir_node(graph, node->in[part])->type.dim[0]); part++)
+            *row -= rows;
+        node = ir_node(graph, node->in[part]);
+    }
+    *left = node->type.dim[0] - *row;
+    return node->op == OP_param ? node : NULL;
+}
+
+bool weights_keep_row(const Weights *weights, const Graph *graph, Ref constant, int64_t row,
+                      WeightFormat format) {
+    int64_t left;
+    if (!weights || !weights->keeps || format == FORMAT_f32) return false;
+    const Node *param = weights_param_of_row(graph, constant, &row, &left);
+    return param && weights->keeps(weights, param->name, format);
+}
+
 bool weights_report_odd(const Weights *weights, const Node *param, int64_t row, int64_t column,
                         double value, bool is_table, Diag *diag) {
     WeightsPlace place = {param->loc, param->name};

@@ -23,9 +23,24 @@ struct Weights {
     bool (*rows)(const Weights *weights, const char *param, int64_t first, int64_t count,
                  int64_t columns, float *out);
     const void *context;
+    /* Whether the param is stored in the format, bf16, q8 or q4, so that its rows need not be
+     * rounded to it, and kept() gives them. Null: no param is. */
+    bool (*keeps)(const Weights *weights, const char *param, WeightFormat format);
+    /* As rows(), bit for bit as they are stored: bf16 as columns of uint16_t, q8 and q4 as blocks
+     * of type FormatBlock, whole ones. */
+    bool (*kept)(const Weights *weights, const char *param, int64_t first, int64_t count,
+                 int64_t columns, void *out);
     /* Null: params have no other place than the graph. */
     WeightsPlace (*place)(const Weights *weights, const Node *param, Arena *arena);
 };
+
+/* The param that row *row of a constant is, or is stacked from, with *row its row there, and *left
+ * rows of it from there on. Null: it is made otherwise. */
+const Node *weights_param_of_row(const Graph *graph, Ref constant, int64_t *row, int64_t *left);
+
+/* Whether a row of a constant is stored in the format. */
+bool weights_keep_row(const Weights *weights, const Graph *graph, Ref constant, int64_t row,
+                      WeightFormat format);
 
 /* Weights are finite numbers: reports that a value of a param, or what became of it, is none. In a
  * table that is looked up it is a warning, since it spoils those tokens alone. Returns false. */

@@ -126,6 +126,58 @@ static bool evaluate(Pack *pack, Worker *worker, const PackedTensor *tensor, int
     return false;
 }
 
+/* Rows of a constant, rounded to the format, into lanes of a panel. False: the pack has failed. */
+static bool put_rounded(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+                        int64_t count, int64_t lane) {
+    const Node *node = constant_of(tensor);
+    const int64_t columns = node->type.rank > 1 ? node->type.dim[1] : 1;
+    if (!evaluate(pack, worker, tensor, first, count)) return false;
+    if (pack_panel_rows(tensor->format, worker->rows, count, columns,
+                        machine_panel(&pack->layout->machine), lane, worker->unit))
+        return true;
+    keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
+    return false;
+}
+
+/* The same for rows of a param that is stored in the format, which stay as they are. */
+static bool put_kept(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+                     int64_t count, int64_t lane) {
+    const Weights *weights = pack->values.weights;
+    const int64_t columns = constant_of(tensor)->type.dim[1];
+    int64_t row = first, left;
+    const Node *param = weights_param_of_row(tensor->graph, tensor->constant, &row, &left);
+    if (!weights->kept(weights, param->name, row, count, columns, worker->rows)) {
+        fail(pack, PACK_NO_INPUT, 0);
+        return false;
+    }
+    if (pack_panel_kept(tensor->format, worker->rows, count, columns,
+                        machine_panel(&pack->layout->machine), lane, worker->unit))
+        return true;
+    keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
+    return false;
+}
+
+/* How many rows from `first` on, `count` at most, are of one part of a constant. */
+static int64_t count_together(const PackedTensor *tensor, int64_t first, int64_t count) {
+    int64_t row = first, left;
+    weights_param_of_row(tensor->graph, tensor->constant, &row, &left);
+    return left < count ? left : count;
+}
+
+/* Rows into lanes, those of one part of the constant after the other. */
+static bool put_rows(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+                     int64_t count, int64_t lane) {
+    for (int64_t done = 0, some; done < count; done += some) {
+        const int64_t row = first + done;
+        some = count_together(tensor, row, count - done);
+        const bool is_kept = weights_keep_row(pack->values.weights, tensor->graph, tensor->constant,
+                                              row, tensor->format);
+        if (!(is_kept ? put_kept : put_rounded)(pack, worker, tensor, row, some, lane + done))
+            return false;
+    }
+    return true;
+}
+
 /* The outputs of a panel in packed order: rows `from` .. of the constant for each part. */
 static bool panel_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
     const int64_t panel = machine_panel(&pack->layout->machine);
@@ -139,12 +191,7 @@ static bool panel_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, i
     pack_panel_begin(tensor->format, columns, panel, worker->unit);
     for (int part = 0; part < group->parts; part++) {
         const int64_t first = group->from[part] + start;
-        if (!evaluate(pack, worker, tensor, first, count)) return false;
-        if (pack_panel_rows(tensor->format, worker->rows, count, columns, panel, part * outputs,
-                            worker->unit))
-            continue;
-        keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
-        return false;
+        if (!put_rows(pack, worker, tensor, first, count, part * outputs)) return false;
     }
     return true;
 }

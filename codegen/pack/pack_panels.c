@@ -38,11 +38,10 @@ static uint32_t four_bytes(const uint8_t *q) {
     return q[0] | (uint32_t)q[1] << 8 | (uint32_t)q[2] << 16 | (uint32_t)q[3] << 24;
 }
 
-static void put_block(WeightFormat format, const float *value, int64_t panel, int64_t lane,
+static void put_block(WeightFormat format, const FormatBlock *block, int64_t panel, int64_t lane,
                       float *words) {
-    uint8_t q[FORMAT_BLOCK];
-    const uint16_t scale = format_encode_block(format, value, FORMAT_BLOCK, q);
-    memcpy((char *)words + lane * (int64_t)sizeof scale, &scale, sizeof scale);
+    const uint8_t *q = block->q;
+    memcpy((char *)words + lane * (int64_t)sizeof block->scale, &block->scale, sizeof block->scale);
     words += panel / 2 + lane;
     if (format == FORMAT_q8)
         for (int64_t k = 0; k < FORMAT_BLOCK; k += 4, words += panel)
@@ -50,6 +49,13 @@ static void put_block(WeightFormat format, const float *value, int64_t panel, in
     else
         for (int64_t k = 0; k < FORMAT_BLOCK; k += 8, words += panel)
             put_word(four_bytes(q + k) | four_bytes(q + k + 4) << 4, words);
+}
+
+static void put_rounded(WeightFormat format, const float *value, int64_t panel, int64_t lane,
+                        float *words) {
+    FormatBlock block;
+    block.scale = format_encode_block(format, value, FORMAT_BLOCK, block.q);
+    put_block(format, &block, panel, lane, words);
 }
 
 static void put_floats(const float *value, int64_t count, int64_t panel, float *words) {
@@ -72,8 +78,50 @@ bool pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int
             else if (format == FORMAT_bf16)
                 put_halves(value, panel, words + lane);
             else
-                put_block(format, value, panel, lane, words);
+                put_rounded(format, value, panel, lane, words);
         }
     }
     return is_held;
+}
+
+/* ---- as stored ---- */
+
+static bool is_finite_bf16(uint16_t half) {
+    return (half & 0x7f80) != 0x7f80;
+}
+
+static bool is_finite_f16(uint16_t half) {
+    return (half & 0x7c00) != 0x7c00;
+}
+
+/* A lane of all blocks; the last may be shorter. */
+static bool put_kept_halves(const uint16_t *half, int64_t depth, int64_t panel, float *words) {
+    bool is_finite = true;
+    for (int64_t k = 0; k + 1 < depth; k += 2, words += panel) {
+        is_finite &= is_finite_bf16(half[k]) && is_finite_bf16(half[k + 1]);
+        put_word(half[k] | (uint32_t)half[k + 1] << 16, words);
+    }
+    if (depth % 2 == 0) return is_finite;
+    put_word(half[depth - 1], words);
+    return is_finite && is_finite_bf16(half[depth - 1]);
+}
+
+bool pack_panel_kept(WeightFormat format, const void *rows, int64_t count, int64_t depth,
+                     int64_t panel, int64_t first_lane, float *words) {
+    const int64_t block = words_of_block(format, panel), blocks = depth / FORMAT_BLOCK;
+    bool is_finite = true;
+    for (int64_t n = 0; n < count; n++) {
+        const int64_t lane = first_lane + n;
+        if (format == FORMAT_bf16) {
+            const uint16_t *row = (const uint16_t *)rows + n * depth;
+            is_finite &= put_kept_halves(row, depth, panel, words + lane);
+            continue;
+        }
+        const FormatBlock *row = (const FormatBlock *)rows + n * blocks;
+        for (int64_t i = 0; i < blocks; i++) {
+            is_finite &= is_finite_f16(row[i].scale);
+            put_block(format, &row[i], panel, lane, words + i * block);
+        }
+    }
+    return is_finite;
 }

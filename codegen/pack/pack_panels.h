@@ -12,4 +12,8 @@ void pack_panel_begin(WeightFormat format, int64_t depth, int64_t panel, float *
 bool pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int64_t depth,
                      int64_t panel, int64_t first_lane, float *words);
 
+/* The same with rows that are in the format, as Weights.kept() gives them. */
+bool pack_panel_kept(WeightFormat format, const void *rows, int64_t count, int64_t depth,
+                     int64_t panel, int64_t first_lane, float *words);
+
 #endif
