@@ -15,7 +15,7 @@ trap 'rm -f "$scratch"' EXIT
 circles() {
     awk '
         function stays(file) {
-            if (file ~ /^(keys|keys_kinds|foreign_names)$/) return "keys"
+            if (file ~ /^(keys|keys_kinds|keys_weights|foreign_names)$/) return "keys"
             if (file ~ /^(ops|shapes)$/) return "ops"
             return file
         }

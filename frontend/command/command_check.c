@@ -24,6 +24,7 @@ static int check(const Arguments *arguments, const char *path) {
         print_grouped(model.parameters);
         printf(" parameters, vocabulary %lld, context %lld, width %lld\n", (long long)model.vocab,
                (long long)model.context, (long long)model.width);
+        if (*model.types) printf("%s: matrices, %s\n", path, model.types);
     }
     return command_end(thalweg, &progress, is_right);
 }

@@ -96,6 +96,17 @@ void compiler_warn_unsafe_file(Thalweg *thalweg, const char *directory, const ch
 void compiler_warn_unsafe_cache(Thalweg *thalweg, const char *directory, const char *why);
 void compiler_warn_not_kept(Thalweg *thalweg, const char *what, const char *why);
 
+/* ---- compiler_checkpoint.c: of a model that has been read ---- */
+
+bool compiler_open_checkpoint(Thalweg *thalweg);
+
+/* Gives matrices of the description the formats nearest to what they have in its file. */
+bool compiler_take_stored_types(Thalweg *thalweg);
+
+/* "24 of Q4_K as q4, 1 of Q6_K as q8": what became of the matrices of a file that has types which
+ * are not ours; "" where it was not opened. */
+const char *compiler_types_text(const Thalweg *thalweg);
+
 /* ---- compiler_model.c ---- */
 
 bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory);

@@ -144,6 +144,7 @@ static void print_model(const Thalweg *thalweg, FILE *out) {
             "\ntarget: %s, vectors of %" PRId64 " floats, %" PRId64 " registers\n",
             model.name, model.parameters, model.vocab, model.context, model.width, target->cpu,
             target->machine.vector_floats, target->machine.vector_registers);
+    if (*model.types) fprintf(out, "weights: matrices, %s\n", model.types);
     fprintf(out, "schedules: %s\n", compiler_tuning_text(thalweg));
 }
 

@@ -4,18 +4,29 @@
 
 #include <string.h>
 
-static bool override_format(Thalweg *thalweg, Model *model) {
-    static const char *const words[] = {"f32", "bf16", "q8", "q4"};
-    static const WeightFormat formats[] = {FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4};
+/* The type of all weights that no rule is about: from the options, or the description; else it
+ * depends on the file. */
+static bool choose_type(Thalweg *thalweg, Model *model) {
+    static const char *const words[] = {"f32", "bf16", "q8", "q4", "stored"};
+    static const ModelFORMAT types[] = {{FORMAT_f32, false},
+                                        {FORMAT_bf16, false},
+                                        {FORMAT_q8, false},
+                                        {FORMAT_q4, false},
+                                        {FORMAT_f32, true}};
+    WeightsSpec *weights = &model->weights;
     const char *wanted = thalweg->options.weights_type;
+    if (!wanted && !weights->type_loc.source && !weights->is_synthetic)
+        weights->type.is_stored = checkpoint_is_gguf(
+            &(CheckpointSpec){.directory = thalweg->directory, .file = weights->file});
     if (!wanted) return true;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(words[i], wanted) != 0) continue;
-        model->weights.type = formats[i];
+        weights->type = types[i];
+        if (weights->is_synthetic) weights->type.is_stored = false;
         return true;
     }
     diag_error(&thalweg->diag, (Loc){0}, "no type of weights is called '%.40s'", wanted);
-    return diag_hint(&thalweg->diag, "the types are f32, bf16, q8 and q4");
+    return diag_hint(&thalweg->diag, "the types are f32, bf16, q8, q4 and stored");
 }
 
 bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory) {
@@ -25,7 +36,7 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
     thalweg->directory = directory;
     Model *model = model_read(thalweg->arena, diag, source);
     if (!model || !model_check_lowered(model, diag)) return false;
-    if (!override_format(thalweg, model)) return false;
+    if (!choose_type(thalweg, model)) return false;
     Graph *graph = model_build_graph(model, thalweg->arena, diag);
     if (!graph) return false;
     if (!ir_verify(graph))
@@ -34,7 +45,11 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
                           "which is a bug of the compiler");
     thalweg->model = model;
     thalweg->described = graph;
-    return true;
+    if (!model_needs_stored_types(&model->weights)) return true;
+    if (compiler_take_stored_types(thalweg)) return true;
+    thalweg->model = NULL;
+    thalweg->described = NULL;
+    return false;
 }
 
 bool compiler_described(Thalweg *thalweg) {
@@ -71,5 +86,6 @@ ThalwegModel compiler_model(const Thalweg *thalweg) {
                           .width = model->width,
                           .parameters = count_parameters(thalweg->described),
                           .has_byte_tokens = model->tokenizer == TOKENIZER_bytes,
-                          .is_causal = is_causal(thalweg->described)};
+                          .is_causal = is_causal(thalweg->described),
+                          .types = compiler_types_text(thalweg)};
 }

@@ -22,35 +22,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* ---- where values come from ---- */
-
-/* Names given in the description. */
-static bool list_names(Thalweg *thalweg, const YamlNode *given, CheckpointSpec *spec) {
-    if (!given) return true;
-    NamePair *pair = ARENA_ARRAY(thalweg->arena, NamePair, (size_t)given->count + 1);
-    bool ok = true;
-    for (const YamlNode *node = given->first; node; node = node->next) {
-        NamePair *name = &pair[spec->inline_count++];
-        *name = (NamePair){.param = node->key, .loc = node->loc};
-        ok &= yaml_read_text(node, &thalweg->diag, &name->tensor);
-    }
-    spec->inline_names = pair;
-    return ok;
-}
-
 bool compiler_checkpoint(Thalweg *thalweg) {
-    if (thalweg->checkpoint) return true;
-    if (!compiler_described(thalweg)) return false;
-    const WeightsSpec *weights = &thalweg->model->weights;
-    CheckpointSpec spec = {.directory = thalweg->directory,
-                           .file = weights->file,
-                           .names = weights->names_table,
-                           .synthetic = weights->is_synthetic,
-                           .seed = (uint64_t)weights->synthetic,
-                           .loc = weights->loc};
-    if (!list_names(thalweg, weights->names_given, &spec)) return false;
-    thalweg->checkpoint = checkpoint_open(thalweg->described, &spec);
-    return thalweg->checkpoint != NULL;
+    return compiler_described(thalweg) && compiler_open_checkpoint(thalweg);
 }
 
 /* ---- making a file ---- */

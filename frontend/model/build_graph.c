@@ -3,7 +3,6 @@
 
 #include "frontend/model/build_nodes.h"
 
-#include <fnmatch.h>
 #include <inttypes.h>
 
 /* ---- into the stream ---- */
@@ -218,35 +217,6 @@ static bool check_sizes(const Graph *graph, Loc loc) {
     return true;
 }
 
-/* ---- formats ---- */
-
-static WeightFormat wanted_format(const WeightsSpec *weights, const char *name, bool *is_used) {
-    for (int i = 0; i < weights->rule_count; i++) {
-        if (fnmatch(weights->rule[i].pattern, name, 0) != 0) continue;
-        is_used[i] = true;
-        return weights->rule[i].format;
-    }
-    return weights->type;
-}
-
-/* Matrices alone: a vector is small, and is added to what must stay exact. */
-static void choose_formats(Graph *graph, const WeightsSpec *weights) {
-    bool *is_used = ARENA_ARRAY(graph->arena, bool, (size_t)weights->rule_count + 1);
-    for (uint32_t i = 1; i < graph->count; i++) {
-        Node *node = &graph->node[i];
-        if (node->op == OP_param && node->type.rank == 2)
-            node->attr.format = wanted_format(weights, node->name, is_used);
-    }
-    for (int i = 0; i < weights->rule_count; i++) {
-        if (is_used[i]) continue;
-        diag_warning(graph->diag, weights->rule[i].loc,
-                     "weights.types: no matrix has a name that fits '%.60s'",
-                     weights->rule[i].pattern);
-        diag_hint(graph->diag, "names are like blocks.0.attention.q.weight and embed.tokens: see "
-                               "`thalweg explain --graph`");
-    }
-}
-
 Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag) {
     Build build = {.model = model, .graph = ir_graph_create(arena, diag, model->name)};
     Graph *graph = build.graph;
@@ -264,7 +234,7 @@ Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag) {
     graph->result = build_head(&build, stream);
     if (!check_sizes(graph, model->name_loc)) return NULL;
 
-    choose_formats(graph, &model->weights);
+    model_choose_types(graph, &model->weights);
     Arena *scratch = arena_create();
     ir_sweep(graph, scratch);
     arena_destroy(scratch);

@@ -10,4 +10,13 @@
  * reported to diag, which the graph keeps, as it does the model's name. */
 Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag);
 
+/* Whether a type of the weights is what a file has. Until model_take_stored_types() it is f32. */
+bool model_needs_stored_types(const WeightsSpec *weights);
+
+/* The format nearest to what the file has for a param. */
+typedef WeightFormat StoredFormat(const void *context, const char *param);
+
+void model_take_stored_types(Graph *graph, const WeightsSpec *weights, StoredFormat *stored,
+                             const void *context);
+
 #endif

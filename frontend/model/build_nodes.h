@@ -41,4 +41,9 @@ Ref build_attention_work(Build *build, const Attention *attention, const Reads *
 Reads build_mlp_reads(Build *build, const Mlp *mlp, Ref x, const char *stem);
 Ref build_mlp_work(Build *build, const Mlp *mlp, const Reads *reads, const char *stem);
 
+/* ---- choose_types.c ---- */
+
+/* The formats that the description says, those of a file left at f32. */
+void model_choose_types(Graph *graph, const WeightsSpec *weights);
+
 #endif

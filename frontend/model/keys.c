@@ -117,6 +117,11 @@ static const KeyInfo weights_keys[] = {
     ROW(WeightsSpec, key, kind, need, least, most, help)
 #include "frontend/model/model.def"
 };
+static const KeyInfo tensor_keys[] = {
+#define TENSOR(key, kind, need, least, most, initial, help)                                        \
+    ROW(TensorKeys, key, kind, need, least, most, help)
+#include "frontend/model/model.def"
+};
 static const KeyInfo tokenizer_keys[] = {
 #define TOKENIZER(key, kind, need, least, most, initial, help)                                     \
     ROW(TokenizerKeys, key, kind, need, least, most, help)
@@ -144,6 +149,7 @@ const Section keys_qk_norm = SECTION(qk_norm, NULL);
 const Section keys_write = SECTION(write, NULL);
 const Section keys_head = SECTION(head, NULL);
 const Section keys_weights = SECTION(weights, NULL);
+const Section keys_tensor = SECTION(tensor, NULL);
 const Section keys_tokenizer = SECTION(tokenizer, NULL);
 
 /* ---- names ---- */

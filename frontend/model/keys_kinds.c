@@ -67,13 +67,16 @@ bool keys_read_ROPE_STYLE(Reader *reader, const YamlNode *node, const KeyInfo *k
 }
 
 bool keys_read_FORMAT(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    static const char *const words[] = {"f32", "bf16", "q8", "q4"};
-    static const WeightFormat formats[] = {FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4};
+    static const char *const words[] = {"f32", "bf16", "q8", "q4", "stored"};
+    static const ModelFORMAT types[] = {
+        {FORMAT_f32, false}, {FORMAT_bf16, false}, {FORMAT_q8, false},
+        {FORMAT_q4, false},  {FORMAT_f32, true},
+    };
     static const Words all = {keys_read_FORMAT, words, COUNT(words), COUNT(words)};
     int word = 0;
     (void)key;
     if (!read_word(reader, node, &all, &word)) return false;
-    *(WeightFormat *)out = formats[word];
+    *(ModelFORMAT *)out = types[word];
     return true;
 }
 
@@ -375,48 +378,4 @@ bool keys_read_HEAD(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
     (void)key;
     *(Head *)out = initial;
     return keys_read_mapping(reader, node, &keys_head, out);
-}
-
-static bool read_names(Reader *reader, const YamlNode *names, WeightsSpec *spec) {
-    spec->names_table = "thalweg";
-    if (!names) return true;
-    spec->names_given = names->kind == YAML_MAPPING ? names : NULL;
-    spec->names_table = names->kind == YAML_SCALAR && *names->text ? names->text : NULL;
-    if (spec->names_given || spec->names_table) return true;
-    return yaml_expected(names, reader->diag, "the name of a table, or a mapping of names");
-}
-
-static bool read_types(Reader *reader, const YamlNode *types, WeightsSpec *spec) {
-    if (!types) return true;
-    if (types->kind != YAML_MAPPING)
-        return yaml_expected(types, reader->diag, "a mapping of patterns of names to types");
-    bool ok = true;
-    spec->rule = ARENA_ARRAY(reader->arena, FormatRule, (size_t)types->count + 1);
-    for (const YamlNode *node = types->first; node; node = node->next) {
-        FormatRule *rule = &spec->rule[spec->rule_count++];
-        *rule = (FormatRule){.pattern = node->key, .loc = node->loc};
-        ok &= keys_read_FORMAT(reader, node, NULL, &rule->format);
-    }
-    return ok;
-}
-
-bool keys_read_WEIGHTS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
-    WeightsSpec *spec = out;
-    (void)key;
-    if (!keys_read_mapping(reader, node, &keys_weights, spec)) return false;
-    spec->loc = node->loc;
-    if (!read_types(reader, spec->types, spec)) return false;
-    spec->is_synthetic = spec->synthetic_loc.source != NULL;
-    if (spec->is_synthetic && spec->file)
-        return yaml_error_at(node, spec->synthetic_loc, reader->diag,
-                             "weights come from a file or from a seed, not from both");
-    if (spec->is_synthetic && spec->names)
-        return yaml_error_at(node, spec->names_loc, reader->diag,
-                             "synthetic weights have no tensor names to map");
-    if (!spec->is_synthetic && !spec->file) {
-        yaml_key_error(node, reader->diag, "missing key 'file' or 'synthetic'");
-        return diag_hint(reader->diag, "{file: model.safetensors, names: llama}, or {synthetic: 1} "
-                                       "for made-up weights");
-    }
-    return spec->is_synthetic || read_names(reader, spec->names, spec);
 }

@@ -70,7 +70,10 @@ typedef Positions ModelPOSITIONS;
 typedef NormOver ModelOVER;
 typedef NormKind ModelNORM_KIND;
 typedef RopeStyle ModelROPE_STYLE;
-typedef WeightFormat ModelFORMAT;
+typedef struct {
+    WeightFormat format;
+    bool is_stored; /* the nearest to what it has in the file, in place of `format` */
+} ModelFORMAT;
 typedef RopeScalingKind ModelSCALING_KIND;
 typedef ActivationKind ModelACTIVATION;
 typedef WriteScale ModelWRITE_SCALE;
@@ -163,19 +166,27 @@ typedef Head ModelHEAD;
 /* The format of matrices whose names fit a pattern of a shell. */
 typedef struct {
     const char *pattern;
-    WeightFormat format;
+    ModelFORMAT type;
     Loc loc;
 } FormatRule;
+
+/* A name of a tensor that is given for a parameter, both patterns of tensor_names.h. */
+typedef struct {
+    const char *param, *tensor;
+    bool has_rows, is_transposed;
+    int64_t first, end; /* of its rows */
+    Loc loc;
+} GivenName;
 
 /* Where parameters come from: a file, or a seed; and how they are kept. */
 typedef struct {
 #define WEIGHTS FIELD
 #include "frontend/model/model.def"
-    bool is_synthetic;           /* then `synthetic` is the seed, and there is no file */
-    const char *names_table;     /* of a file: the name of a table; null: given inline */
-    const YamlNode *names_given; /* of a file: a mapping; null: a table */
-    FormatRule *rule;            /* of `types`: the first that fits a name counts */
-    int rule_count;
+    bool is_synthetic;       /* then `synthetic` is the seed, and there is no file */
+    const char *names_table; /* of a file: the name of a table, or null */
+    GivenName *given;        /* of a file: names that stand in the description */
+    FormatRule *rule;        /* of `types`: the first that fits a name counts */
+    int given_count, rule_count;
     Loc loc;
 } WeightsSpec;
 typedef WeightsSpec ModelWEIGHTS;
@@ -190,6 +201,11 @@ typedef struct {
 #define LEARNED FIELD
 #include "frontend/model/model.def"
 } LearnedKeys;
+
+typedef struct {
+#define TENSOR FIELD
+#include "frontend/model/model.def"
+} TensorKeys;
 
 typedef struct {
 #define TOKENIZER FIELD

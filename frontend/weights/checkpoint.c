@@ -2,7 +2,9 @@
 
 #include "frontend/weights/checkpoint_params.h"
 #include "frontend/weights/checkpoint_stripes.h"
-#include "frontend/weights/float16.h"
+#include "frontend/weights/gguf.h"
+#include "frontend/weights/safetensors.h"
+#include "frontend/weights/stored_values.h"
 #include "frontend/weights/synthetic.h"
 
 #include <stdlib.h>
@@ -10,8 +12,6 @@
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-
-enum { HALVES = 8192 }; /* widened at a time */
 
 struct Checkpoint {
     Arena *arena;
@@ -24,43 +24,70 @@ struct Checkpoint {
 
 /* ---- values ---- */
 
-/* Values first .. first + count - 1 of the tensor, wherever its rows end. False: cannot be read. */
-static bool read_values(const StoredTensor *tensor, int64_t first, int64_t count, float *out) {
-    if (tensor->type == STORED_F32)
-        return stored_tensor_read(tensor, 4 * (uint64_t)first, 4 * (size_t)count, out);
-    for (int64_t done = 0; done < count; done += HALVES) {
-        uint8_t halves[2 * HALVES];
-        const size_t some = (size_t)(count - done < HALVES ? count - done : HALVES);
-        if (!stored_tensor_read(tensor, 2 * (uint64_t)(first + done), 2 * some, halves))
-            return false;
-        if (tensor->type == STORED_F16)
-            float16_widen(halves, some, out + done);
-        else
-            bfloat16_widen(halves, some, out + done);
-    }
-    return true;
+/* Reads stored rows first .. first + count - 1 of a place to `out`. False: cannot be read. */
+typedef bool ReadRows(const Checkpoint *checkpoint, const ParamPlace *place, int64_t first,
+                      int64_t count, int64_t columns, void *out);
+
+static bool read_floats(const Checkpoint *checkpoint, const ParamPlace *place, int64_t first,
+                        int64_t count, int64_t columns, void *out) {
+    if (place->is_transposed)
+        return stripes_read(checkpoint->stripes, place->tensor, place->total, first, count, columns,
+                            out);
+    return stored_values_read(place->tensor, first * columns, count * columns, out);
 }
 
-static bool read_rows(const Weights *weights, const char *name, int64_t first, int64_t count,
-                      int64_t columns, float *out) {
-    const Checkpoint *checkpoint = weights->context;
-    const Param *param = params_find(&checkpoint->params, name);
-    if (!param || columns != param->columns || first < 0 || count > param->rows - first)
-        return false;
+static bool read_kept(const Checkpoint *checkpoint, const ParamPlace *place, int64_t first,
+                      int64_t count, int64_t columns, void *out) {
+    (void)checkpoint;
+    return stored_values_keep(place->tensor, first * columns, count * columns, out);
+}
+
+/* Rows of a param, of so many bytes each, wherever they are stored. */
+static bool read_places(const Checkpoint *checkpoint, const Param *param, int64_t first,
+                        int64_t count, ReadRows *read, int64_t row_bytes, char *out) {
     const ParamPlace *place = &param->place;
     for (int64_t done = 0, together; done < count; done += together) {
         const int64_t row = first + done, inside = row % place->part;
         const int64_t stored = row / place->part * place->chunk + place->start + inside;
         together = place->part - inside < count - done ? place->part - inside : count - done;
-        float *to = out + done * columns;
-        const bool is_read =
-            place->is_transposed
-                ? stripes_read(checkpoint->stripes, place->tensor, place->total, stored, together,
-                               columns, to)
-                : read_values(place->tensor, stored * columns, together * columns, to);
-        if (!is_read) return false;
+        if (!read(checkpoint, place, stored, together, param->columns, out + done * row_bytes))
+            return false;
     }
     return true;
+}
+
+static const Param *find_rows(const Checkpoint *checkpoint, const char *name, int64_t first,
+                              int64_t count, int64_t columns) {
+    const Param *param = params_find(&checkpoint->params, name);
+    const bool is_there = param && columns == param->columns && first >= 0 &&
+                          first <= param->rows && count <= param->rows - first;
+    return is_there ? param : NULL;
+}
+
+static bool read_rows(const Weights *weights, const char *name, int64_t first, int64_t count,
+                      int64_t columns, float *out) {
+    const Checkpoint *checkpoint = weights->context;
+    const Param *param = find_rows(checkpoint, name, first, count, columns);
+    return param && read_places(checkpoint, param, first, count, read_floats,
+                                columns * (int64_t)sizeof *out, (char *)out);
+}
+
+static bool keeps(const Weights *weights, const char *name, WeightFormat format) {
+    const Checkpoint *checkpoint = weights->context;
+    const Param *param = params_find(&checkpoint->params, name);
+    return param && param->is_matrix && !param->place.is_transposed &&
+           stored_type_keeps(param->place.tensor->type, format);
+}
+
+static bool read_kept_rows(const Weights *weights, const char *name, int64_t first, int64_t count,
+                           int64_t columns, void *out) {
+    const Checkpoint *checkpoint = weights->context;
+    const Param *param = find_rows(checkpoint, name, first, count, columns);
+    if (!param) return false;
+    const bool is_half = param->place.tensor->type == STORED_BF16;
+    const int64_t row_bytes = is_half ? columns * (int64_t)sizeof(uint16_t)
+                                      : columns / FORMAT_BLOCK * (int64_t)sizeof(FormatBlock);
+    return read_places(checkpoint, param, first, count, read_kept, row_bytes, out);
 }
 
 static WeightsPlace place_of(const Weights *weights, const Node *param, Arena *arena) {
@@ -122,22 +149,53 @@ static void warn_of_idle_names(const CheckpointSpec *spec, const ParamList *para
     }
 }
 
+bool checkpoint_is_gguf(const CheckpointSpec *spec) {
+    static const char ending[] = ".gguf";
+    Arena *arena = arena_create();
+    const char *path = spec->synthetic ? "" : path_of(spec, arena);
+    const size_t length = strlen(path), end = sizeof ending - 1;
+    const bool is_gguf = (length > end && strcmp(path + length - end, ending) == 0) ||
+                         stored_file_begins(path, "GGUF");
+    arena_destroy(arena);
+    return is_gguf;
+}
+
+static TensorSet *open_tensors(const char *path, bool is_gguf, Loc loc, Diag *diag) {
+    if (!is_gguf) return safetensors_open(path, loc, diag);
+    Gguf *gguf = gguf_open(path, loc, diag);
+    return gguf ? gguf_take_tensors(gguf) : NULL;
+}
+
+/* Null: reported. */
+static const NameTable *find_names(const CheckpointSpec *spec, bool is_gguf, Arena *arena,
+                                   Diag *diag) {
+    const char *own = is_gguf ? "gguf" : "thalweg";
+    const NameTable *table =
+        spec->inline_count ? tensor_names_given(spec->inline_names, spec->inline_count, arena, diag)
+                           : tensor_names_find(spec->names ? spec->names : own, spec->loc, diag);
+    if (!table || !spec->prefix) return table;
+    NameTable *prefixed = ARENA_NEW(arena, NameTable);
+    *prefixed = tensor_names_with_prefix(table, spec->prefix);
+    return prefixed;
+}
+
 static bool open_file(Checkpoint *checkpoint, const CheckpointSpec *spec, Diag *diag) {
-    const NameTable *table;
-    if (spec->inline_count)
-        table = tensor_names_given(spec->inline_names, spec->inline_count, checkpoint->arena, diag);
-    else
-        table = tensor_names_find(spec->names ? spec->names : "thalweg", spec->loc, diag);
+    const bool is_gguf = checkpoint_is_gguf(spec);
+    const NameTable *table = find_names(spec, is_gguf, checkpoint->arena, diag);
     if (!table) return false;
     warn_of_idle_names(spec, &checkpoint->params, diag);
     const char *path = path_of(spec, diag->arena);
-    checkpoint->tensors = safetensors_open(path, spec->loc, diag);
+    checkpoint->tensors = open_tensors(path, is_gguf, spec->loc, diag);
     if (!checkpoint->tensors) return false;
     if (!params_place(&checkpoint->params, table, checkpoint->tensors, diag)) return false;
     checkpoint->stripes = stripes_create();
     if (!checkpoint->stripes)
         return diag_error(diag, tensor_set_loc(checkpoint->tensors), "out of memory");
-    checkpoint->weights = (Weights){.rows = read_rows, .context = checkpoint, .place = place_of};
+    checkpoint->weights = (Weights){.rows = read_rows,
+                                    .context = checkpoint,
+                                    .keeps = keeps,
+                                    .kept = read_kept_rows,
+                                    .place = place_of};
     checkpoint->identity =
         hash_places(&checkpoint->params, tensor_set_identity(checkpoint->tensors));
     checkpoint->origin = hash_places(&checkpoint->params, hash_path(path, diag->arena));
@@ -169,6 +227,11 @@ void checkpoint_close(Checkpoint *checkpoint) {
 
 const Weights *checkpoint_weights(const Checkpoint *checkpoint) {
     return &checkpoint->weights;
+}
+
+const StoredTypeInfo *checkpoint_type(const Checkpoint *checkpoint, const char *name) {
+    const Param *param = checkpoint->tensors ? params_find(&checkpoint->params, name) : NULL;
+    return param ? &stored_type_info[param->place.tensor->type] : NULL;
 }
 
 bool checkpoint_is_unchanged(const Checkpoint *checkpoint) {

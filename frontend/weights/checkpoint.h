@@ -5,14 +5,16 @@
 #ifndef FRONTEND_CHECKPOINT_H
 #define FRONTEND_CHECKPOINT_H
 
+#include "frontend/weights/stored_types.h"
 #include "frontend/weights/tensor_names.h"
 #include "ir/ir.h"
 #include "ir/weights.h"
 
 typedef struct {
     const char *directory; /* of the description; null or "": the current one */
-    const char *file;      /* safetensors or an index; relative to `directory` */
-    const char *names;     /* a table of names; null: "thalweg", or names given here */
+    const char *file;      /* safetensors, an index or GGUF; relative to `directory` */
+    const char *names;     /* a table of names; null: names given here, or the format's own */
+    const char *prefix;    /* of the tensors' names; null: those of the table are tried */
     const NamePair *inline_names;
     int inline_count;
     bool synthetic; /* then `seed` counts, and the fields above do not */
@@ -27,6 +29,12 @@ typedef struct Checkpoint Checkpoint;
  * to graph->diag, all problems at once. */
 Checkpoint *checkpoint_open(const Graph *graph, const CheckpointSpec *spec);
 void checkpoint_close(Checkpoint *checkpoint); /* null is fine */
+
+/* Whether the spec's file is GGUF, by its ending or by what it begins with. */
+bool checkpoint_is_gguf(const CheckpointSpec *spec);
+
+/* The type of the tensor that has a param's values; null: made up, or none of its params. */
+const StoredTypeInfo *checkpoint_type(const Checkpoint *checkpoint, const char *param);
 
 /* Valid until the checkpoint is closed; safe for threads. Values are read from the files as they
  * are then; many rows at once are read faster than one by one. */

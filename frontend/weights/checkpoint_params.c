@@ -58,20 +58,22 @@ ParamList params_collect(const Graph *graph, Arena *arena) {
 
 /* ---- names: which tensor ---- */
 
-typedef struct {
-    const ParamList *params;
-    const NameTable *table;
-    const TensorSet *tensors;
-    Diag *diag;
-    Arena *scratch;
-} Search;
-
 /* What a param may be called: a row of the table in a layer, with the prefix or without. */
 typedef struct {
     const NameRow *row;
     LayerNumber layer;
-    const char *tensor;
+    const char *tensor; /* null: it has none */
 } Candidate;
+
+typedef struct {
+    const ParamList *params;
+    const NameTable *table; /* with one prefix */
+    const TensorSet *tensors;
+    Diag *diag;
+    Arena *scratch;
+    Candidate *chosen;                   /* of each param */
+    bool is_reported[STORED_TYPE_COUNT]; /* types that are not read */
+} Search;
 
 static bool is_there(const Search *s, const char *tensor, const char **tried) {
     if (tensor_set_find(s->tensors, tensor)) return true;
@@ -85,7 +87,7 @@ static bool is_there(const Search *s, const char *tensor, const char **tried) {
  * there to `tried`, unless null. */
 static bool find_candidate(const Search *s, const Param *param, Candidate *found,
                            const char **tried) {
-    static const NameRow own = {"", "", LAYOUT_plain};
+    static const NameRow own = {"", "", LAYOUT_plain, 0, 0};
     bool has_row = false;
     for (int i = 0; i < s->table->count; i++) {
         const NameRow *row = &s->table->row[i];
@@ -93,10 +95,11 @@ static bool find_candidate(const Search *s, const Param *param, Candidate *found
         if (!tensor_names_match(row->param, param->name, &layer)) continue;
         has_row = true;
         *found = (Candidate){.row = row, .layer = layer};
-        for (int has_prefix = *s->table->prefix ? 1 : 0; has_prefix >= 0; has_prefix--) {
-            found->tensor =
-                tensor_names_of_row(s->table, found->row, &found->layer, has_prefix, s->scratch);
-            if (is_there(s, found->tensor, tried)) return true;
+        for (int attempt = 0;; attempt++) {
+            const char *tensor = tensor_names_of_row(s->table, row, &layer, attempt, s->scratch);
+            if (!tensor) break;
+            found->tensor = tensor;
+            if (is_there(s, tensor, tried)) return true;
         }
     }
     if (has_row || !s->table->has_own_names) return false;
@@ -112,6 +115,22 @@ static int count_found(const Search *s, const NameTable *table) {
     for (int i = 0; i < s->params->count; i++)
         count += find_candidate(&other, &s->params->param[i], &found, NULL);
     return count;
+}
+
+/* The table with that one of its prefixes which finds most params; *most: how many. */
+static NameTable choose_prefix(const Search *s, const NameTable *table, int *most) {
+    NameTable best = tensor_names_with_prefix(table, tensor_names_prefix(table, 0, s->scratch));
+    *most = count_found(s, &best);
+    for (int i = 1; *most < s->params->count; i++) {
+        const char *prefix = tensor_names_prefix(table, i, s->scratch);
+        if (!prefix) break;
+        const NameTable other = tensor_names_with_prefix(table, prefix);
+        const int found = count_found(s, &other);
+        if (found <= *most) continue;
+        best = other;
+        *most = found;
+    }
+    return best;
 }
 
 /* ---- layouts: where in the tensor ---- */
@@ -135,7 +154,8 @@ static Sharers find_sharers(const Search *s, const Param *param, const Candidate
         if (row->layout != own->layout || strcmp(row->tensor, own->tensor) != 0) continue;
         const Param *other =
             params_find(s->params, tensor_names_fill(row->param, &candidate->layer, s->scratch));
-        if (other) sharers.param[sharers.count++] = other;
+        if (other && s->chosen[other - s->params->param].row == row)
+            sharers.param[sharers.count++] = other;
     }
     return sharers;
 }
@@ -150,6 +170,22 @@ static int64_t count_groups(const Param *param, const Sharers *sharers) {
     return groups;
 }
 
+/* Rows that the description says, or columns. */
+static bool find_rows(const Search *s, const Param *param, const NameRow *row, ParamPlace *place) {
+    const StoredTensor *tensor = place->tensor;
+    place->is_transposed = param->is_matrix && row->layout == LAYOUT_rows_transposed;
+    place->start = row->first;
+    place->chunk = param->rows;
+    place->total = tensor->rank ? tensor->shape[place->is_transposed ? tensor->rank - 1 : 0] : 1;
+    if (row->end - row->first == param->rows && row->end <= place->total) return true;
+    return diag_error(
+        s->diag, stored_tensor_loc(tensor),
+        "tensor '%s': expected %lld of its %lld %s for '%s', found rows: [%lld, %lld]",
+        stored_show_name(tensor->name, s->diag->arena), (long long)param->rows,
+        (long long)place->total, place->is_transposed ? "columns" : "rows", param->name,
+        (long long)row->first, (long long)row->end);
+}
+
 static bool find_place(const Search *s, const Param *param, const Candidate *candidate,
                        ParamPlace *place) {
     const NameLayout layout = candidate->row->layout;
@@ -161,6 +197,8 @@ static bool find_place(const Search *s, const Param *param, const Candidate *can
                           "projection of heads",
                           stored_show_name(candidate->tensor, s->diag->arena), param->name);
     place->part = param->rows / groups;
+    if (layout == LAYOUT_rows || layout == LAYOUT_rows_transposed)
+        return find_rows(s, param, candidate->row, place);
     for (int i = 0; i < sharers.count; i++) {
         if (sharers.param[i] == param) place->start = place->chunk;
         place->chunk += sharers.param[i]->rows / groups;
@@ -189,11 +227,12 @@ static bool has_shape(const StoredTensor *tensor, const int64_t *shape, int rank
     return tensor->rank == rank && tensor->shape[0] == shape[0] && tensor->shape[1] == shape[1];
 }
 
-static bool wrong_shape(const Search *s, const Param *param, const ParamPlace *place,
-                        const int64_t *shape, int rank) {
+static bool wrong_shape(const Search *s, const Param *param, NameLayout layout,
+                        const ParamPlace *place, const int64_t *shape, int rank) {
     Arena *arena = s->diag->arena;
     const StoredTensor *tensor = place->tensor;
-    if (place->start > 0) return false; /* reported for the first of those that share it */
+    if (layout != LAYOUT_rows && layout != LAYOUT_rows_transposed && place->start > 0)
+        return false; /* reported for the first of those that share it */
     diag_error(s->diag, stored_tensor_loc(tensor),
                "tensor '%s': expected the shape %s for '%s'%s, found %s",
                stored_show_name(tensor->name, arena), stored_show_shape(shape, rank, arena),
@@ -205,20 +244,33 @@ static bool wrong_shape(const Search *s, const Param *param, const ParamPlace *p
     return false;
 }
 
-static bool check_tensor(const Search *s, const Param *param, NameLayout layout,
-                         ParamPlace *place) {
+/* Of the tensors of a type the first: they are many. */
+static bool wrong_type(Search *s, const Param *param, const StoredTensor *tensor) {
+    bool *is_reported = &s->is_reported[tensor->type];
+    if (*is_reported) return false;
+    *is_reported = true;
+    diag_error(s->diag, stored_tensor_loc(tensor), "tensor '%s': expected %s for '%s', found %s",
+               stored_show_name(tensor->name, s->diag->arena),
+               stored_types_read(s->tensors->is_gguf, s->diag->arena), param->name,
+               stored_type_info[tensor->type].name);
+    if (!s->tensors->is_gguf) return false;
+    return diag_hint(s->diag, "take a file of another type, as Q8_0 or Q4_K_M");
+}
+
+static bool check_tensor(Search *s, const Param *param, NameLayout layout, ParamPlace *place) {
     const StoredTensor *tensor = place->tensor;
-    if (tensor->type != STORED_F32 && tensor->type != STORED_F16 && tensor->type != STORED_BF16)
+    const StoredTypeInfo *type = &stored_type_info[tensor->type];
+    if (!type->decode) return wrong_type(s, param, tensor);
+    if (place->is_transposed && type->values > 1)
         return diag_error(s->diag, stored_tensor_loc(tensor),
-                          "tensor '%s': expected F32, F16 or BF16 for '%s', found %s",
-                          stored_show_name(tensor->name, s->diag->arena), param->name,
-                          stored_type_info[tensor->type].name);
+                          "tensor '%s': rows of %s blocks cannot be read transposed, as '%s'",
+                          stored_show_name(tensor->name, s->diag->arena), type->name, param->name);
     const int rank = param->is_matrix ? 2 : 1;
     if (layout == LAYOUT_first_rows && tensor->rank == rank && tensor->shape[0] > place->total)
         place->total = tensor->shape[0];
     int64_t shape[] = {place->total, param->columns};
     if (place->is_transposed) shape[0] = param->columns, shape[1] = place->total;
-    return has_shape(tensor, shape, rank) || wrong_shape(s, param, place, shape, rank);
+    return has_shape(tensor, shape, rank) || wrong_shape(s, param, layout, place, shape, rank);
 }
 
 /* ---- what is missing ---- */
@@ -248,9 +300,9 @@ static Names *find_spare(const Search *s) {
 /* The table that finds most params, if it finds more than the one that was asked for. */
 static const NameTable *find_better_table(const Search *s) {
     const NameTable *best = NULL;
-    int most = count_found(s, s->table);
+    int most = count_found(s, s->table), found;
     for (int i = 0; i < tensor_names_table_count; i++) {
-        const int found = count_found(s, &tensor_names_table[i]);
+        choose_prefix(s, &tensor_names_table[i], &found);
         if (found <= most) continue;
         best = &tensor_names_table[i];
         most = found;
@@ -259,7 +311,7 @@ static const NameTable *find_better_table(const Search *s) {
 }
 
 static void report_missing(const Search *s, const Param *param, const Names *spare) {
-    Candidate last;
+    Candidate last = {0};
     const char *tried = "";
     find_candidate(s, param, &last, &tried);
     if (*tried)
@@ -326,9 +378,7 @@ static bool is_tied_head(const Search *s, const NameRow *row, const StoredTensor
 /* Whether a row of the table is about the tensor: then a model of this family would use it. */
 static bool is_known(const Search *s, const StoredTensor *tensor) {
     const NameTable *table = s->table;
-    const size_t prefix = strlen(table->prefix);
-    const char *name = tensor->name;
-    const char *bare = strncmp(name, table->prefix, prefix) == 0 ? name + prefix : name;
+    const char *name = tensor->name, *bare = tensor_names_bare(table, name);
     LayerNumber layer;
     for (int i = 0; i < table->count; i++) {
         const NameRow *row = &table->row[i];
@@ -370,22 +420,25 @@ static void warn_of_spare(const Search *s) {
 
 bool params_place(ParamList *params, const NameTable *table, const TensorSet *tensors, Diag *diag) {
     Arena *scratch = arena_create();
-    const Search search = {params, table, tensors, diag, scratch};
+    Search search = {
+        .params = params, .table = table, .tensors = tensors, .diag = diag, .scratch = scratch};
     bool is_good = true;
-    int missing = 0;
+    int found;
+    const NameTable prefixed = choose_prefix(&search, table, &found);
+    search.table = &prefixed;
+    search.chosen = ARENA_ARRAY(scratch, Candidate, (size_t)params->count + 1);
+    for (int i = 0; i < params->count; i++)
+        if (!find_candidate(&search, &params->param[i], &search.chosen[i], NULL))
+            search.chosen[i] = (Candidate){0};
     for (int i = 0; i < params->count; i++) {
+        const Candidate *chosen = &search.chosen[i];
         Param *param = &params->param[i];
-        ParamPlace *place = &param->place;
-        Candidate candidate;
-        if (!find_candidate(&search, param, &candidate, NULL)) {
-            missing++;
-            continue;
-        }
-        place->tensor = tensor_set_find(tensors, candidate.tensor);
-        is_good &= find_place(&search, param, &candidate, place) &&
-                   check_tensor(&search, param, candidate.row->layout, place);
+        if (!chosen->tensor) continue;
+        param->place.tensor = tensor_set_find(tensors, chosen->tensor);
+        is_good &= find_place(&search, param, chosen, &param->place) &&
+                   check_tensor(&search, param, chosen->row->layout, &param->place);
     }
-    if (missing) is_good = report_every_missing(&search, missing);
+    if (found < params->count) is_good = report_every_missing(&search, params->count - found);
     if (is_good) warn_of_spare(&search);
     arena_destroy(scratch);
     return is_good;

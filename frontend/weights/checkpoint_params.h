@@ -2,7 +2,7 @@
 #ifndef FRONTEND_CHECKPOINT_PARAMS_H
 #define FRONTEND_CHECKPOINT_PARAMS_H
 
-#include "frontend/weights/safetensors.h"
+#include "frontend/weights/tensor_set.h"
 #include "frontend/weights/tensor_names.h"
 #include "ir/ir.h"
 

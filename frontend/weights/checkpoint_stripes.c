@@ -1,7 +1,5 @@
 #include "frontend/weights/checkpoint_stripes.h"
 
-#include "frontend/weights/float16.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +36,7 @@ void stripes_destroy(Stripes *stripes) {
 }
 
 static size_t value_bytes(const StoredTensor *tensor) {
-    return tensor->type == STORED_F32 ? 4 : 2;
+    return (size_t)stored_type_info[tensor->type].bytes;
 }
 
 /* What is asked for: a matrix, and of it one stripe or less. */
@@ -74,20 +72,12 @@ static bool load(Stripe *slot, const Part *part) {
     return true;
 }
 
-static void widen(StoredType dtype, const uint8_t *from, size_t count, float *out) {
-    if (dtype == STORED_F16)
-        float16_widen(from, count, out);
-    else if (dtype == STORED_BF16)
-        bfloat16_widen(from, count, out);
-    else
-        memcpy(out, from, 4 * count);
-}
-
 /* A tile at a time: as many neighbours as there are rows are read together, and the rows are
  * written a cache line at a time. */
 static void transpose(const Stripe *slot, const Part *part, float *out) {
     float tile[TILE][TILE];
     const size_t value = value_bytes(slot->tensor);
+    StoredDecoder *decode = stored_type_info[slot->tensor->type].decode;
     const int64_t start = part->first - slot->first;
     for (int64_t first = 0; first < part->count; first += TILE) {
         const int64_t rows = part->count - first < TILE ? part->count - first : TILE;
@@ -95,7 +85,7 @@ static void transpose(const Stripe *slot, const Part *part, float *out) {
             const int64_t columns = part->columns - column < TILE ? part->columns - column : TILE;
             for (int64_t k = 0; k < columns; k++) {
                 const int64_t at = (column + k) * slot->width + start + first;
-                widen(slot->tensor->type, slot->bytes + (size_t)at * value, (size_t)rows, tile[k]);
+                decode(slot->bytes + (size_t)at * value, (size_t)rows, tile[k]);
             }
             for (int64_t i = 0; i < rows; i++)
                 for (int64_t k = 0; k < columns; k++)

@@ -6,15 +6,15 @@
 #ifndef FRONTEND_CHECKPOINT_STRIPES_H
 #define FRONTEND_CHECKPOINT_STRIPES_H
 
-#include "frontend/weights/safetensors.h"
+#include "frontend/weights/tensor_set.h"
 
 typedef struct Stripes Stripes;
 
 Stripes *stripes_create(void);          /* null: out of memory */
 void stripes_destroy(Stripes *stripes); /* null is fine */
 
-/* Stored columns first .. first + count - 1 of a tensor [columns][total] of F32, F16 or BF16 to
- * out[count][columns]. Safe for threads. False: the file cannot be read, or memory is out. */
+/* Stored columns first .. first + count - 1 of a tensor [columns][total] of a type without blocks
+ * to out[count][columns]. Safe for threads. False: the file cannot be read, or memory is out. */
 bool stripes_read(Stripes *stripes, const StoredTensor *tensor, int64_t total, int64_t first,
                   int64_t count, int64_t columns, float *out);
 

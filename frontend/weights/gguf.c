@@ -15,6 +15,7 @@ static Gguf *create(int files) {
     Gguf *gguf = ARENA_NEW(arena, Gguf);
     gguf->arena = arena;
     gguf->tensors = tensor_set_create(files);
+    gguf->tensors->is_gguf = true;
     return gguf;
 }
 

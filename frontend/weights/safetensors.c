@@ -31,7 +31,29 @@ TensorSet *safetensors_parse(const char *name, const void *memory, size_t length
     return read_only_file(tensors, diag);
 }
 
+/* Of "NAME-00002-of-00004.safetensors" the index of all, "NAME.safetensors.index.json"; null: a
+ * name of another form, or of the only file. */
+static const char *index_of_part(const char *path, Arena *arena) {
+    static const char form[] = "-00000-of-00000.safetensors", digits[] = "0123456789";
+    const size_t length = strlen(path), end = sizeof form - 1;
+    const char *part = length > end ? path + length - end : "";
+    for (size_t i = 0; i < end; i++)
+        if (!part[i] || (form[i] == '0' ? !strchr(digits, part[i]) : form[i] != part[i]))
+            return NULL;
+    if (strncmp(part + 10, "00001", 5) == 0) return NULL;
+    return arena_printf(arena, "%.*s.safetensors.index.json", (int)(length - end), path);
+}
+
 static TensorSet *open_file(const char *path, Loc loc, Diag *diag) {
+    const char *whole = index_of_part(path, diag->arena);
+    if (whole && access(path, R_OK) == 0) {
+        diag_error(diag, loc, "'%s' is one of several files of a checkpoint", path);
+        diag_hint(diag,
+                  access(whole, R_OK) == 0 ? "name their index: '%s'"
+                                           : "fetch their index, too, and name it: '%s'",
+                  whole);
+        return NULL;
+    }
     TensorSet *tensors = tensor_set_create(1);
     if (stored_file_open(&tensors->file[tensors->file_count++], path, loc, diag,
                          &tensors->identity))

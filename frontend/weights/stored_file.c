@@ -103,6 +103,20 @@ bool stored_file_read(const StoredFile *file, uint64_t from, size_t count, void 
     return true;
 }
 
+bool stored_file_begins(const char *path, const char *text) {
+    char start[16];
+    struct stat status;
+    const size_t length = strlen(text);
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const StoredFile file = {.descriptor = descriptor};
+    const bool begins = descriptor >= 0 && fstat(descriptor, &status) == 0 &&
+                        S_ISREG(status.st_mode) && length <= sizeof start &&
+                        stored_file_read(&file, 0, length, start) &&
+                        memcmp(start, text, length) == 0;
+    if (descriptor >= 0) close(descriptor);
+    return begins;
+}
+
 bool stored_file_report_cut_off(const StoredFile *file, Diag *diag) {
     diag_error(diag, file->loc, "the file cannot be read, or was cut off meanwhile");
     return diag_hint(diag, "replace weights by renaming another file over them");

@@ -31,6 +31,9 @@ bool stored_file_read(const StoredFile *file, uint64_t from, size_t count, void 
 /* The same, in memory to be freed. Null: reported. */
 char *stored_file_text(const StoredFile *file, uint64_t from, size_t count, Diag *diag);
 
+/* Whether there is a regular file at the path that begins with the text. */
+bool stored_file_begins(const char *path, const char *text);
+
 /* Whether size and time are as they were when it was opened. */
 bool stored_file_is_unchanged(const StoredFile *file);
 

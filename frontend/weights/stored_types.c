@@ -42,7 +42,7 @@ const char *stored_types_read(bool is_gguf, Arena *arena) {
         left--;
         text = arena_printf(arena, "%s%s%s", text, stored_type_info[i].name,
                             left > 1    ? ", "
-                            : left == 1 ? " and "
+                            : left == 1 ? " or "
                                         : "");
     }
     return text;

@@ -29,7 +29,7 @@ extern const StoredTypeInfo stored_type_info[STORED_TYPE_COUNT];
 StoredType stored_type_of_word(const char *word);  /* of safetensors */
 StoredType stored_type_of_number(uint32_t number); /* of GGUF */
 
-/* Names of those that are read, as "F32, F16 and BF16", of a format of files alone. */
+/* Names of those that are read, of a format of files, as "F32, F16 or BF16". */
 const char *stored_types_read(bool is_gguf, Arena *arena);
 
 #endif

@@ -7,7 +7,7 @@
 /* ---- tables ---- */
 
 #define NAME_TABLE(table, prefix)   static const NameRow rows_of_##table[] = {
-#define NAME(param, tensor, layout) {param, tensor, LAYOUT_##layout},
+#define NAME(param, tensor, layout) {param, tensor, LAYOUT_##layout, 0, 0},
 #define NAME_TABLE_END                                                                             \
     }                                                                                              \
     ;
@@ -18,22 +18,39 @@
 const NameTable tensor_names_table[] = {
     {.name = "thalweg", .prefix = "", .has_own_names = true},
 #define NAME_TABLE(table, prefix) {#table, prefix, rows_of_##table, ROW_COUNT(table), false},
-#define NAME(param, tensor, layout)
-#define NAME_TABLE_END
 #include "frontend/weights/tensor_names.def"
 };
 
 enum { TABLE_COUNT = sizeof tensor_names_table / sizeof *tensor_names_table };
 const int tensor_names_table_count = TABLE_COUNT;
 
-const NameTable *tensor_names_find(const char *name, Loc loc, Diag *diag) {
-    const char *names[TABLE_COUNT], *list = "";
-    for (int i = 0; i < TABLE_COUNT; i++) {
+static const struct {
+    const char *name, *table;
+} aliases[] = {
+#define NAME_ALIAS(alias, table) {#alias, #table},
+#include "frontend/weights/tensor_names.def"
+};
+
+enum { ALIAS_COUNT = sizeof aliases / sizeof *aliases };
+
+static const NameTable *find_table(const char *name) {
+    for (int i = 0; i < ALIAS_COUNT; i++)
+        if (strcmp(aliases[i].name, name) == 0) return find_table(aliases[i].table);
+    for (int i = 0; i < TABLE_COUNT; i++)
         if (strcmp(tensor_names_table[i].name, name) == 0) return &tensor_names_table[i];
+    return NULL;
+}
+
+const NameTable *tensor_names_find(const char *name, Loc loc, Diag *diag) {
+    const char *names[TABLE_COUNT + ALIAS_COUNT], *list = "";
+    const NameTable *table = find_table(name);
+    if (table) return table;
+    for (int i = 0; i < TABLE_COUNT; i++) {
         names[i] = tensor_names_table[i].name;
         list = arena_printf(diag->arena, "%s%s%s", list, i ? ", " : "", names[i]);
     }
-    const char *nearest = spelling_nearest(name, names, TABLE_COUNT);
+    for (int i = 0; i < ALIAS_COUNT; i++) names[TABLE_COUNT + i] = aliases[i].name;
+    const char *nearest = spelling_nearest(name, names, TABLE_COUNT + ALIAS_COUNT);
     diag_error(diag, loc, "there is no table of names '%s'", name);
     if (nearest)
         diag_hint(diag, "did you mean '%s'?", nearest);
@@ -101,20 +118,62 @@ const char *tensor_names_fill(const char *pattern, const LayerNumber *layer, Are
     return name;
 }
 
+/* ---- prefixes ---- */
+
+NameTable tensor_names_with_prefix(const NameTable *table, const char *prefix) {
+    NameTable other = *table;
+    other.prefix = prefix;
+    return other;
+}
+
+const char *tensor_names_prefix(const NameTable *table, int number, Arena *arena) {
+    const char *at = table->prefix;
+    for (; number; number--) {
+        at = strchr(at, ' ');
+        if (!at++) return NULL;
+    }
+    return arena_printf(arena, "%.*s", (int)strcspn(at, " "), at);
+}
+
+/* How much of the prefix is left at this attempt: whole words with their dots; -1: it was empty. */
+static int prefix_length(const char *prefix, int attempt) {
+    int length = (int)strlen(prefix);
+    for (; attempt; attempt--) {
+        if (length == 0) return -1;
+        do length--;
+        while (length && prefix[length - 1] != '.');
+    }
+    return length;
+}
+
+const char *tensor_names_bare(const NameTable *table, const char *name) {
+    for (int attempt = 0, length; (length = prefix_length(table->prefix, attempt)) > 0; attempt++)
+        if (strncmp(name, table->prefix, (size_t)length) == 0) return name + length;
+    return name;
+}
+
 const char *tensor_names_of_row(const NameTable *table, const NameRow *row,
-                                const LayerNumber *layer, bool has_prefix, Arena *arena) {
-    const char *name = tensor_names_fill(row->tensor, layer, arena);
-    return has_prefix ? arena_printf(arena, "%s%s", table->prefix, name) : name;
+                                const LayerNumber *layer, int attempt, Arena *arena) {
+    const int length = prefix_length(table->prefix, attempt);
+    if (length < 0) return NULL;
+    return arena_printf(arena, "%.*s%s", length, table->prefix,
+                        tensor_names_fill(row->tensor, layer, arena));
 }
 
 /* ---- names from a description ---- */
+
+static NameLayout layout_of(const NamePair *pair) {
+    if (pair->has_rows) return pair->is_transposed ? LAYOUT_rows_transposed : LAYOUT_rows;
+    return pair->is_transposed ? LAYOUT_transposed : LAYOUT_plain;
+}
 
 const NameTable *tensor_names_given(const NamePair *pair, int count, Arena *arena, Diag *diag) {
     bool is_good = true;
     NameTable *table = ARENA_NEW(arena, NameTable);
     NameRow *row = ARENA_ARRAY(arena, NameRow, (size_t)count + 1);
     for (int i = 0; i < count; i++) {
-        row[i] = (NameRow){pair[i].param, pair[i].tensor, LAYOUT_plain};
+        row[i] = (NameRow){pair[i].param, pair[i].tensor, layout_of(&pair[i]), pair[i].first,
+                           pair[i].end};
         if (!has_layer(pair[i].tensor) || has_layer(pair[i].param)) continue;
         is_good =
             diag_error(diag, pair[i].loc, "'%s' has the number of a layer, N, and '%s' has none",

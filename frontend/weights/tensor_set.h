@@ -22,7 +22,8 @@ typedef struct {
 
 typedef struct {
     Arena *arena;
-    Loc loc; /* the file or index that was opened */
+    bool is_gguf; /* or else safetensors */
+    Loc loc;      /* the file or index that was opened */
     StoredFile *file;
     int file_count;
     StoredTensor *tensor; /* sorted by name once it is complete */

@@ -416,6 +416,25 @@ START_TEST(common_slips_get_a_hint) {
 }
 END_TEST
 
+START_TEST(one_of_several_files_asks_for_their_index) {
+    static const char part[] = "m-00002-of-00003.safetensors",
+                      only[] = "m-00001-of-00001.safetensors";
+    image_write(folder, part, "{" U8_TENSOR("x", "0", "1", "1") "}", "a", 1);
+    ck_assert_ptr_null(open_named(part));
+    ck_assert_str_eq(message(), arena_printf(arena, "'%s' is one of several files of a checkpoint",
+                                             path_of(part)));
+    ck_assert_str_eq(diag.first->hint,
+                     arena_printf(arena, "fetch their index, too, and name it: '%s'",
+                                  path_of("m.safetensors.index.json")));
+    image_write(folder, only, "{" U8_TENSOR("x", "0", "1", "1") "}", "a", 1);
+    TensorSet *tensors = open_named(only);
+    ck_assert_ptr_nonnull(tensors);
+    tensor_set_close(tensors);
+    unlink(path_of(part));
+    unlink(path_of(only));
+}
+END_TEST
+
 /* ---- an index ---- */
 
 static TensorSet *open_index_of(const char *index) {
@@ -502,6 +521,7 @@ int main(void) {
     tcase_add_test(tests, identity_changes_with_data_of_the_same_size_and_time);
     tcase_add_test(tests, what_is_no_file_is_refused);
     tcase_add_test(tests, common_slips_get_a_hint);
+    tcase_add_test(tests, one_of_several_files_asks_for_their_index);
     tcase_add_test(tests, a_header_that_changes_is_read_once);
     tcase_add_test(tests, an_index_joins_files);
     tcase_add_loop_test(tests, broken_indexes_are_refused, 0, COUNT(broken_index));

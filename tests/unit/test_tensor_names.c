@@ -57,9 +57,11 @@ static void expect_name(const char *name, const char *param, const char *tensor,
                         NameLayout layout) {
     LayerNumber layer;
     const NameTable *table = tensor_names_find(name, (Loc){0}, &diag);
+    const NameTable prefixed =
+        tensor_names_with_prefix(table, tensor_names_prefix(table, 0, arena));
     const NameRow *row = row_of(table, param, &layer);
     ck_assert_ptr_nonnull(row);
-    ck_assert_str_eq(tensor_names_of_row(table, row, &layer, true, arena), tensor);
+    ck_assert_str_eq(tensor_names_of_row(&prefixed, row, &layer, 0, arena), tensor);
     ck_assert_int_eq(row->layout, layout);
 }
 
@@ -77,6 +79,30 @@ START_TEST(tables_name_the_tensors_of_families) {
     expect_name("gpt_neox", "blocks.3.attention.q.bias",
                 "gpt_neox.layers.3.attention.query_key_value.bias", LAYOUT_per_head);
     expect_name("gpt_neox", "head.weight", "gpt_neox.embed_out.weight", LAYOUT_plain);
+    expect_name("falcon", "blocks.2.attention.k.weight",
+                "transformer.h.2.self_attention.query_key_value.weight", LAYOUT_per_head);
+    expect_name("modernbert", "blocks.2.mlp.gate.weight", "model.layers.2.mlp.Wi.weight",
+                LAYOUT_stacked);
+    expect_name("gguf", "head.norm.gain", "output_norm.weight", LAYOUT_plain);
+}
+END_TEST
+
+START_TEST(prefixes_lose_a_word_with_each_attempt) {
+    LayerNumber layer;
+    const NameTable *table = tensor_names_find("llama", (Loc){0}, &diag);
+    const NameRow *row = row_of(table, "head.weight", &layer);
+    ck_assert_str_eq(tensor_names_prefix(table, 0, arena), "model.");
+    ck_assert_str_eq(tensor_names_prefix(table, 2, arena), "language_model.model.");
+    ck_assert_ptr_null(tensor_names_prefix(table, 3, arena));
+    const NameTable one = tensor_names_with_prefix(table, "language_model.model.");
+    ck_assert_str_eq(tensor_names_of_row(&one, row, &layer, 0, arena),
+                     "language_model.model.lm_head.weight");
+    ck_assert_str_eq(tensor_names_of_row(&one, row, &layer, 1, arena),
+                     "language_model.lm_head.weight");
+    ck_assert_str_eq(tensor_names_of_row(&one, row, &layer, 2, arena), "lm_head.weight");
+    ck_assert_ptr_null(tensor_names_of_row(&one, row, &layer, 3, arena));
+    ck_assert_str_eq(tensor_names_bare(&one, "language_model.lm_head.weight"), "lm_head.weight");
+    ck_assert_str_eq(tensor_names_bare(&one, "visual.weight"), "visual.weight");
 }
 END_TEST
 
@@ -86,7 +112,7 @@ START_TEST(every_row_has_a_layer_in_both_names_or_in_none) {
         ck_assert_ptr_eq(tensor_names_find(table->name, (Loc){0}, &diag), table);
         ck_assert(table->has_own_names == (table->count == 0));
         for (int k = 0; k < table->count; k++) {
-            const NamePair pair = {table->row[k].param, table->row[k].tensor, {0}};
+            const NamePair pair = {.param = table->row[k].param, .tensor = table->row[k].tensor};
             ck_assert_ptr_nonnull(tensor_names_given(&pair, 1, arena, &diag));
             ck_assert((strstr(pair.param, ".N.") != NULL) == (strstr(pair.tensor, ".N.") != NULL));
         }
@@ -99,25 +125,28 @@ START_TEST(unknown_tables_are_refused_with_a_hint) {
     ck_assert_str_eq(diag.first->message, "there is no table of names 'lama'");
     ck_assert_str_eq(diag.first->hint, "did you mean 'llama'?");
     ck_assert_ptr_null(tensor_names_find("pytorch", (Loc){0}, &diag));
-    ck_assert_str_eq(diag.last->hint, "one of: thalweg, gpt2, llama, gpt_neox");
+    ck_assert_str_eq(diag.last->hint,
+                     "one of: thalweg, gpt2, llama, gpt_neox, bloom, opt, gptj, mpt, bert, "
+                     "modernbert, gguf");
 }
 END_TEST
 
 START_TEST(names_may_be_given) {
-    const NamePair pairs[] = {{"embed.tokens", "wte", {0}},
-                              {"blocks.N.mlp.up.weight", "layer_N/up", {0}}};
+    const NamePair pairs[] = {{.param = "embed.tokens", .tensor = "wte"},
+                              {.param = "blocks.N.mlp.up.weight", .tensor = "layer_N/up"}};
     const NameTable *table = tensor_names_given(pairs, 2, arena, &diag);
     ck_assert_ptr_nonnull(table);
     LayerNumber layer;
     const NameRow *row = row_of(table, "blocks.7.mlp.up.weight", &layer);
-    ck_assert_str_eq(tensor_names_of_row(table, row, &layer, true, arena), "layer_7/up");
+    ck_assert_str_eq(tensor_names_of_row(table, row, &layer, 0, arena), "layer_7/up");
     ck_assert(table->has_own_names);
 }
 END_TEST
 
 START_TEST(a_given_tensor_needs_its_layer_from_the_param) {
     const Source source = {"model.yaml", "x", 1};
-    const NamePair pairs[] = {{"embed.tokens", "wte.N", {&source, 1}}, {"a.N", "b", {0}}};
+    const NamePair pairs[] = {{.param = "embed.tokens", .tensor = "wte.N", .loc = {&source, 1}},
+                              {.param = "a.N", .tensor = "b"}};
     ck_assert_ptr_null(tensor_names_given(pairs, 2, arena, &diag));
     assert_error("'wte.N' has the number of a layer, N, and 'embed.tokens' has none", NULL);
     ck_assert_ptr_eq(diag.first->loc.source, &source);
@@ -132,6 +161,7 @@ int main(void) {
     tcase_add_test(tests, n_in_a_word_is_a_letter);
     tcase_add_test(tests, a_pattern_is_filled_with_a_layer);
     tcase_add_test(tests, tables_name_the_tensors_of_families);
+    tcase_add_test(tests, prefixes_lose_a_word_with_each_attempt);
     tcase_add_test(tests, every_row_has_a_layer_in_both_names_or_in_none);
     tcase_add_test(tests, unknown_tables_are_refused_with_a_hint);
     tcase_add_test(tests, names_may_be_given);

@@ -1,0 +1,78 @@
+/* compiler_checkpoint.c - where a model's values come from, and the types that they have there. */
+#include "frontend/compiler/compiler.h"
+#include "frontend/model/build_graph.h"
+
+/* Names given in the description. */
+static const NamePair *list_names(Thalweg *thalweg, const WeightsSpec *weights) {
+    NamePair *pair = ARENA_ARRAY(thalweg->arena, NamePair, (size_t)weights->given_count + 1);
+    for (int i = 0; i < weights->given_count; i++) {
+        const GivenName *given = &weights->given[i];
+        pair[i] = (NamePair){.param = given->param,
+                             .tensor = given->tensor,
+                             .has_rows = given->has_rows,
+                             .is_transposed = given->is_transposed,
+                             .first = given->first,
+                             .end = given->end,
+                             .loc = given->loc};
+    }
+    return pair;
+}
+
+bool compiler_open_checkpoint(Thalweg *thalweg) {
+    if (thalweg->checkpoint) return true;
+    const WeightsSpec *weights = &thalweg->model->weights;
+    const CheckpointSpec spec = {.directory = thalweg->directory,
+                                 .file = weights->file,
+                                 .names = weights->names_table,
+                                 .prefix = weights->prefix,
+                                 .inline_names = list_names(thalweg, weights),
+                                 .inline_count = weights->given_count,
+                                 .synthetic = weights->is_synthetic,
+                                 .seed = (uint64_t)weights->synthetic,
+                                 .loc = weights->loc};
+    thalweg->checkpoint = checkpoint_open(thalweg->described, &spec);
+    return thalweg->checkpoint != NULL;
+}
+
+/* ---- types ---- */
+
+static WeightFormat stored_format(const void *checkpoint, const char *param) {
+    return checkpoint_type(checkpoint, param)->nearest;
+}
+
+bool compiler_take_stored_types(Thalweg *thalweg) {
+    if (!compiler_open_checkpoint(thalweg)) return false;
+    model_take_stored_types(thalweg->described, &thalweg->model->weights, stored_format,
+                            thalweg->checkpoint);
+    return true;
+}
+
+/* Matrices of one type in the file and one format of ours. */
+static int count_matrices(const Thalweg *thalweg, const StoredTypeInfo *type, WeightFormat format) {
+    const Graph *graph = thalweg->described;
+    int count = 0;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        count += node->op == OP_param && node->type.rank == 2 && node->attr.format == format &&
+                 checkpoint_type(thalweg->checkpoint, node->name) == type;
+    }
+    return count;
+}
+
+const char *compiler_types_text(const Thalweg *thalweg) {
+    static const WeightFormat formats[] = {FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4};
+    const char *text = "";
+    if (!thalweg->checkpoint) return text;
+    bool is_told = model_needs_stored_types(&thalweg->model->weights);
+    for (int i = 0; i < STORED_TYPE_COUNT; i++) {
+        for (size_t k = 0; k < sizeof formats / sizeof *formats; k++) {
+            const StoredTypeInfo *type = &stored_type_info[i];
+            const int count = count_matrices(thalweg, type, formats[k]);
+            if (!count) continue;
+            is_told |= !type->is_in_safetensors;
+            text = arena_printf(thalweg->arena, "%s%s%d of %s as %s", text, *text ? ", " : "",
+                                count, type->name, ir_enum_word("WeightFormat", (int)formats[k]));
+        }
+    }
+    return is_told ? text : "";
+}
