@@ -103,8 +103,8 @@ bool compiler_open_checkpoint(Thalweg *thalweg);
 /* Gives matrices of the description the formats nearest to what they have in its file. */
 bool compiler_take_stored_types(Thalweg *thalweg);
 
-/* "24 of Q4_K as q4, 1 of Q6_K as q8": what became of the matrices of a file that has types which
- * are not ours; "" where it was not opened. */
+/* "24 of Q8_0 as q8, 1 of Q6_K as q8 (rounded)": what became of the matrices of a file that has
+ * types which are not ours; "" where it was not opened. */
 const char *compiler_types_text(const Thalweg *thalweg);
 
 /* ---- compiler_model.c ---- */

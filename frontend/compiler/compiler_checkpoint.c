@@ -1,6 +1,7 @@
 /* compiler_checkpoint.c - where a model's values come from, and the types that they have there. */
 #include "frontend/compiler/compiler.h"
 #include "frontend/model/build_graph.h"
+#include "frontend/weights/stored_values.h"
 
 /* Names given in the description. */
 static const NamePair *list_names(Thalweg *thalweg, const WeightsSpec *weights) {
@@ -70,8 +71,11 @@ const char *compiler_types_text(const Thalweg *thalweg) {
             const int count = count_matrices(thalweg, type, formats[k]);
             if (!count) continue;
             is_told |= !type->is_in_safetensors;
-            text = arena_printf(thalweg->arena, "%s%s%d of %s as %s", text, *text ? ", " : "",
-                                count, type->name, ir_enum_word("WeightFormat", (int)formats[k]));
+            const bool is_kept =
+                formats[k] == FORMAT_f32 || stored_type_keeps((StoredType)i, formats[k]);
+            text = arena_printf(thalweg->arena, "%s%s%d of %s as %s%s", text, *text ? ", " : "",
+                                count, type->name, ir_enum_word("WeightFormat", (int)formats[k]),
+                                is_kept ? "" : " (rounded)");
         }
     }
     return is_told ? text : "";

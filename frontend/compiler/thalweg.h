@@ -78,8 +78,8 @@ typedef struct ThalwegModel {
     int64_t parameters;   /* values of all tensors of the weights */
     bool has_byte_tokens; /* a token is a byte of text */
     bool is_causal;
-    const char *types; /* "24 of Q4_K as q4, 1 of Q6_K as q8": what became of the types of matrices
-                          in a file of weights that was opened; "" where they are ours */
+    const char *types; /* "24 of Q8_0 as q8, 1 of Q6_K as q8 (rounded)": what became of the types of
+                          matrices in a file of weights that was opened; "" where they are ours */
 } ThalwegModel;
 
 /* What was read; all zero before. */

@@ -105,11 +105,6 @@ static bool read_offsets(const Reader *r, const json_t *entry, StoredTensor *ten
         return stored_tensor_error(r->file, tensor->name, r->diag,
                                    "data_offsets [%" PRIu64 ", %" PRIu64 "] end before they begin",
                                    begin, end);
-    if (end > r->data_bytes)
-        return stored_tensor_error(r->file, tensor->name, r->diag,
-                                   "data_offsets [%" PRIu64 ", %" PRIu64 "] go beyond the %" PRIu64
-                                   " bytes of data in the file",
-                                   begin, end, r->data_bytes);
     tensor->begin = r->data_begin + begin;
     tensor->bytes = end - begin;
     return true;
@@ -171,10 +166,15 @@ static bool check_layout(const Reader *r, StoredTensor *tensor, int count) {
         end += tensor[i].bytes;
     }
     if (end == r->data_bytes) return true;
-    return diag_error(r->diag, r->file->loc,
-                      "expected %" PRIu64 " bytes of data, found %" PRIu64
-                      ": the header does not account for the rest",
-                      end, r->data_bytes);
+    if (end < r->data_bytes)
+        return diag_error(r->diag, r->file->loc,
+                          "expected %" PRIu64 " bytes of data, found %" PRIu64
+                          ": the header does not account for the rest",
+                          end, r->data_bytes);
+    diag_error(r->diag, r->file->loc,
+               "expected %" PRIu64 " bytes of data, found %" PRIu64 ": the file has been cut off",
+               end, r->data_bytes);
+    return diag_hint(r->diag, "fetch it again");
 }
 
 static StoredTensor *read_tensors(const Reader *r, json_t *header, int *count) {

@@ -153,7 +153,7 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4,
      "tensor 'a': data_offsets [4, 0] end before they begin"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4,
-     "tensor 'a': data_offsets [0, 8] go beyond the 4 bytes of data in the file"},
+     "expected 8 bytes of data, found 4: the file has been cut off"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4,
      "tensor 'a': expected 8 bytes for F32 of [2], found 4 between its data_offsets"},
     {"{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2,
