@@ -22,8 +22,8 @@ static bool choose_type(Thalweg *thalweg, Model *model) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(words[i], wanted) != 0) continue;
         weights->type = types[i];
-        if (weights->is_synthetic) weights->type.is_stored = false;
-        return true;
+        if (!weights->is_synthetic || !types[i].is_stored) return true;
+        return diag_error(&thalweg->diag, weights->loc, "synthetic weights are stored in no type");
     }
     diag_error(&thalweg->diag, (Loc){0}, "no type of weights is called '%.40s'", wanted);
     return diag_hint(&thalweg->diag, "the types are f32, bf16, q8, q4 and stored");

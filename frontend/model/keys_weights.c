@@ -62,6 +62,14 @@ static bool read_types(Reader *reader, const YamlNode *types, WeightsSpec *spec)
     return ok;
 }
 
+static bool check_no_stored(Reader *reader, const YamlNode *node, const WeightsSpec *spec) {
+    const Loc *stored = spec->type.is_stored ? &spec->type_loc : NULL;
+    for (int i = 0; i < spec->rule_count && !stored; i++)
+        if (spec->rule[i].type.is_stored) stored = &spec->rule[i].loc;
+    if (!stored) return true;
+    return yaml_error_at(node, *stored, reader->diag, "synthetic weights are stored in no type");
+}
+
 bool keys_read_WEIGHTS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     WeightsSpec *spec = out;
     (void)key;
@@ -75,9 +83,7 @@ bool keys_read_WEIGHTS(Reader *reader, const YamlNode *node, const KeyInfo *key,
     if (spec->is_synthetic && (spec->names || spec->prefix))
         return yaml_error_at(node, spec->names ? spec->names_loc : spec->prefix_loc, reader->diag,
                              "synthetic weights have no tensor names to map");
-    if (spec->is_synthetic && spec->type.is_stored)
-        return yaml_error_at(node, spec->type_loc, reader->diag,
-                             "synthetic weights are stored in no type");
+    if (spec->is_synthetic && !check_no_stored(reader, node, spec)) return false;
     if (!spec->is_synthetic && !spec->file) {
         yaml_key_error(node, reader->diag, "missing key 'file' or 'synthetic'");
         return diag_hint(reader->diag, "{file: model.safetensors, names: llama}, or {synthetic: 1} "
