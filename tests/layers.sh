@@ -60,9 +60,10 @@ layer codegen/object codegen/emit ir runtime/abi.h
 layer frontend/files ir
 layer frontend/weights ir
 layer frontend/model ir
+layer frontend/import frontend/files frontend/weights ir
 layer frontend/tune codegen/emit codegen/object passes ir runtime/runtime.h runtime/trace.h \
     runtime/nanoseconds.h
-layer frontend/compiler frontend/files frontend/weights frontend/model frontend/tune \
+layer frontend/compiler frontend/files frontend/weights frontend/model frontend/import frontend/tune \
     codegen/pack codegen/emit codegen/object passes ir runtime
 layer frontend/measure frontend/compiler frontend/files ir runtime
 layer frontend/command frontend/measure frontend/compiler frontend/files frontend/tune \

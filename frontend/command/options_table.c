@@ -1,6 +1,7 @@
 #include "frontend/command/options_table.h"
 
 enum {
+    IMPORT = 1 << COMMAND_import,
     CHECK = 1 << COMMAND_check,
     RUN = 1 << COMMAND_run,
     COMPILE = 1 << COMMAND_compile,

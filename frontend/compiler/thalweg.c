@@ -2,6 +2,7 @@
 
 #include "frontend/compiler/compiler.h"
 #include "frontend/files/output_file.h"
+#include "frontend/import/import.h"
 
 /* A graph's text may come from a program; a description is written by hand. One byte more than is
  * allowed is kept, for the reader to see that it is too much. */
@@ -78,6 +79,11 @@ static bool begin_reading(Thalweg *thalweg) {
 
 static bool read_file(Thalweg *thalweg, Call *call) {
     if (!begin_reading(thalweg)) return false;
+    if (import_is_for(call->path)) {
+        Imported imported;
+        return import_read(call->path, NULL, &imported, thalweg->arena, &thalweg->diag) &&
+               compiler_read(thalweg, imported.description, imported.directory);
+    }
     const Source *source = compiler_read_file(thalweg, call->path, YAML_MAX_BYTES + 1);
     return compiler_read(thalweg, source, compiler_directory(thalweg, call->path));
 }
@@ -97,6 +103,20 @@ bool thalweg_read_text(Thalweg *thalweg, const char *name, const char *text, siz
                        const char *directory) {
     return call(thalweg, read_text,
                 &(Call){.name = name, .text = text, .length = length, .directory = directory});
+}
+
+static bool import(Thalweg *thalweg, Call *call) {
+    Imported imported;
+    const char *directory = call->directory ? call->directory : "";
+    if (!import_read(call->path, directory, &imported, thalweg->arena, &thalweg->diag))
+        return false;
+    call->text = imported.description->text;
+    return true;
+}
+
+const char *thalweg_import(Thalweg *thalweg, const char *path, const char *directory) {
+    Call result = {.path = path, .directory = directory};
+    return call(thalweg, import, &result) ? result.text : NULL;
 }
 
 ThalwegModel thalweg_model(const Thalweg *thalweg) {

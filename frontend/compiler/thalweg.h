@@ -66,11 +66,18 @@ TW_API void thalweg_destroy(Thalweg *thalweg);
 
 /* ---- in: once for each Thalweg ---- */
 
-/* Reads and checks a model description. Its weights are looked for beside the file (in `directory`
- * for text, which the caller keeps until thalweg_destroy). */
+/* Reads and checks a model: a description, whose weights are looked for beside the file (in
+ * `directory` for text, which the caller keeps until thalweg_destroy); or what thalweg_import()
+ * makes a description of: a folder of Hugging Face, its config.json, or a file that ends in .gguf. */
 TW_API bool thalweg_read_file(Thalweg *thalweg, const char *path);
 TW_API bool thalweg_read_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
                               const char *directory);
+
+/* The description of a model in a folder of Hugging Face (config.json and safetensors) or in a GGUF
+ * (of a split one any file): its text, to be written to a file in `directory` (null: the current
+ * one), from where its weights are named. Owned by the Thalweg, which may read a model, too. Null:
+ * there is none. */
+TW_API const char *thalweg_import(Thalweg *thalweg, const char *path, const char *directory);
 
 typedef struct ThalwegModel {
     const char *name; /* owned by the Thalweg */

@@ -60,7 +60,7 @@ START_TEST(files_that_cannot_be_read_are_diagnostics) {
 
     thalweg = thalweg_create(NULL);
     ck_assert(!thalweg_read_file(thalweg, folder));
-    assert_message(thalweg, "Is a directory");
+    assert_message(thalweg, "the folder has no 'config.json'");
     ck_assert_ptr_nonnull(thalweg_diagnostic(thalweg, 0).hint);
     thalweg_destroy(thalweg);
 }

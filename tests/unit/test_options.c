@@ -159,7 +159,7 @@ START_TEST(words_are_those_of_the_table) {
 END_TEST
 
 START_TEST(operands_are_counted) {
-    expect_operands(PARSE(explain, "--graph"), "missing operand: MODEL.yaml");
+    expect_operands(PARSE(explain, "--graph"), "missing operand: MODEL");
     expect_operands(PARSE(explain, "a", "b"), "unexpected operand 'b'");
     expect_operands(PARSE(explain, "a"), NULL);
 }

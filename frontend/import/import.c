@@ -1,0 +1,113 @@
+#include "frontend/import/import.h"
+
+#include "frontend/files/source_file.h"
+#include "frontend/import/import_parts.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- paths ---- */
+
+static bool is_folder(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool ends_with(const char *path, const char *end) {
+    const size_t length = strlen(path), tail = strlen(end);
+    return length > tail && strcmp(path + length - tail, end) == 0;
+}
+
+bool import_is_for(const char *path) {
+    return is_folder(path) || strcmp(path, "config.json") == 0 || ends_with(path, "/config.json") ||
+           ends_with(path, ".gguf");
+}
+
+/* What follows the last mark; all of it without one. */
+static const char *after_last(const char *text, const char *mark) {
+    for (const char *next; (next = strstr(text, mark));) text = next + strlen(mark);
+    return text;
+}
+
+/* What a model in a folder is called: as the folder, or in a cache of Hugging Face's,
+ * models--OWNER--NAME/snapshots/HASH, as NAME. */
+static const char *folder_name(const char *path, Arena *arena) {
+    const char *real = model_folder_real(path, arena);
+    const char *name = after_last(real, "/"), *snapshots = strstr(real, "/snapshots/");
+    if (!snapshots || snapshots + strlen("/snapshots/") != name) return name;
+    return after_last(after_last(arena_printf(arena, "%.*s", (int)(snapshots - real), real), "/"),
+                      "--");
+}
+
+static const char *file_stem(const char *path, Arena *arena) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return arena_printf(arena, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+}
+
+const char *import_named(const Import *import, const char *path) {
+    return path ? model_folder_relative(import->directory, path, import->arena) : NULL;
+}
+
+/* ---- what is found ---- */
+
+const Family *import_family(const Import *import, const Value *type, FamilyKind kind) {
+    const Family *family = family_find(kind, type->text);
+    if (family) return family;
+    Arena *arena = import->arena;
+    diag_error(import->diag, type->loc, "models of type %s are not known", value_show(type, arena));
+    diag_hint(import->diag, "known are %s", family_types(kind, arena));
+    return NULL;
+}
+
+bool import_describe(const Import *import, const Findings *findings, const DescriptionFiles *files,
+                     const char *path, Imported *out) {
+    const Facts *facts = facts_find(findings, import->arena, import->diag);
+    if (!facts) return false;
+    const char *text = description_write(facts, files, import->arena);
+    if (!text) return diag_error(import->diag, (Loc){0}, "out of memory");
+    Source *source = ARENA_NEW(import->arena, Source);
+    *source = (Source){arena_printf(import->arena, "%s, as imported", path), text, strlen(text)};
+    *out = (Imported){source, import->directory ? import->directory : ""};
+    return true;
+}
+
+/* ---- the ways to a model ---- */
+
+static bool read_folder(Import *import, const char *path, Imported *out) {
+    ModelFolder folder;
+    if (!model_folder_find(path, true, &folder, import->arena, import->diag)) return false;
+    if (!import->directory) import->directory = path;
+    return import_config(import, &folder, folder_name(path, import->arena), out);
+}
+
+/* A config.json with its weights is the folder it lies in; one of another name stands alone. */
+static bool read_json(Import *import, const char *path, Imported *out) {
+    Arena *arena = import->arena;
+    const char *directory = source_file_directory(path, arena);
+    const char *folder_path = *directory ? directory : ".";
+    ModelFolder folder = {.folder = folder_path, .config = path};
+    if (!import->directory) import->directory = directory;
+    if (strcmp(file_stem(path, arena), "config") != 0)
+        return import_config(import, &folder, file_stem(path, arena), out);
+    if (!model_folder_find(folder_path, false, &folder, arena, import->diag)) return false;
+    return import_config(import, &folder, folder_name(folder_path, arena), out);
+}
+
+/* A file of a split model is not in the name of the whole. */
+static bool read_gguf(Import *import, const char *path, Imported *out) {
+    const char *stem = file_stem(path, import->arena), *part = strstr(stem, "-0000");
+    if (!import->directory) import->directory = source_file_directory(path, import->arena);
+    if (part && strstr(part, "-of-"))
+        stem = arena_printf(import->arena, "%.*s", (int)(part - stem), stem);
+    return import_gguf(import, path, stem, out);
+}
+
+bool import_read(const char *path, const char *directory, Imported *out, Arena *arena, Diag *diag) {
+    Import import = {directory, arena, diag};
+    *out = (Imported){0};
+    if (is_folder(path)) return read_folder(&import, path, out);
+    if (ends_with(path, ".gguf")) return read_gguf(&import, path, out);
+    if (ends_with(path, ".json")) return read_json(&import, path, out);
+    return diag_error(diag, (Loc){0}, "'%s' is neither a folder nor a .gguf file", path);
+}
