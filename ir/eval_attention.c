@@ -11,8 +11,8 @@
 
 /* ---- rope ---- */
 
-static void rotate(double *x, double *y, double angle) {
-    const double c = cos(angle), s = sin(angle), old = *x;
+static void rotate(double *x, double *y, double angle, double scale) {
+    const double c = scale * cos(angle), s = scale * sin(angle), old = *x;
     *x = old * c - *y * s;
     *y = old * s + *y * c;
 }
@@ -32,7 +32,7 @@ void eval_rope(Eval *e) {
         double *head = e->out.at + h * head_dim;
         for (int64_t i = 0; i < pairs; i++) {
             double *x = is_half ? head + i : head + 2 * i;
-            rotate(x, is_half ? x + pairs : x + 1, position * frequency[i]);
+            rotate(x, is_half ? x + pairs : x + 1, position * frequency[i], attr->scale);
         }
     }
 }

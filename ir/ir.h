@@ -57,7 +57,7 @@ typedef enum { NORM_none, NORM_rms, NORM_layer, NORM_l2 } NormKind;
 typedef enum { ACT_relu, ACT_relu2, ACT_gelu, ACT_gelu_tanh, ACT_silu, ACT_sigmoid } Activation;
 typedef enum { FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4 } WeightFormat;
 typedef enum { ROPE_half, ROPE_interleaved } RopeStyle;
-typedef enum { SCALING_none, SCALING_linear, SCALING_llama3 } RopeScaling;
+typedef enum { SCALING_none, SCALING_linear, SCALING_llama3, SCALING_yarn } RopeScaling;
 
 typedef enum { KIND_LEAF, KIND_CONSTANT, KIND_VALUE, KIND_STREAM } OpKind;
 
@@ -74,11 +74,18 @@ typedef struct {
     uint32_t index;
 } Ref;
 
+/* A list of at least one number. */
+typedef struct Reals {
+    int64_t count;
+    double *at;
+} Reals;
+
 /* Attribute values, a member each: node->attr.eps. Set all of them by ir_attrs_default(). */
 typedef double AttrREAL;
 typedef int64_t AttrINT;
 typedef bool AttrBOOL;
 typedef const char *AttrNAME;
+typedef const struct Reals *AttrREALS; /* null: none; graphs that are copied share it */
 typedef NormKind AttrNormKind;
 typedef Activation AttrActivation;
 typedef RopeStyle AttrRopeStyle;
@@ -155,6 +162,7 @@ bool ir_ref_is_none(Ref ref);
 bool ir_ref_equal(Ref a, Ref b);
 bool ir_type_equal(Type a, Type b);
 bool ir_schedule_equal(Schedule a, Schedule b);
+bool ir_reals_equal(const Reals *a, const Reals *b); /* null is equal to null alone */
 bool ir_can_be_prologue(
     const Node *node); /* of a projection's kernel: a norm or quantise of rows */
 /* Whether a projection multiplies what a norm of whole rows makes, by itself or before it. */

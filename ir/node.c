@@ -30,6 +30,14 @@ bool ir_schedule_equal(Schedule a, Schedule b) {
     return is_equal;
 }
 
+bool ir_reals_equal(const Reals *a, const Reals *b) {
+    if (a == b) return true;
+    if (!a || !b || a->count != b->count) return false;
+    for (int64_t i = 0; i < a->count; i++)
+        if (a->at[i] != b->at[i]) return false;
+    return true;
+}
+
 bool ir_can_be_prologue(const Node *node) {
     return node->op == OP_quantise || (node->op == OP_norm && node->attr.groups == 1);
 }

@@ -161,6 +161,24 @@ static bool parse_NAME(Parser *p, const char **value) {
     return true;
 }
 
+static bool parse_REALS(Parser *p, const Reals **value) {
+    Arena *arena = p->graph->arena;
+    Reals *list = ARENA_NEW(arena, Reals);
+    int64_t capacity = 0;
+    if (!lexer_expect(&p->lexer, "[")) return false;
+    do {
+        if (list->count == capacity) {
+            capacity = 2 * capacity + 16;
+            double *grown = ARENA_ARRAY(arena, double, (size_t)capacity);
+            if (list->count) memcpy(grown, list->at, (size_t)list->count * sizeof *grown);
+            list->at = grown;
+        }
+        if (!lexer_real(&p->lexer, &list->at[list->count++])) return false;
+    } while (lexer_accept(&p->lexer, ","));
+    *value = list;
+    return lexer_expect(&p->lexer, "]");
+}
+
 /* Says which of the candidates a word may have been meant to be. Returns false. */
 static bool suggest(Parser *p, const char *word, const char *const *candidates, int count) {
     char list[512] = "";

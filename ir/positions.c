@@ -2,23 +2,49 @@
 
 #include <math.h>
 
+static const double PI = 3.14159265358979323846;
+
 /* Frequencies whose wave is short against the original context stay, long ones are divided by
  * `factor`, those between are mixed; 0 < low < high (Grattafiori et al. 2024, as published with
  * Llama 3.1). */
 static double scale_llama3(const Attrs *attr, double frequency) {
-    const double turns = (double)attr->original * frequency / (2 * 3.14159265358979323846);
+    const double turns = (double)attr->original * frequency / (2 * PI);
     if (turns > attr->high) return frequency;
     if (turns < attr->low) return frequency / attr->factor;
     const double share = (turns - attr->low) / (attr->high - attr->low);
     return (1 - share) * frequency / attr->factor + share * frequency;
 }
 
+/* The pair that makes so many turns within the original context, as a fraction. */
+static double pair_of_turns(const Attrs *attr, double turns) {
+    const double length = (double)attr->original / (2 * PI * turns);
+    return (double)attr->dims * log(length) / (2 * log(attr->base));
+}
+
+/* Pairs that turn faster than `high` times within the original context stay, those slower than
+ * `low` are divided by `factor`, and between them is a ramp over the pairs' numbers (YaRN: Peng et
+ * al. 2023, as Hugging Face and llama.cpp compute it). */
+static double scale_yarn(const Attrs *attr, double frequency, int64_t pair) {
+    double from = pair_of_turns(attr, attr->high), to = pair_of_turns(attr, attr->low);
+    if (attr->truncate) {
+        from = floor(from);
+        to = ceil(to);
+    }
+    from = fmax(from, 0);
+    to = fmin(to, (double)attr->dims - 1);
+    const double ramp = ((double)pair - from) / fmax(to - from, 0.001);
+    const double share = fmin(fmax(ramp, 0), 1);
+    return frequency / attr->factor * share + frequency * (1 - share);
+}
+
 double positions_rope_frequency(const Attrs *attr, int64_t pair) {
-    const double frequency = pow(attr->base, -2.0 * (double)pair / (double)attr->dims);
+    double frequency = pow(attr->base, -2.0 * (double)pair / (double)attr->dims);
+    if (attr->divisors) frequency /= attr->divisors->at[pair];
     switch (attr->scaling) {
     case SCALING_none: return frequency;
     case SCALING_linear: return frequency / attr->factor;
     case SCALING_llama3: return scale_llama3(attr, frequency);
+    case SCALING_yarn: return scale_yarn(attr, frequency, pair);
     }
     return frequency;
 }

@@ -9,7 +9,8 @@
 #include "ir/ir.h"
 
 /* Radians by which pair 0 <= pair < dims / 2 turns from one position to the next, after scaling.
- * Reads dims, base, scaling, factor, low, high and original of a rope's attributes. */
+ * Reads dims, base, divisors, scaling, factor, low, high, original and truncate of a rope's
+ * attributes. */
 double positions_rope_frequency(const Attrs *attr, int64_t pair);
 
 /* What a score of head 0 <= head < heads loses for each position between query and key. */

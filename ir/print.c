@@ -43,6 +43,14 @@ static void print_NAME(const char *value, FILE *out) {
     fputs(value ? value : "none", out);
 }
 
+static void print_REALS(const Reals *value, FILE *out) {
+    for (int64_t i = 0; value && i < value->count; i++) {
+        fputs(i ? ", " : "[", out);
+        print_REAL(value->at[i], out);
+    }
+    fputs(value ? "]" : "none", out);
+}
+
 static const struct {
     const char *type;
     int value;

@@ -55,6 +55,7 @@ static void print_values(const char *kind, FILE *out) {
     if (strcmp(kind, "INT") == 0) fputs("an integer", out);
     if (strcmp(kind, "BOOL") == 0) fputs("`true`, `false`", out);
     if (strcmp(kind, "NAME") == 0) fputs("a name", out);
+    if (strcmp(kind, "REALS") == 0) fputs("a list of numbers", out);
 }
 
 static void print_attributes(FILE *out) {

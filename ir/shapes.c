@@ -265,10 +265,14 @@ bool shape_rope(const Graph *graph, const Node *node, Type *type) {
     *type = type_of(graph, node, 0);
     if (!check_heads(graph, node, type->dim[1], node->attr.heads)) return false;
     const int64_t size = type->dim[1] / node->attr.heads, dims = node->attr.dims;
-    return (dims >= 2 && dims % 2 == 0 && dims <= size) ||
-           refuse(graph, node,
-                  "dims must be even and 2 to the size of a head, %" PRId64 ", found %" PRId64,
-                  size, dims);
+    const Reals *divisors = node->attr.divisors;
+    if (dims < 2 || dims % 2 || dims > size)
+        return refuse(graph, node,
+                      "dims must be even and 2 to the size of a head, %" PRId64 ", found %" PRId64,
+                      size, dims);
+    return !divisors || divisors->count == dims / 2 ||
+           refuse(graph, node, "divisors must be one for each of %" PRId64 " pairs, found %" PRId64,
+                  dims / 2, divisors->count);
 }
 
 bool shape_append(const Graph *graph, const Node *node, Type *type) {

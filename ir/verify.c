@@ -82,11 +82,19 @@ static bool verify_at_least_0(const Check *c, const char *name, double value) {
     return value >= 0 || refuse(c, "%s must not be negative, found %g", name, value);
 }
 
+static bool verify_list(const Check *c, const char *name, const Reals *list) {
+    for (int64_t i = 0; list && i < list->count; i++)
+        if (!(isfinite(list->at[i]) && list->at[i] > 0))
+            return refuse(c, "%s must be positive, found %g", name, list->at[i]);
+    return true;
+}
+
 static bool verify_reals(const Check *c) {
 #define VERIFY_REAL(name)         verify_finite(c, #name, c->node->attr.name)
 #define VERIFY_INT(name)          true
 #define VERIFY_BOOL(name)         true
 #define VERIFY_NAME(name)         true
+#define VERIFY_REALS(name)        verify_list(c, #name, c->node->attr.name)
 #define VERIFY_NormKind(name)     true
 #define VERIFY_Activation(name)   true
 #define VERIFY_RopeStyle(name)    true
@@ -103,7 +111,7 @@ static bool verify_rope(const Check *c) {
     const Attrs *attr = &c->node->attr;
     if (!(attr->base > 0)) return refuse(c, "base must be positive, found %g", attr->base);
     if (!(attr->factor > 0)) return refuse(c, "factor must be positive, found %g", attr->factor);
-    if (attr->scaling != SCALING_llama3) return true;
+    if (attr->scaling != SCALING_llama3 && attr->scaling != SCALING_yarn) return true;
     if (!(attr->low > 0 && attr->low < attr->high))
         return refuse(c, "0 < low < high must hold, found low = %g and high = %g", attr->low,
                       attr->high);

@@ -43,6 +43,7 @@ static bool same_attrs(const Node *a, const Node *b) {
 #define SAME_INT(x, y)          ((x) == (y))
 #define SAME_BOOL(x, y)         ((x) == (y))
 #define SAME_NAME(x, y)         same_name((x), (y))
+#define SAME_REALS(x, y)        ir_reals_equal((x), (y))
 #define SAME_NormKind(x, y)     ((x) == (y))
 #define SAME_Activation(x, y)   ((x) == (y))
 #define SAME_RopeStyle(x, y)    ((x) == (y))

@@ -6,11 +6,20 @@
 
 /* ---- equality ---- */
 
+/* But for names and lists, which code does not depend on: it finds both through its slots. */
 static bool same_attrs(const Node *a, const Node *b) {
-    const unsigned has = ir_op_info[a->op].attrs & ~(1u << ATTR_cache);
+#define DIFFER_REAL(name)         (a->attr.name != b->attr.name)
+#define DIFFER_INT(name)          (a->attr.name != b->attr.name)
+#define DIFFER_BOOL(name)         (a->attr.name != b->attr.name)
+#define DIFFER_NAME(name)         false
+#define DIFFER_REALS(name)        false
+#define DIFFER_NormKind(name)     (a->attr.name != b->attr.name)
+#define DIFFER_Activation(name)   (a->attr.name != b->attr.name)
+#define DIFFER_RopeStyle(name)    (a->attr.name != b->attr.name)
+#define DIFFER_RopeScaling(name)  (a->attr.name != b->attr.name)
+#define DIFFER_WeightFormat(name) (a->attr.name != b->attr.name)
 #define ATTR(name, kind, initial)                                                                  \
-    if (has & (1u << ATTR_##name) && ATTR_##name != ATTR_cache && !(a->attr.name == b->attr.name)) \
-        return false;
+    if (ir_op_info[a->op].attrs & (1u << ATTR_##name) && DIFFER_##kind(name)) return false;
 #include "ir/attrs.def"
 #undef ATTR
     return true;

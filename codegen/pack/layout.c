@@ -22,7 +22,8 @@ int64_t layout_rope_columns(const Node *rope, const Machine *machine) {
 static bool same_rope(const Attrs *a, const Attrs *b) {
     return a->dims == b->dims && a->base == b->base && a->style == b->style &&
            a->scaling == b->scaling && a->factor == b->factor && a->low == b->low &&
-           a->high == b->high && a->original == b->original;
+           a->high == b->high && a->original == b->original && a->truncate == b->truncate &&
+           a->scale == b->scale && ir_reals_equal(a->divisors, b->divisors);
 }
 
 static bool same_groups(const PackedTensor *tensor, const PanelGroup *group, int count) {
@@ -149,6 +150,12 @@ static void hash_rope(XXH3_state_t *state, const Graph *graph, const Attrs *attr
                                 (int64_t)attr->scaling, graph->context};
     XXH3_64bits_update(state, reals, sizeof reals);
     XXH3_64bits_update(state, integers, sizeof integers);
+    /* What few have: the others keep the id that files of earlier versions have. */
+    if (attr->scale != 1) XXH3_64bits_update(state, &attr->scale, sizeof attr->scale);
+    if (!attr->truncate) XXH3_64bits_update(state, &attr->truncate, sizeof attr->truncate);
+    if (attr->divisors)
+        XXH3_64bits_update(state, attr->divisors->at,
+                           (size_t)attr->divisors->count * sizeof *attr->divisors->at);
 }
 
 static void hash_groups(XXH3_state_t *state, const PackedTensor *tensor) {

@@ -222,9 +222,9 @@ static void rope_unit(const Pack *pack, Worker *worker, const PackedTensor *tens
             const int64_t pair = is_half ? c : c / 2;
             const double frequency = c < used ? positions_rope_frequency(&rope->attr, pair) : 0;
             const double angle = (double)(first + p) * frequency;
-            const double sign = !is_half && c % 2 == 0 ? -1 : 1;
-            cosines[c] = (float)cos(angle);
-            sines[c] = (float)(sign * sin(angle));
+            const double sign = !is_half && c % 2 == 0 ? -1 : 1, scale = rope->attr.scale;
+            cosines[c] = (float)(scale * cos(angle));
+            sines[c] = (float)(scale * sign * sin(angle));
         }
     }
 }

@@ -28,6 +28,9 @@ Ref build_project(Build *build, Loc loc, Ref x, int64_t outputs, bool has_bias, 
 
 Ref build_activate(Build *build, Loc loc, Ref x, Activation activation);
 
+/* What a description says of rope in a model of that context, as attributes of an OP_rope. */
+void build_rope(const Rope *rope, int64_t context, Attrs *attr);
+
 /* A branch's projections out of the stream: q, k, v, or up and gate. */
 typedef struct {
     Ref q, k, v, up, gate;

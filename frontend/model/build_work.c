@@ -31,16 +31,7 @@ static Ref add_rope(Build *build, const Attention *attention, Ref x, int64_t hea
     if (!rope->is_used) return x;
     Node node = build_node(OP_rope, attention->rope_loc, x, build->position);
     node.attr.heads = heads;
-    node.attr.dims = rope->dims;
-    node.attr.base = rope->base;
-    node.attr.style = rope->style;
-    node.attr.scaling = (RopeScaling)model_lowered_scaling(rope->scaling.kind);
-    if (node.attr.scaling != SCALING_none) node.attr.factor = rope->scaling.factor;
-    if (node.attr.scaling == SCALING_llama3) {
-        node.attr.low = rope->scaling.low;
-        node.attr.high = rope->scaling.high;
-        node.attr.original = rope->scaling.original;
-    }
+    build_rope(rope, build->model->context, &node.attr);
     return build_add(build, node);
 }
 

@@ -413,7 +413,7 @@ bool keys_read_NODE(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
 
 bool keys_read_REALS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     if (node->kind != YAML_SEQUENCE) return yaml_expected(node, reader->diag, "a list of numbers");
-    Reals reals = {ARENA_ARRAY(reader->arena, double, (size_t)node->count + 1), node->count};
+    Reals reals = {node->count, ARENA_ARRAY(reader->arena, double, (size_t)node->count + 1)};
     bool ok = true;
     for (const YamlNode *child = node->first; child; child = child->next)
         ok &= yaml_read_real(child, reader->diag, key->least, key->most, &reals.at[child->index]);

@@ -81,19 +81,13 @@ bool keys_read_FORMAT(Reader *reader, const YamlNode *node, const KeyInfo *key, 
 }
 
 static const char *const scaling_words[] = {
-#define SCALING_WORD(word, lowered) #word,
-#include "frontend/model/model.def"
-};
-
-enum {
-    LOWERED_SCALINGS = 0
-#define SCALING_WORD(word, lowered) +((int)(lowered) != NOT_LOWERED)
+#define SCALING_WORD(word) #word,
 #include "frontend/model/model.def"
 };
 
 bool keys_read_SCALING_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     static const Words kinds = {keys_read_SCALING_KIND, scaling_words + 1, COUNT(scaling_words) - 1,
-                                LOWERED_SCALINGS - 1};
+                                COUNT(scaling_words) - 1};
     int word = 0;
     (void)key;
     if (!read_word(reader, node, &kinds, &word)) return false;
@@ -246,15 +240,38 @@ static bool need_key(Reader *reader, const YamlNode *node, Loc given, const char
     return yaml_key_error(node, reader->diag, "missing key '%s', which this kind needs", name);
 }
 
+static bool check_less(Reader *reader, const YamlNode *node, const char *low_name, double low,
+                       const char *high_name, double high) {
+    if (low < high) return true;
+    return yaml_error(node, reader->diag, "'%s' must be less than '%s': they are %g and %g",
+                      low_name, high_name, low, high);
+}
+
+static bool check_mscale(Reader *reader, const YamlNode *node, const Scaling *scaling) {
+    if ((scaling->mscale > 0) == (scaling->mscale_all_dim > 0)) return true;
+    const bool has_one = scaling->mscale > 0;
+    yaml_error_at(node, has_one ? scaling->mscale_loc : scaling->mscale_all_dim_loc, reader->diag,
+                  "'mscale' and 'mscale_all_dim' stand together: the second divides the first");
+    return diag_hint(reader->diag, "say what comes out of them as 'attention_factor'");
+}
+
 static bool check_scaling(Reader *reader, const YamlNode *node, const Scaling *scaling) {
+    const RopeScalingKind kind = scaling->kind;
     bool ok = true;
-    if (scaling->kind != ROPE_SCALING_longrope)
-        ok &= need_key(reader, node, scaling->factor_loc, "factor");
-    if (scaling->kind != ROPE_SCALING_linear)
+    if (kind == ROPE_SCALING_default) return true;
+    if (kind != ROPE_SCALING_longrope) ok &= need_key(reader, node, scaling->factor_loc, "factor");
+    if (kind != ROPE_SCALING_linear)
         ok &= need_key(reader, node, scaling->original_loc, "original");
-    if (scaling->kind == ROPE_SCALING_llama3 && scaling->low >= scaling->high)
-        ok = yaml_error(node, reader->diag, "'low' must be less than 'high': they are %g and %g",
-                        scaling->low, scaling->high);
+    if (kind == ROPE_SCALING_longrope) {
+        ok &= need_key(reader, node, scaling->short_factor_loc, "short");
+        ok &= need_key(reader, node, scaling->long_factor_loc, "long");
+    }
+    if (kind == ROPE_SCALING_llama3)
+        ok &= check_less(reader, node, "low", scaling->low, "high", scaling->high);
+    if (kind == ROPE_SCALING_yarn)
+        ok &= check_less(reader, node, "beta_slow", scaling->beta_slow, "beta_fast",
+                         scaling->beta_fast) &&
+              check_mscale(reader, node, scaling);
     return ok;
 }
 

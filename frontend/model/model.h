@@ -28,7 +28,7 @@ typedef enum { OVER_head, OVER_width } NormOver;
 
 /* Words in the order of model.def. */
 typedef enum {
-#define SCALING_WORD(word, lowered) ROPE_SCALING_##word,
+#define SCALING_WORD(word) ROPE_SCALING_##word,
 #include "frontend/model/model.def"
 } RopeScalingKind;
 
@@ -38,10 +38,9 @@ typedef enum {
     ACTIVATION_COUNT
 } ActivationKind;
 
-/* What a word is in a graph, an Activation or a RopeScaling, or nothing yet. */
+/* What a word is in a graph, an Activation, or nothing yet. */
 enum { NOT_LOWERED = -1 };
 int model_lowered_activation(ActivationKind kind);
-int model_lowered_scaling(RopeScalingKind kind);
 
 typedef enum { WRITE_SCALE_number, WRITE_SCALE_learned, WRITE_SCALE_vector } WriteScaleKind;
 typedef struct {
@@ -50,11 +49,6 @@ typedef struct {
 } WriteScale;
 #define WRITE_SCALE_1                                                                              \
     { .value = 1 }
-
-typedef struct {
-    double *at;
-    int count;
-} Reals;
 
 typedef enum { TOKENIZER_none, TOKENIZER_bytes, TOKENIZER_file } Tokenizer;
 

@@ -34,6 +34,22 @@ static bool check_heads(Reader *reader, const YamlNode *node, Attention *attenti
                          heads, wider, MAX_HEAD_COLUMNS);
 }
 
+/* Scalings that depend on how many pairs turn. */
+static bool check_pairs(Reader *reader, const YamlNode *node, const Rope *rope) {
+    const Scaling *scaling = &rope->scaling;
+    const int64_t pairs = rope->dims / 2, few = scaling->short_factor.count,
+                  many = scaling->long_factor.count;
+    if (scaling->kind == ROPE_SCALING_longrope && (few != pairs || many != pairs))
+        return yaml_error_at(node, rope->scaling_loc, reader->diag,
+                             "longrope needs a factor for each of %" PRId64 " pairs: 'short' has "
+                             "%" PRId64 " and 'long' has %" PRId64,
+                             pairs, few, many);
+    if (scaling->kind == ROPE_SCALING_dynamic && pairs == 1)
+        return yaml_error_at(node, rope->scaling_loc, reader->diag,
+                             "dynamic scaling needs two pairs that turn, or more");
+    return true;
+}
+
 static bool check_rope(Reader *reader, const YamlNode *node, Attention *attention) {
     Rope *rope = &attention->rope;
     const Loc loc = rope->dims_loc.source ? rope->dims_loc : attention->rope_loc;
@@ -54,15 +70,7 @@ static bool check_rope(Reader *reader, const YamlNode *node, Attention *attentio
                       "rope turns columns in pairs, and a head has %" PRId64, rope->dims);
         return diag_hint(reader->diag, "say how many of them turn with 'dims'");
     }
-    const Scaling *scaling = &rope->scaling;
-    if (scaling->kind != ROPE_SCALING_longrope) return true;
-    if (scaling->short_factors.count == rope->dims / 2 &&
-        scaling->long_factors.count == rope->dims / 2)
-        return true;
-    return yaml_error_at(node, rope->scaling_loc, reader->diag,
-                         "longrope needs a factor for each of %" PRId64
-                         " pairs: there are %d short_factors and %d long_factors",
-                         rope->dims / 2, scaling->short_factors.count, scaling->long_factors.count);
+    return check_pairs(reader, node, rope);
 }
 
 static bool read_attention(Reader *reader, const Place *place, Attention *attention) {

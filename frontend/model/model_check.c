@@ -12,11 +12,6 @@ typedef struct {
     int lowered;
 } Word;
 
-static const Word scalings[] = {
-#define SCALING_WORD(word, lowered) {#word, lowered},
-#include "frontend/model/model.def"
-};
-
 static const Word activations[] = {
 #define ACTIVATION_WORD(word, lowered) {#word, lowered},
 #include "frontend/model/model.def"
@@ -26,22 +21,11 @@ int model_lowered_activation(ActivationKind kind) {
     return activations[kind].lowered;
 }
 
-int model_lowered_scaling(RopeScalingKind kind) {
-    return scalings[kind].lowered;
-}
-
 /* ---- sections ---- */
 
 static bool refuse(Diag *diag, Loc loc, const char *what, const char *hint) {
     diag_error(diag, loc, "%s is not lowered yet", what);
     return diag_hint(diag, "%s", hint);
-}
-
-static bool check_scaling(const Scaling *scaling, Diag *diag) {
-    if (model_lowered_scaling(scaling->kind) != NOT_LOWERED) return true;
-    return refuse(diag, scaling->kind_loc,
-                  arena_printf(diag->arena, "rope scaling '%s'", scalings[scaling->kind].text),
-                  "linear and llama3 are");
 }
 
 static bool check_attention(const Attention *attention, Diag *diag) {
@@ -52,7 +36,6 @@ static bool check_attention(const Attention *attention, Diag *diag) {
     if (attention->clip > 0)
         ok = refuse(diag, attention->clip_loc, "clip", "leave 'clip' out, or say 'clip: none'");
     if (attention->sinks) ok = refuse(diag, attention->sinks_loc, "sinks", "leave 'sinks' out");
-    if (attention->rope.is_used) ok &= check_scaling(&attention->rope.scaling, diag);
     return ok;
 }
 

@@ -162,13 +162,27 @@ static void put_branch_keys(Draw *d, const char *indent, bool has_own_norm) {
     if (choice > 0 && choice < 8) put(d, "%s%s", indent, writes[choice]);
 }
 
+static void put_longrope(Draw *d, int pairs) {
+    put(d, ", scaling: {kind: longrope, original: 20, short: [1");
+    for (int i = 1; i < pairs; i++) put(d, ", %d.5", i);
+    put(d, "], long: [1.25");
+    for (int i = 1; i < pairs; i++) put(d, ", %d", 2 * i + 1);
+    put(d, "]}");
+}
+
 static void put_rope(Draw *d) {
     put(d, ", rope: {base: %s", PICK(d, "10000", "500", "1000000"));
-    if (sometimes(d, 3) && d->head_dim > 3) put(d, ", dims: %d", d->head_dim / 4 * 2);
+    const int dims = sometimes(d, 3) && d->head_dim > 3 ? d->head_dim / 4 * 2 : d->head_dim;
+    if (dims < d->head_dim) put(d, ", dims: %d", dims);
     if (sometimes(d, 2)) put(d, ", style: interleaved");
-    switch (choose(d, 4)) {
+    switch (choose(d, 8)) {
     case 1: put(d, ", scaling: {kind: linear, factor: 2}"); break;
     case 2: put(d, ", scaling: {kind: llama3, factor: 8, low: 1, high: 4, original: 16}"); break;
+    case 3: put(d, ", scaling: {kind: yarn, factor: 8, original: 40}"); break;
+    case 4:
+        put(d, ", scaling: {kind: yarn, factor: 4, original: 16, beta_fast: 4, truncate: false}");
+        break;
+    case 5: put_longrope(d, dims / 2); break;
     default: break;
     }
     put(d, "}");

@@ -293,6 +293,74 @@ START_TEST(rope_frequencies_scale_as_published) {
 }
 END_TEST
 
+/* The formula once more, with the numbers of gpt-oss: 64 columns turn, base 150000, 32 times longer
+ * than 4096. Pairs that turn more than 32 times in 4096 positions stay, those that turn less than
+ * once are divided by 32, and the numbers of these pairs are the ends of the ramp. */
+START_TEST(yarn_is_a_ramp_over_the_pairs) {
+    Attrs attr = ir_attrs_default();
+    attr.dims = 64;
+    attr.base = 150000;
+    attr.scaling = SCALING_yarn;
+    attr.factor = 32;
+    attr.low = 1;
+    attr.high = 32;
+    attr.original = 4096;
+    const double tau = 6.283185307179586;
+    const double first = 32 * log(4096 / (32 * tau)) / log(150000); /* 8.09 */
+    const double last = 32 * log(4096 / tau) / log(150000);         /* 17.40 */
+    for (int pair = 0; pair < 32; pair++) {
+        const double plain = pow(150000, -pair / 32.0);
+        const double whole = pair <= 8 ? 0 : pair >= 18 ? 1 : (pair - 8) / 10.0;
+        const double exact = pair <= first ? 0 : pair >= last ? 1 : (pair - first) / (last - first);
+        attr.truncate = true;
+        ck_assert_double_eq_tol(positions_rope_frequency(&attr, pair),
+                                plain * (1 - whole * 31 / 32), 1e-15);
+        attr.truncate = false;
+        ck_assert_double_eq_tol(positions_rope_frequency(&attr, pair),
+                                plain * (1 - exact * 31 / 32), 1e-15);
+    }
+}
+END_TEST
+
+/* Where all pairs turn often enough, or none does, the ramp ends before it begins. */
+START_TEST(yarn_without_a_ramp_is_finite) {
+    Attrs attr = ir_attrs_default();
+    attr.scaling = SCALING_yarn;
+    attr.factor = 8;
+    attr.high = 32;
+    attr.dims = 4;
+    static const double bases[] = {1, 2, 10000};
+    static const int64_t originals[] = {1, 40, 1 << 22};
+    for (int b = 0; b < 3; b++)
+        for (int o = 0; o < 3; o++)
+            for (int pair = 0; pair < 2; pair++) {
+                attr.base = bases[b];
+                attr.original = originals[o];
+                const double plain = pow(attr.base, -pair / 2.0);
+                const double scaled = positions_rope_frequency(&attr, pair);
+                ck_assert_double_ge(scaled, plain / 8 - 1e-15);
+                ck_assert_double_le(scaled, plain + 1e-15);
+            }
+}
+END_TEST
+
+START_TEST(rope_divides_by_a_number_for_each_pair_and_scales_what_turns) {
+    const double a = 2.0 / 4, b = 2 / 0.5 / pow(100, 2.0 / 4);
+    Model *m = open_model(
+        "  @x = param : f32[1, 5]\n"
+        "  %2 = tokens : i32[T]\n"
+        "  %3 = position : i32[1]\n"
+        "  %4 = embed %2, @x : f32[T, 5]\n"
+        "  %5 = rope %4, %3 {scale = 3, dims = 4, base = 100, divisors = [4, 0.5]} : f32[T, 5]\n"
+        "  return %5\n",
+        PARAMS({"x", FLOATS(1, 0, 0, 1, 7)}));
+    double out[5];
+    run(m, 1, 2, out);
+    expect(out, DOUBLES(3 * cos(a), -3 * sin(b), 3 * sin(a), 3 * cos(b), 7), 5);
+    close_model(m);
+}
+END_TEST
+
 START_TEST(alibi_slopes_are_those_of_the_paper) {
     for (int64_t h = 0; h < 8; h++)
         ck_assert_double_eq_tol(positions_alibi_slope(8, h), pow(2, -(double)(h + 1)), 1e-15);
@@ -474,6 +542,9 @@ int main(void) {
     tcase_add_test(tests, slice_takes_columns);
     tcase_add_test(tests, rope_turns_pairs_of_the_first_dims);
     tcase_add_test(tests, rope_frequencies_scale_as_published);
+    tcase_add_test(tests, yarn_is_a_ramp_over_the_pairs);
+    tcase_add_test(tests, yarn_without_a_ramp_is_finite);
+    tcase_add_test(tests, rope_divides_by_a_number_for_each_pair_and_scales_what_turns);
     tcase_add_test(tests, alibi_slopes_are_those_of_the_paper);
     tcase_add_test(tests, scores_are_masked_biased_and_capped);
     tcase_add_loop_test(tests, attend_is_mix_of_softmax_of_scores, 0, 6);
