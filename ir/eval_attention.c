@@ -1,4 +1,5 @@
-/* eval_attention.c - rope, the caches, and attention with and without the scores in memory.
+/* eval_attention.c - rope, scales of positions, the caches, and attention with and without the
+ * scores in memory.
  *
  * attend computes, row by row, what softmax of scores and mix compute, in the same order.
  */
@@ -35,6 +36,22 @@ void eval_rope(Eval *e) {
             rotate(x, is_half ? x + pairs : x + 1, position * frequency[i], attr->scale);
         }
     }
+}
+
+/* ---- scales of positions ---- */
+
+void eval_scale_positions(Eval *e) {
+    const Tensor *scales = &e->in[1];
+    const int64_t columns = e->out.columns, first = eval_integer(e, 2);
+    if (first < 0 || first > scales->rows - e->out.rows) {
+        e->failed =
+            !diag_error(e->diag, e->node->loc,
+                        "%" PRId64 " positions from %" PRId64 " on are past the last of %" PRId64,
+                        e->out.rows, first, scales->rows);
+        return;
+    }
+    for (int64_t i = 0; i < e->out.rows * columns; i++)
+        e->out.at[i] = e->in[0].at[i] * scales->at[first + i / columns];
 }
 
 /* ---- caches ---- */

@@ -21,6 +21,10 @@ void eval_sinusoid(Eval *e) {
             e->out.at[r * width + c] = positions_sinusoid(r, c, width);
 }
 
+void eval_position_scales(Eval *e) {
+    for (int64_t p = 0; p < e->out.rows; p++) e->out.at[p] = positions_scale(&e->node->attr, p);
+}
+
 void eval_scale_columns(Eval *e) {
     const Tensor *weight = &e->in[0];
     const double *gain = e->in[1].at, offset = e->node->attr.offset;

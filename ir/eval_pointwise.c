@@ -40,6 +40,14 @@ void eval_softcap(Eval *e) {
     }
 }
 
+void eval_clip(Eval *e) {
+    const double limit = e->node->attr.limit;
+    for (int64_t i = 0; i < e->out.rows * e->out.columns; i++) {
+        const double x = e->in[0].at[i];
+        e->out.at[i] = x < -limit ? -limit : x > limit ? limit : x; /* not a number stays so */
+    }
+}
+
 void eval_slice(Eval *e) {
     const Tensor *x = &e->in[0], *out = &e->out;
     for (int64_t r = 0; r < out->rows; r++)

@@ -49,6 +49,11 @@ double positions_rope_frequency(const Attrs *attr, int64_t pair) {
     return frequency;
 }
 
+double positions_scale(const Attrs *attr, int64_t position) {
+    const double steps = floor(((double)position + attr->offset) / (double)attr->original);
+    return 1 + attr->scale * log1p(steps);
+}
+
 /* Press et al. 2022: 2^(-8 (h + 1) / n), n the largest power of two not above `heads`; the heads
  * after n take every second slope of 2n. */
 double positions_alibi_slope(int64_t heads, int64_t head) {

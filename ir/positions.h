@@ -13,6 +13,9 @@
  * attributes. */
 double positions_rope_frequency(const Attrs *attr, int64_t pair);
 
+/* What queries at a position are multiplied with. Reads scale, offset and original. */
+double positions_scale(const Attrs *attr, int64_t position);
+
 /* What a score of head 0 <= head < heads loses for each position between query and key. */
 double positions_alibi_slope(int64_t heads, int64_t head);
 

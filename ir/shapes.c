@@ -275,6 +275,13 @@ bool shape_rope(const Graph *graph, const Node *node, Type *type) {
                   dims / 2, divisors->count);
 }
 
+bool shape_scale_positions(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0) || !check_op(graph, node, 2, OP_position)) return false;
+    *type = type_of(graph, node, 0);
+    return check_vector(graph, node, 1, graph->context) &&
+           check_heads(graph, node, type->dim[1], node->attr.heads);
+}
+
 bool shape_append(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0) || !check_op(graph, node, 1, OP_position)) return false;
     const int64_t columns = type_of(graph, node, 0).dim[1];

@@ -39,7 +39,8 @@ static const Node *operand(const Check *c, int k) {
 static bool takes_constant(Op op, int k) {
     switch (op) {
     case OP_embed:
-    case OP_add_positions: return k == 1;
+    case OP_add_positions:
+    case OP_scale_positions: return k == 1;
     case OP_norm:
     case OP_quantise:
     case OP_project:
@@ -107,6 +108,11 @@ static bool verify_reals(const Check *c) {
     return true;
 }
 
+static bool verify_original(const Check *c) {
+    return c->node->attr.original >= 1 ||
+           refuse(c, "original must be positive, found %" PRId64, c->node->attr.original);
+}
+
 static bool verify_rope(const Check *c) {
     const Attrs *attr = &c->node->attr;
     if (!(attr->base > 0)) return refuse(c, "base must be positive, found %g", attr->base);
@@ -115,8 +121,7 @@ static bool verify_rope(const Check *c) {
     if (!(attr->low > 0 && attr->low < attr->high))
         return refuse(c, "0 < low < high must hold, found low = %g and high = %g", attr->low,
                       attr->high);
-    return attr->original >= 1 ||
-           refuse(c, "original must be positive, found %" PRId64, attr->original);
+    return verify_original(c);
 }
 
 static bool is_good_name(const char *name) {
@@ -138,6 +143,9 @@ static bool verify_attrs(const Check *c) {
     case OP_quantise:
     case OP_read: return verify_at_least_0(c, "eps", attr->eps);
     case OP_softcap: return verify_at_least_0(c, "softcap", attr->softcap);
+    case OP_clip: return verify_at_least_0(c, "limit", attr->limit);
+    case OP_position_scales:
+        return verify_at_least_0(c, "offset", attr->offset) && verify_original(c);
     case OP_rope: return verify_rope(c);
     case OP_append: return verify_cache_name(c);
     case OP_scores:
@@ -186,6 +194,9 @@ static bool verify_declared(const Check *c) {
                       found);
     case OP_position:
         return (is_integers && rows == 1) || refuse(c, "its type must be i32[1], found %s", found);
+    case OP_position_scales:
+        return (type->dtype == DTYPE_f32 && type->rank == 1) ||
+               refuse(c, "its type must be f32[positions], found %s", found);
     case OP_sinusoid:
         return (type->dtype == DTYPE_f32 && type->rank == 2) ||
                refuse(c, "its type must be f32[rows, columns], found %s", found);
@@ -227,6 +238,7 @@ static bool verify_type(const Check *c) {
 static bool verify_rows(const Check *c) {
     switch (c->node->op) {
     case OP_add_positions:
+    case OP_scale_positions:
     case OP_rope:
     case OP_append:
     case OP_scores:

@@ -10,9 +10,10 @@
  * Each part of a projection (a slice that is exactly one operand of its stacked weight, or all of
  * it where there are no slices) starts a chain:
  *
- *   activate, scale, softcap ...                      on every part
+ *   activate, scale, softcap, clip ...                on every part
  *   multiply of two chains, then activate, ... again  at most once in a chain
- *   norm of each head, rope, append                   on a part without multiply, in this order
+ *   norm of each head, rope, scale_positions ...      on a part without multiply, in any order
+ *   append                                            behind these
  *
  * Also: add_positions in the embed before it.
  *
@@ -26,7 +27,8 @@
 #include "passes/match.h"
 #include "passes/pass.h"
 
-enum { MAX_POINTWISE = 7, MAX_PARTS = IR_MAX_INPUTS }; /* code of a chain is unrolled: bound it */
+/* Code of a chain is unrolled: bound it. */
+enum { MAX_POINTWISE = 7, MAX_HEAD_OPS = 5, MAX_PARTS = IR_MAX_INPUTS };
 
 typedef struct {
     Graph *graph;
@@ -58,7 +60,8 @@ static int64_t heads_of_use(const Fusion *fusion, Ref value) {
     const Ref user = match_single_user(&fusion->users, value);
     if (ir_ref_is_none(user)) return 0;
     const Node *node = ir_node(fusion->graph, user);
-    if (node->op == OP_rope || node->op == OP_append) return node->attr.heads;
+    if (node->op == OP_rope || node->op == OP_scale_positions || node->op == OP_append)
+        return node->attr.heads;
     const bool is_query = ir_ref_equal(node->in[0], value);
     if ((node->op == OP_attend || node->op == OP_scores) && is_query) return node->attr.heads;
     return 0;
@@ -80,13 +83,9 @@ static int64_t heads_of(const Fusion *fusion, Ref ref) {
         return heads_of_use(fusion, ref) == 1 ? 1 : 0;
     case OP_rope:
     case OP_append: return is_leaf(fusion->graph, node->in[1]) ? node->attr.heads : 0;
+    case OP_scale_positions: return is_leaf(fusion->graph, node->in[2]) ? node->attr.heads : 0;
     default: return 0;
     }
-}
-
-/* norm < rope < append */
-static int rank_of(Op op) {
-    return op == OP_norm ? 1 : op == OP_rope ? 2 : 3;
 }
 
 /* ---- rewrite ---- */
@@ -111,18 +110,16 @@ static Ref join_pointwise(Fusion *fusion, Ref value, Ref root) {
 static void join_head_ops(Fusion *fusion, Ref value, Ref root) {
     const int64_t columns = ir_node(fusion->graph, value)->type.dim[1];
     int64_t head_dim = 0;
-    int rank = 0;
-    for (;;) {
+    for (int k = 0; k < MAX_HEAD_OPS; k++) {
         const Ref next = next_in_chain(fusion, value);
         if (ir_ref_is_none(next) || ir_ref_equal(next, fusion->graph->result)) return;
         const Node *node = ir_node(fusion->graph, next);
         const int64_t heads = heads_of(fusion, next);
-        if (heads == 0 || rank_of(node->op) <= rank) return;
-        if (!ir_ref_equal(node->in[0], value)) return;
+        if (heads == 0 || !ir_ref_equal(node->in[0], value)) return;
         if (head_dim && columns / heads != head_dim) return;
         head_dim = columns / heads;
-        rank = rank_of(node->op);
         join(fusion, next, root);
+        if (node->op == OP_append) return;
         value = next;
     }
 }

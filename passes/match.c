@@ -68,7 +68,8 @@ bool match_is_projection(const Node *node) {
 }
 
 bool match_is_pointwise(const Node *node) {
-    return node->op == OP_activate || node->op == OP_scale || node->op == OP_softcap;
+    return node->op == OP_activate || node->op == OP_scale || node->op == OP_softcap ||
+           node->op == OP_clip;
 }
 
 uint32_t *match_count_members(const Graph *graph, Arena *scratch) {

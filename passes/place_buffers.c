@@ -63,8 +63,8 @@ static bool is_part(const Placing *p, const Node *slice) {
 
 /* Members that find their operand in memory. */
 static bool works_in_place(const Node *node) {
-    return node->op == OP_norm || node->op == OP_rope || node->op == OP_append ||
-           node->op == OP_add_positions;
+    return node->op == OP_norm || node->op == OP_rope || node->op == OP_scale_positions ||
+           node->op == OP_append || node->op == OP_add_positions;
 }
 
 /* Whether the kernel that makes a value uses it up in registers. */

@@ -1,4 +1,5 @@
-/* emit_heads.c - work on the row or head that lies at a pointer: its size, norm, rope, append. */
+/* emit_heads.c - work on the row or head that lies at a pointer: its size, norm, rope, scale,
+ * append. */
 #include "codegen/emit/emit_kernel.h"
 
 /* ---- size of a row ---- */
@@ -137,6 +138,25 @@ static void rope_head(KernelEmit *k, Ref op, Value base, Value row) {
         emit_columns(e, node->attr.dims, rotate_pairs, &r);
 }
 
+/* ---- scale of a position ---- */
+
+typedef struct {
+    Value base, scale;
+} Scaling;
+
+static void scale_columns(Emit *e, void *context, Value column, int64_t lanes) {
+    const Scaling *s = context;
+    Value x = emit_load_part(e, s->base, column, lanes);
+    emit_store_part(e, emit_fmul(e, x, s->scale), s->base, column, lanes);
+}
+
+static void scale_head(KernelEmit *k, const Node *node, int64_t head_dim, Value base, Value row) {
+    Emit *e = k->e;
+    Value scales = emit_slot(k, node->in[1], FORM_VECTOR);
+    Value scale = emit_load_f32(e, scales, emit_add(e, k->position, row));
+    emit_columns(e, head_dim, scale_columns, &(Scaling){base, emit_splat(e, scale)});
+}
+
 /* ---- append: keys as panels of positions [head][position / P][d][P], values as panels of columns
  * [head][d / P][position][P], so that both are read like packed weights ---- */
 
@@ -183,6 +203,7 @@ void emit_head_op(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row
     const Node *node = kernel_node(k, op);
     if (node->op == OP_norm) norm_head(k, node, head_dim, base, head);
     if (node->op == OP_rope) rope_head(k, op, base, row);
+    if (node->op == OP_scale_positions) scale_head(k, node, head_dim, base, row);
     if (node->op != OP_append) return;
     const Slot *slot = &k->kernel->slot[kernel_slot(k->kernel, op, FORM_VECTOR)];
     if (slot->kind == SLOT_KEYS) append_key(k, op, head_dim, base, row, head);

@@ -89,12 +89,13 @@ void emit_byte_tile(Emit *e, ByteShape shape, Value a, Value b, Value panel_stri
 /* Blocks of a panel of q4 to the layout of q8. */
 void emit_unpack_bytes(Emit *e, Value from, Value to, Value blocks);
 
-/* ---- emit_pointwise.c: activate, scale, softcap, write, write_gated on a vector of columns ----
- */
+/* ---- emit_pointwise.c: activate, scale, softcap, clip, write, write_gated on a vector of columns
+ * ---- */
 Value emit_pointwise(KernelEmit *k, const Node *node, Value x, Value row, Value column);
 Value emit_pointwise_chain(KernelEmit *k, const Chain *chain, Value x, Value row, Value column);
 
-/* ---- emit_heads.c: norm, rope and append on the `columns` floats at `base` ---- */
+/* ---- emit_heads.c: norm, rope, scale_positions and append on the `columns` floats at `base` ----
+ */
 typedef struct {
     Value scale, mean; /* mean: null unless the kind needs it */
 } RowSize;

@@ -30,6 +30,11 @@ static Value softcap(Emit *e, double cap, Value x) {
     return emit_fmul(e, inner, emit_vector(e, cap));
 }
 
+static Value clip(Emit *e, double limit, Value x) {
+    x = emit_fmax(e, emit_vector(e, -limit), x);
+    return emit_fmin(e, emit_vector(e, limit), x); /* not a number stays so */
+}
+
 /* Columns column .. column + width - 1 of a row of a value in memory. */
 static Value memory(KernelEmit *k, Ref ref, Value row, Value column) {
     Value start = emit_mul(k->e, row, emit_int(k->e, emit_slot_stride(k, ref)));
@@ -63,6 +68,7 @@ Value emit_pointwise(KernelEmit *k, const Node *node, Value x, Value row, Value 
     if (node->op == OP_activate) return activation(k->e, node->attr.activation, x);
     if (node->op == OP_scale) return emit_fmul(k->e, x, emit_vector(k->e, node->attr.scale));
     if (node->op == OP_softcap) return softcap(k->e, node->attr.softcap, x);
+    if (node->op == OP_clip) return clip(k->e, node->attr.limit, x);
     if (node->op == OP_write) return write(k, node, x, row, column);
     return write_gated(k, node, x, row, column);
 }

@@ -57,7 +57,7 @@ static void add_position_row(KernelEmit *k, Ref root, Value row) {
     emit_loop_end(e, &c);
 }
 
-/* ---- heads: norm and rope work in place on a copy, append on its operand ---- */
+/* ---- heads: append works on its operand, the others in place on a copy ---- */
 
 static void head_row(KernelEmit *k, Ref root, Value row) {
     Emit *e = k->e;
@@ -127,6 +127,7 @@ static void emit_row(KernelEmit *k, Ref root, Value row) {
     case OP_add_positions: add_position_row(k, root, row); return;
     case OP_norm: norm_row(k, root, row); return;
     case OP_rope:
+    case OP_scale_positions:
     case OP_append: head_row(k, root, row); return;
     case OP_quantise: quantise_row(k, root, row); return;
     case OP_slice: slice_row(k, root, row); return;

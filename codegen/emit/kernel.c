@@ -148,12 +148,14 @@ static bool add_member(Kernel *kernel, Ref ref) {
         return true;
     case OP_activate:
     case OP_scale:
-    case OP_softcap: return add_pointwise(kernel, node->in[0], ref);
+    case OP_softcap:
+    case OP_clip: return add_pointwise(kernel, node->in[0], ref);
     case OP_write:
     case OP_write_gated: return add_pointwise(kernel, node->in[1], ref);
     case OP_multiply: return join_gate(kernel, node, ref);
     case OP_norm:
     case OP_rope:
+    case OP_scale_positions:
     case OP_append: return add_head_op(kernel, node, ref);
     default: return false;
     }

@@ -7,7 +7,7 @@
  *   y = f(y) ...                                 pointwise ops on each part
  *   y = y * z, z another part of the same width  a gate; then more pointwise ops
  *   store, or write into the stream
- *   norm, rope, append on whole heads            by the thread that made those columns
+ *   norm, rope, scale, append on whole heads     by the thread that made those columns
  *
  * Pointers a kernel needs are its slots: parameters of the emitted function, so that kernels of
  * equal shape share one function.
@@ -30,7 +30,7 @@ typedef struct {
     Chain part[2];       /* pointwise ops on each part, before the gate */
     Ref gate;            /* the multiply of both parts, or none */
     Chain after;         /* pointwise ops, and the write as the last */
-    Chain heads;         /* norm, rope, append */
+    Chain heads;         /* norm, rope, scale_positions, append */
     Ref value;           /* the last node of all chains */
     Ref memory;          /* the node whose place the rows are stored to; none: a write */
     int64_t head_dim;    /* 0: no head ops */

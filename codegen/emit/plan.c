@@ -166,6 +166,7 @@ KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position) {
         const Slot *slot = &kernel->slot[i];
         if (slot->kind != SLOT_WEIGHTS || slot->form == FORM_ROPE) continue;
         const Node *weight = ir_node(graph, slot->ref);
+        if (weight->op == OP_position_scales) continue; /* as tables of rope: a row of each */
         const double columns = weight->type.rank > 1 ? (double)weight->type.dim[1] : 1;
         double count = (double)weight->type.dim[0];
         if (slot->form == FORM_ROWS) count = (double)tokens; /* looked up */

@@ -115,6 +115,12 @@ static bool sinusoid_rows(const Rows *r) {
     return true;
 }
 
+static bool position_scales(const Rows *r) {
+    for (int64_t i = 0; i < r->count; i++)
+        r->out[i] = positions_scale(&r->node->attr, r->first + i);
+    return true;
+}
+
 static bool scaled_rows(const Rows *r) {
     if (!operand(r, 0, r->out)) return false;
     const double *gain = find_vector(r->values, ir_node(r->graph, r->node->in[1])->name);
@@ -171,6 +177,7 @@ bool pack_rows(const PackValues *values, const Graph *graph, Ref constant, int64
     switch (node->op) {
     case OP_param: return param_rows(&r);
     case OP_sinusoid: return sinusoid_rows(&r);
+    case OP_position_scales: return position_scales(&r);
     case OP_scale_columns: return scaled_rows(&r);
     case OP_centre_rows: return centred_rows(&r);
     case OP_project_bias: return bias_rows(&r);

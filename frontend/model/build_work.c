@@ -35,6 +35,40 @@ static Ref add_rope(Build *build, const Attention *attention, Ref x, int64_t hea
     return build_add(build, node);
 }
 
+static Ref add_clip(Build *build, const Attention *attention, Ref x) {
+    if (!(attention->clip > 0)) return x;
+    Node node = build_node(OP_clip, attention->clip_loc, x, (Ref){0});
+    node.attr.limit = attention->clip;
+    return build_add(build, node);
+}
+
+/* Queries or keys from their projection to where scores are made of them. */
+static Ref turn(Build *build, const Attention *attention, Ref x, int64_t heads, const char *stem,
+                const char *part) {
+    x = add_clip(build, attention, x);
+    if (attention->qk_norm.after_rope)
+        return add_qk_norm(build, attention, add_rope(build, attention, x, heads), heads, stem,
+                           part);
+    x = add_qk_norm(build, attention, x, heads, stem, part);
+    return add_rope(build, attention, x, heads);
+}
+
+static Ref add_query_scale(Build *build, const Attention *attention, Ref q, const char *stem) {
+    const QueryScale *scale = &attention->query_scale;
+    const Loc loc = attention->query_scale_loc;
+    if (!scale->is_used) return q;
+    Node scales = build_node(OP_position_scales, loc, (Ref){0}, (Ref){0});
+    scales.name = arena_printf(build->graph->arena, "%s.query_scale", stem);
+    scales.type = (Type){DTYPE_f32, 1, {build->model->context}};
+    scales.attr.scale = scale->beta;
+    scales.attr.offset = (double)scale->offset;
+    scales.attr.original = scale->original;
+    Node node = build_node(OP_scale_positions, loc, q, build_add(build, scales));
+    node.in[2] = build->position;
+    node.attr.heads = attention->heads;
+    return build_add(build, node);
+}
+
 static Ref add_append(Build *build, const Attention *attention, Ref x, const char *stem,
                       const char *part) {
     Node node = build_node(OP_append, attention->loc, x, build->position);
@@ -66,13 +100,12 @@ static Ref add_mix(Build *build, const Attention *attention, Ref weights, Ref va
 
 Ref build_attention_work(Build *build, const Attention *attention, const Reads *reads,
                          const char *stem) {
-    const int64_t heads = attention->heads, kv_heads = attention->kv_heads;
-    Ref q = add_qk_norm(build, attention, reads->q, heads, stem, "q");
-    Ref k = add_qk_norm(build, attention, reads->k, kv_heads, stem, "k");
-    q = add_rope(build, attention, q, heads);
-    k = add_rope(build, attention, k, kv_heads);
+    Ref q = turn(build, attention, reads->q, attention->heads, stem, "q");
+    const Ref k = turn(build, attention, reads->k, attention->kv_heads, stem, "k");
+    q = add_query_scale(build, attention, q, stem);
     const Ref keys = add_append(build, attention, k, stem, "k");
-    const Ref values = add_append(build, attention, reads->v, stem, "v");
+    const Ref v = add_clip(build, attention, reads->v);
+    const Ref values = add_append(build, attention, v, stem, "v");
     const Ref scores = add_scores(build, attention, q, keys);
     const Ref weights = build_add(build, build_node(OP_softmax, attention->loc, scores, (Ref){0}));
     const Ref mixed = add_mix(build, attention, weights, values);

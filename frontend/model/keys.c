@@ -65,6 +65,11 @@ static const KeyInfo attention_bias_keys[] = {
     ROW(AttentionBias, key, kind, need, least, most, help)
 #include "frontend/model/model.def"
 };
+static const KeyInfo query_scale_keys[] = {
+#define QUERY_SCALE(key, kind, need, least, most, initial, help)                                   \
+    ROW(QueryScale, key, kind, need, least, most, help)
+#include "frontend/model/model.def"
+};
 static const KeyInfo rope_keys[] = {
 #define ROPE(key, kind, need, least, most, initial, help)                                          \
     ROW(Rope, key, kind, need, least, most, help)
@@ -139,6 +144,7 @@ const Section keys_parallel = SECTION(parallel, NULL);
 const Section keys_branch = SECTION(branch, NULL);
 const Section keys_attention = SECTION(attention, &keys_branch);
 const Section keys_attention_bias = SECTION(attention_bias, NULL);
+const Section keys_query_scale = SECTION(query_scale, NULL);
 const Section keys_rope = SECTION(rope, NULL);
 const Section keys_scaling = SECTION(scaling, NULL);
 const Section keys_mlp = SECTION(mlp, &keys_branch);
@@ -274,9 +280,9 @@ static bool check_keys(Reader *reader, const YamlNode *mapping, const Section *s
 /* Kinds with a word for nothing, which null says too. */
 static bool can_be_none(const KeyInfo *key) {
     static ReadKind *const kinds[] = {
-        keys_read_INT_OR_NONE, keys_read_REAL_OR_NONE, keys_read_NORM,
-        keys_read_QK_NORM,     keys_read_SCALING,      keys_read_ROPE,
-        keys_read_EXPERTS,     keys_read_POSITIONS,    keys_read_TOKENIZER,
+        keys_read_INT_OR_NONE, keys_read_REAL_OR_NONE, keys_read_NORM,    keys_read_QK_NORM,
+        keys_read_SCALING,     keys_read_ROPE,         keys_read_EXPERTS, keys_read_POSITIONS,
+        keys_read_TOKENIZER,   keys_read_QUERY_SCALE,
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (key->read == kinds[i]) return true;

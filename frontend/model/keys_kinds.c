@@ -340,6 +340,21 @@ bool keys_read_ROPE(Reader *reader, const YamlNode *node, const KeyInfo *key, vo
                          (long long)rope->dims);
 }
 
+bool keys_read_QUERY_SCALE(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const QueryScale initial = {
+#define QUERY_SCALE(key, kind, need, least, most, initial, help) .key = initial,
+#include "frontend/model/model.def"
+    };
+    QueryScale *scale = out;
+    (void)key;
+    *scale = initial;
+    if (keys_is_none(node)) return true;
+    scale->is_used = true;
+    if (node->kind != YAML_MAPPING)
+        return expect_mapping(reader, node, "'none'", &keys_query_scale);
+    return keys_read_mapping(reader, node, &keys_query_scale, scale);
+}
+
 bool keys_read_ATTENTION_BIAS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     AttentionBias *bias = out;
     bool all = false;

@@ -98,6 +98,13 @@ typedef Write ModelWRITE;
     { .carry = 1, .scale = WRITE_SCALE_1, .skip = true }
 
 typedef struct {
+#define QUERY_SCALE FIELD
+#include "frontend/model/model.def"
+    bool is_used; /* false: `none` */
+} QueryScale;
+typedef QueryScale ModelQUERY_SCALE;
+
+typedef struct {
 #define SCALING FIELD
 #include "frontend/model/model.def"
 } Scaling;

@@ -33,8 +33,6 @@ static bool check_attention(const Attention *attention, Diag *diag) {
     if (attention->v_head_dim != attention->head_dim)
         ok = refuse(diag, attention->v_head_dim_loc, "a v_head_dim that differs from head_dim",
                     "leave 'v_head_dim' out");
-    if (attention->clip > 0)
-        ok = refuse(diag, attention->clip_loc, "clip", "leave 'clip' out, or say 'clip: none'");
     if (attention->sinks) ok = refuse(diag, attention->sinks_loc, "sinks", "leave 'sinks' out");
     return ok;
 }

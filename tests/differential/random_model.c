@@ -210,8 +210,11 @@ static void put_attention(Draw *d) {
         put(d, ", v: %s, o: %s}", maybe(d), maybe(d));
     }
     if (sometimes(d, 4))
-        put(d, ", qk_norm: {kind: %s, over: %s}", PICK(d, "rms", "layer", "l2"),
-            PICK(d, "head", "width"));
+        put(d, ", qk_norm: {kind: %s, over: %s, after_rope: %s}", PICK(d, "rms", "layer", "l2"),
+            PICK(d, "head", "width"), maybe(d));
+    if (sometimes(d, 6)) put(d, ", clip: 0.5");
+    if (sometimes(d, 6))
+        put(d, ", query_scale: {original: %d, offset: %d}", 1 + choose(d, 8), choose(d, 3));
     if (sometimes(d, 4)) put(d, ", scale: 0.3");
     if (sometimes(d, 4)) put(d, ", softcap: 5");
     if (sometimes(d, 3)) put(d, ", window: %d", 1 + choose(d, 12));

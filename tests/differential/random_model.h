@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TAPE_MAX = 160, MODEL_TEXT_MAX = 8192 };
+enum { TAPE_MAX = 224, MODEL_TEXT_MAX = 8192 };
 
 typedef struct {
     uint32_t number[TAPE_MAX];

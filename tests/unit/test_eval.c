@@ -361,6 +361,28 @@ START_TEST(rope_divides_by_a_number_for_each_pair_and_scales_what_turns) {
 }
 END_TEST
 
+/* Of the six values two are beyond the limit; positions 1, 2 and 3 are the steps 1, 1 and 2. */
+START_TEST(values_are_cut_off_and_scaled_by_their_position) {
+    Model *m =
+        open_model("  @x = param : f32[3, 2]\n"
+                   "  @s = position_scales {scale = 0.5, offset = 1, original = 2} : f32[8]\n"
+                   "  %3 = tokens : i32[T]\n"
+                   "  %4 = position : i32[1]\n"
+                   "  %5 = embed %3, @x : f32[T, 2]\n"
+                   "  %6 = clip %5 {limit = 2} : f32[T, 2]\n"
+                   "  %7 = scale_positions %6, @s, %4 : f32[T, 2]\n"
+                   "  return %7\n",
+                   PARAMS({"x", FLOATS(1, 2, 3, -1, -2, -4)}));
+    double out[6];
+    const double one = 1 + 0.5 * log(2), two = 1 + 0.5 * log(3);
+    run(m, 3, 1, out);
+    expect(out, DOUBLES(one, 2 * one, 2 * one, -one, -2 * two, -2 * two), 6);
+    run(m, 1, 0, out);
+    expect(out, DOUBLES(1, 2), 2);
+    close_model(m);
+}
+END_TEST
+
 START_TEST(alibi_slopes_are_those_of_the_paper) {
     for (int64_t h = 0; h < 8; h++)
         ck_assert_double_eq_tol(positions_alibi_slope(8, h), pow(2, -(double)(h + 1)), 1e-15);
@@ -543,6 +565,7 @@ int main(void) {
     tcase_add_test(tests, rope_turns_pairs_of_the_first_dims);
     tcase_add_test(tests, rope_frequencies_scale_as_published);
     tcase_add_test(tests, yarn_is_a_ramp_over_the_pairs);
+    tcase_add_test(tests, values_are_cut_off_and_scaled_by_their_position);
     tcase_add_test(tests, yarn_without_a_ramp_is_finite);
     tcase_add_test(tests, rope_divides_by_a_number_for_each_pair_and_scales_what_turns);
     tcase_add_test(tests, alibi_slopes_are_those_of_the_paper);

@@ -458,8 +458,6 @@ END_TEST
 static const Error not_lowered[] = {
     {"attention: {heads: 2, v_head_dim: 2}", 57,
      "a v_head_dim that differs from head_dim is not lowered yet", "leave 'v_head_dim' out"},
-    {"attention: {heads: 2, clip: 8}", 51, "clip is not lowered yet",
-     "leave 'clip' out, or say 'clip: none'"},
     {"attention: {heads: 2, sinks: true}", 52, "sinks is not lowered yet", "leave 'sinks' out"},
     {"mlp: {hidden: 1, activation: tanh}", 52, "activation 'tanh' is not lowered yet",
      "relu, relu2, gelu, gelu_tanh and silu are"},
