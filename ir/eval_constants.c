@@ -21,6 +21,10 @@ void eval_sinusoid(Eval *e) {
             e->out.at[r * width + c] = positions_sinusoid(r, c, width);
 }
 
+void eval_row_of(Eval *e) {
+    eval_copy_row(&e->in[0], e->node->attr.from, e->out.at);
+}
+
 void eval_position_scales(Eval *e) {
     for (int64_t p = 0; p < e->out.rows; p++) e->out.at[p] = positions_scale(&e->node->attr, p);
 }

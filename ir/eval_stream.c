@@ -29,7 +29,9 @@ void eval_embed(Eval *e) {
         }
         double *row = e->out.at + t * e->out.columns;
         eval_copy_row(table, token, row);
-        for (int64_t c = 0; c < e->out.columns; c++) row[c] *= e->node->attr.scale;
+        const double *bias = e->in[2].at;
+        for (int64_t c = 0; c < e->out.columns; c++)
+            row[c] = row[c] * e->node->attr.scale + (bias ? bias[c] : 0);
     }
 }
 
@@ -157,6 +159,16 @@ void eval_write_gated(Eval *e) {
 }
 
 /* ---- out ---- */
+
+void eval_pool(Eval *e) {
+    const Tensor *x = &e->in[0];
+    const int64_t rows = e->node->attr.pool == POOL_first ? 1 : x->rows;
+    for (int64_t c = 0; c < x->columns; c++) {
+        double sum = 0;
+        for (int64_t t = 0; t < rows; t++) sum += x->at[t * x->columns + c];
+        e->out.at[c] = sum / (double)rows;
+    }
+}
 
 void eval_last(Eval *e) {
     const Tensor *x = &e->in[0], *out = &e->out;

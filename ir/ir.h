@@ -54,6 +54,7 @@ typedef enum {
 } Attr;
 
 typedef enum { NORM_none, NORM_rms, NORM_layer, NORM_l2 } NormKind;
+typedef enum { POOL_mean, POOL_first } PoolKind;
 typedef enum { ACT_relu, ACT_relu2, ACT_gelu, ACT_gelu_tanh, ACT_silu, ACT_sigmoid } Activation;
 typedef enum { FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4 } WeightFormat;
 typedef enum { ROPE_half, ROPE_interleaved } RopeStyle;
@@ -87,6 +88,7 @@ typedef bool AttrBOOL;
 typedef const char *AttrNAME;
 typedef const struct Reals *AttrREALS; /* null: none; graphs that are copied share it */
 typedef NormKind AttrNormKind;
+typedef PoolKind AttrPoolKind;
 typedef Activation AttrActivation;
 typedef RopeStyle AttrRopeStyle;
 typedef WeightFormat AttrWeightFormat;

@@ -227,6 +227,7 @@ static bool parse_enum(Parser *p, const char *type, int *value) {
         return is_known;                                                                           \
     }
 PARSE_ENUM(NormKind)
+PARSE_ENUM(PoolKind)
 PARSE_ENUM(Activation)
 PARSE_ENUM(WeightFormat)
 PARSE_ENUM(RopeStyle)

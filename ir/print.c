@@ -74,6 +74,9 @@ static void print_word(const char *type, int value, FILE *out) {
 static void print_NormKind(NormKind value, FILE *out) {
     print_word("NormKind", (int)value, out);
 }
+static void print_PoolKind(PoolKind value, FILE *out) {
+    print_word("PoolKind", (int)value, out);
+}
 static void print_Activation(Activation value, FILE *out) {
     print_word("Activation", (int)value, out);
 }

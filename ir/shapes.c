@@ -177,7 +177,7 @@ static bool mixed_type(const Graph *graph, const Node *node, int k, int64_t rows
 bool shape_embed(const Graph *graph, const Node *node, Type *type) {
     if (!check_op(graph, node, 0, OP_tokens) || !check_matrix(graph, node, 1)) return false;
     *type = (Type){DTYPE_f32, 2, {type_of(graph, node, 0).dim[0], type_of(graph, node, 1).dim[1]}};
-    return true;
+    return check_vector(graph, node, 2, type->dim[1]);
 }
 
 /* The table has a row for every position that a sequence may reach. */
@@ -222,6 +222,13 @@ bool shape_write(const Graph *graph, const Node *node, Type *type) {
     *type = type_of(graph, node, 0);
     if (node->op == OP_write_gated) return check_equal(graph, node, 2);
     return check_vector_of_either(graph, node, 2, 1, type->dim[1]);
+}
+
+bool shape_pool(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0)) return false;
+    *type = type_of(graph, node, 0);
+    type->dim[0] = 1;
+    return true;
 }
 
 /* Of a number of rows that is known, the node says how many are wanted. */
@@ -319,6 +326,15 @@ bool shape_attend(const Graph *graph, const Node *node, Type *type) {
 }
 
 /* ---- rules: weights ---- */
+
+bool shape_row_of(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0)) return false;
+    const Type table = type_of(graph, node, 0);
+    *type = (Type){DTYPE_f32, 1, {table.dim[1]}};
+    return (node->attr.from >= 0 && node->attr.from < table.dim[0]) ||
+           refuse(graph, node, "from must be a row of the table, 0 to %" PRId64 ", found %" PRId64,
+                  table.dim[0] - 1, node->attr.from);
+}
 
 bool shape_columns(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0)) return false;

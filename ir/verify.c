@@ -38,9 +38,9 @@ static const Node *operand(const Check *c, int k) {
 /* Whether operand k is of the weights. */
 static bool takes_constant(Op op, int k) {
     switch (op) {
-    case OP_embed:
     case OP_add_positions:
     case OP_scale_positions: return k == 1;
+    case OP_embed:
     case OP_norm:
     case OP_quantise:
     case OP_project:
@@ -98,6 +98,7 @@ static bool verify_reals(const Check *c) {
 #define VERIFY_REALS(name)        verify_list(c, #name, c->node->attr.name)
 #define VERIFY_NormKind(name)     true
 #define VERIFY_Activation(name)   true
+#define VERIFY_PoolKind(name)     true
 #define VERIFY_RopeStyle(name)    true
 #define VERIFY_RopeScaling(name)  true
 #define VERIFY_WeightFormat(name) true
@@ -243,6 +244,7 @@ static bool verify_rows(const Check *c) {
     case OP_append:
     case OP_scores:
     case OP_attend:
+    case OP_pool:
     case OP_last: break;
     default: return true;
     }

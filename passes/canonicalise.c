@@ -46,6 +46,7 @@ static bool same_attrs(const Node *a, const Node *b) {
 #define SAME_REALS(x, y)        ir_reals_equal((x), (y))
 #define SAME_NormKind(x, y)     ((x) == (y))
 #define SAME_Activation(x, y)   ((x) == (y))
+#define SAME_PoolKind(x, y)     ((x) == (y))
 #define SAME_RopeStyle(x, y)    ((x) == (y))
 #define SAME_RopeScaling(x, y)  ((x) == (y))
 #define SAME_WeightFormat(x, y) ((x) == (y))

@@ -34,7 +34,8 @@ typedef struct TwFrame {
     float *arena;          /* arena_floats, 64-byte aligned; contents do not survive a call */
     float *caches;         /* cache_floats, 64-byte aligned, zeroed once; hold the sequence */
     const int32_t *tokens; /* [token_count], each 0 <= token < vocab */
-    float *logits;         /* [logit_rows] rows, logits_stride floats apart, 64-byte aligned */
+    float *logits;         /* [logit_rows] rows of the model's output, logits_stride floats apart,
+                            * 64-byte aligned */
     int64_t token_count;   /* 1 <= token_count <= chunk; decode: 1 */
     int64_t position;      /* position + token_count <= context */
     int64_t logit_rows;    /* 1 <= logit_rows <= token_count: logits of the last rows; decode: 1 */
@@ -57,15 +58,17 @@ typedef struct TwProgram {
     const char *cpu; /* that it was compiled for, for messages */
     uint64_t needs;  /* of the processor: a bit for each row of its part of cpu_features.def */
     int64_t vocab, context, chunk;
-    int64_t logits_stride; /* floats, >= vocab */
+    int64_t logits_stride; /* floats, >= outputs */
     int64_t arena_floats, cache_floats;
     uint64_t layout_id;    /* of the packed weight file that fits */
     uint64_t weight_bytes; /* data bytes of that file */
     TwEntry *prefill, *decode;
     /* From here on 0 where the program ends before. */
     int64_t scratch_floats;         /* that each thread has for itself */
-    uint64_t takes_whole_sequences; /* 1: the model is not causal, so that a call is a sequence from
-                                     * its first token to its last */
+    uint64_t takes_whole_sequences; /* 1: the model is not causal, or pools, so that a call is a
+                                     * sequence from its first token to its last */
+    int64_t outputs;                /* columns of a row, which is none of logits; 0: vocab, logits */
+    uint64_t is_pooled;             /* 1: a call has one row, whatever it brings */
 } TwProgram;
 
 typedef struct TwModule {

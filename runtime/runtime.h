@@ -41,6 +41,15 @@ TW_API uint64_t tw_weights_layout_id(const TwWeights *weights);
 TW_API uint64_t
 tw_weights_source_id(const TwWeights *weights); /* what the weights were packed from */
 
+/* ---- what a program gives ---- */
+
+/* Floats of a row: vocab of them where it is one of logits, else classes, hidden values, or an
+ * embedding. */
+TW_API int64_t tw_program_outputs(const TwProgram *program);
+/* Whether tokens can be drawn from rows and fed one by one: they are logits, and the model is
+ * causal. */
+TW_API bool tw_program_generates(const TwProgram *program);
+
 /* ---- a session: one sequence of tokens through one model ---- */
 
 typedef struct TwSession TwSession;
@@ -86,8 +95,9 @@ TW_API TwStatus tw_session_prefill(TwSession *session, const int32_t *tokens, in
 /* The next token, by the decode code; its logits. */
 TW_API TwStatus tw_session_decode(TwSession *session, int32_t token);
 
-/* Logits of row `row` of the last call: vocab floats, owned by the session, valid until its next
- * call. Rows count from 0, the last is rows - 1. Null when there is none. */
+/* What the model gives in row `row` of the last call: tw_program_outputs() floats, logits or what
+ * else it was described to give, owned by the session, valid until its next call. Rows count from 0,
+ * the last is rows - 1. Null when there is none. A model that pools gives one row in a call. */
 TW_API const float *tw_session_logits(const TwSession *session, int64_t row);
 TW_API int64_t tw_session_position(const TwSession *session);
 TW_API int tw_session_threads(const TwSession *session);

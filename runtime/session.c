@@ -50,6 +50,20 @@ static bool takes_whole_sequences(const TwProgram *program) {
     return HAS_FIELD(program, takes_whole_sequences) && program->takes_whole_sequences;
 }
 
+static bool is_pooled(const TwProgram *program) {
+    return HAS_FIELD(program, is_pooled) && program->is_pooled;
+}
+
+int64_t tw_program_outputs(const TwProgram *program) {
+    const bool is_said = HAS_FIELD(program, outputs) && program->outputs;
+    return is_said ? program->outputs : program->vocab;
+}
+
+bool tw_program_generates(const TwProgram *program) {
+    const bool gives_logits = !HAS_FIELD(program, outputs) || !program->outputs;
+    return gives_logits && !takes_whole_sequences(program);
+}
+
 /* ---- what is asked for ---- */
 
 static TwStatus check_program(const TwProgram *program) {
@@ -58,7 +72,9 @@ static TwStatus check_program(const TwProgram *program) {
         return TW_BAD_ABI;
     if (program->vocab < 1 || program->vocab > INT32_MAX) return TW_BAD_ARGUMENT;
     if (program->context < 1 || program->chunk < 1) return TW_BAD_ARGUMENT;
-    if (program->logits_stride < program->vocab) return TW_BAD_ARGUMENT;
+    const int64_t outputs = tw_program_outputs(program);
+    if (outputs < 1 || outputs > INT32_MAX || program->logits_stride < outputs)
+        return TW_BAD_ARGUMENT;
     if (program->arena_floats < 0 || program->cache_floats < 0) return TW_BAD_ARGUMENT;
     if (scratch_floats(program) < 0 || scratch_floats(program) % LINE_FLOATS)
         return TW_BAD_ARGUMENT;
@@ -298,6 +314,7 @@ TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64_t coun
     if (!session || count > session->program->chunk) return TW_BAD_ARGUMENT;
     if (rows == 0) rows = 1;
     if (rows < 0 || rows > count || rows > session->logit_rows) return TW_BAD_ARGUMENT;
+    if (rows > 1 && is_pooled(session->program)) return TW_BAD_ARGUMENT;
     TwStatus status = check_tokens(session, tokens, count);
     if (status == TW_OK) run(session, tokens, count, rows);
     return status;
@@ -346,7 +363,8 @@ TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
     const TwProgram *now = session->program;
     const TwStatus status = check_program(program);
     if (status != TW_OK) return status;
-    if (program->vocab != now->vocab || program->context != now->context ||
+    if (program->vocab != now->vocab ||
+        tw_program_outputs(program) != tw_program_outputs(now) || program->context != now->context ||
         program->chunk != now->chunk || program->logits_stride != now->logits_stride ||
         program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
         program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)

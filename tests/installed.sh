@@ -149,10 +149,23 @@ refuses 'No such file' ./whole --tokens 1,2 --logits missing/whole.npy
 (ulimit -f 0 && trap '' XFSZ && ./whole --tokens 1,2 --logits part.npy >out 2>err) && fail 'no room for logits'
 [ "$(echo part*)" = 'part*' ] || fail "a part of the logits stays: $(echo part*)"
 "$program" compile model.yaml -o names
-for call in prefill step forward; do
+grep -q 'whole_step' names/whole.h && fail 'the header of a model that is not causal has a step'
+for call in prefill forward; do
     grep -B4 "^int whole_$call(" names/whole.h | grep -q WHOLE_NOT_CAUSAL || fail "the header is silent at $call"
 done
 if grep -q 'not causal, so' header/shakespeare.h; then fail 'the header of a causal model speaks of others'; fi
+
+# ---- a model that makes one row of a text ----
+
+model pools ', causal: false'
+sed 's/^head:.*/head: none\npooling: {kind: mean, normalise: true, dense: [3]}/' model.yaml >pools.yaml
+"$program" compile pools.yaml --emit=exe --cc "$compiler" -o .
+"$program" run pools.yaml --tokens 1,2,3 --logits expected.npy
+refuses 'gives no logits of its tokens' ./pools --tokens 1,2
+./pools --tokens 1,2,3 --embeddings row.npy
+cmp row.npy expected.npy || fail 'the row of a program is another than that of run'
+"$program" compile pools.yaml -o names
+grep -q 'POOLS_OUTPUTS .*int64_t)3)' names/pools.h || fail 'the header does not say how long a row is'
 
 # ---- every form, weights beside and inside ----
 

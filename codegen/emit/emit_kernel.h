@@ -119,6 +119,7 @@ void emit_head_op(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row
 /* ---- one emitter for each kind of kernel ---- */
 void emit_projection(KernelEmit *k);
 void emit_attention(KernelEmit *k);
+void emit_pool(KernelEmit *k);   /* emit_rows.c */
 void emit_row_op(KernelEmit *k); /* everything else, row by row */
 
 #endif

@@ -64,9 +64,10 @@ static void add_call(Object *o, const char *name, char result, const char *param
     emit_result(e, result == 'v' ? NULL : answer);
 }
 
-static void add_calls(Object *o) {
+static void add_calls(Object *o, const Plan *plan) {
 #define CALL(name, result, parameters, runtime, gets_module, ...)                                  \
-    add_call(o, #name, #result[0], parameters, #runtime, gets_module);
+    if (plan_has_call(plan, #name))                                                                \
+        add_call(o, #name, #result[0], parameters, #runtime, gets_module);
 #include "codegen/emit/object_calls.def"
 #undef CALL
 }
@@ -112,6 +113,6 @@ void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions
                       emit_int(e, options->has_byte_tokens)};
     Value value = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
     o.module = add_constant(&o, arena_printf(arena, "%s_module", o.prefix), value, true);
-    add_calls(&o);
+    add_calls(&o, plan);
     if (options->is_program) add_constant(&o, "tw_program_module", o.module, true);
 }

@@ -32,6 +32,7 @@ static Value kernel_function(Emit *e, const Kernel *kernel, const char *name) {
     case OP_project:
     case OP_read: emit_projection(&k); break;
     case OP_attend: emit_attention(&k); break;
+    case OP_pool: emit_pool(&k); break;
     default: emit_row_op(&k); break;
     }
     emit_function_end(e);
@@ -323,8 +324,11 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                              Value decode) {
     const Plan *plan = part->plan;
     const TargetNames *names = &part->target->names;
+    /* What gives logits ends before the fields that say otherwise, so that older runtimes run it. */
+    const bool is_long = !plan->gives_logits;
+    const size_t bytes = is_long ? sizeof(TwProgram) : offsetof(TwProgram, outputs);
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
-                      LLVMConstInt(e->i32, sizeof(TwProgram), 0),
+                      LLVMConstInt(e->i32, bytes, 0),
                       emit_text(e, plan->name),
                       emit_text(e, part->target->cpu),
                       emit_int(e, (int64_t)target_needs(names->architecture, names->has)),
@@ -339,8 +343,11 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       prefill,
                       decode,
                       emit_int(e, plan->scratch_floats),
-                      emit_int(e, plan->takes_whole_sequences)};
-    Value value = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
+                      emit_int(e, plan->takes_whole_sequences),
+                      emit_int(e, plan->outputs),
+                      emit_int(e, plan->is_pooled)};
+    const unsigned count = sizeof fields / sizeof *fields - (is_long ? 0 : 2);
+    Value value = LLVMConstStructInContext(e->context, fields, count, 0);
     Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);
     LLVMSetInitializer(global, value);
     LLVMSetGlobalConstant(global, 1);

@@ -42,6 +42,8 @@ static void embed_row(KernelEmit *k, Ref root, Value row) {
     Loop c = columns_loop(e, columns_of(k, root));
     Value x = emit_load(e, from, c.i);
     if (node->attr.scale != 1) x = emit_fmul(e, x, emit_vector(e, node->attr.scale));
+    if (!ir_ref_is_none(node->in[2]))
+        x = emit_fadd(e, x, emit_load(e, emit_slot(k, node->in[2], FORM_VECTOR), c.i));
     emit_store(e, x, to, c.i);
     emit_loop_end(e, &c);
 }
@@ -113,6 +115,34 @@ static void slice_row(KernelEmit *k, Ref root, Value row) {
     Value from = emit_at(e, row_base(k, node->in[0], row), emit_int(e, node->attr.from));
     copy_columns(e, from, row_base(k, root, row), columns_of(k, root));
 }
+
+/* ---- one row of many: each thread does some of the columns ---- */
+
+void emit_pool(KernelEmit *k) {
+    Emit *e = k->e;
+    const Node *node = kernel_node(k, k->kernel->root);
+    Value one = emit_int(e, 1), width = emit_int(e, e->width);
+    Value vectors = emit_int(e, round_up(columns_of(k, node->in[0]), e->width) / e->width);
+    Value from = emit_div(e, emit_mul(e, vectors, k->thread), k->threads);
+    Value to = emit_div(e, emit_mul(e, vectors, emit_add(e, k->thread, one)), k->threads);
+    Value rows = node->attr.pool == POOL_first ? one : k->tokens;
+    Value sum = emit_variable(e, e->vector, emit_vector(e, 0));
+    Value count = emit_variable(e, e->vector, emit_vector(e, 0));
+    Loop vector = emit_loop(e, "vector", from, to, one);
+    Value column = emit_mul(e, vector.i, width);
+    emit_set(e, sum, emit_vector(e, 0));
+    emit_set(e, count, emit_vector(e, 0));
+    Loop row = emit_loop(e, "row", emit_int(e, 0), rows, one);
+    Value x = emit_load(e, row_base(k, node->in[0], row.i), column);
+    emit_set(e, sum, emit_fadd(e, emit_get(e, e->vector, sum), x));
+    emit_set(e, count, emit_fadd(e, emit_get(e, e->vector, count), emit_vector(e, 1)));
+    emit_loop_end(e, &row);
+    Value mean = emit_fdiv(e, emit_get(e, e->vector, sum), emit_get(e, e->vector, count));
+    emit_store(e, mean, row_base(k, k->kernel->root, emit_int(e, 0)), column);
+    emit_loop_end(e, &vector);
+}
+
+/* ---- rows ---- */
 
 static void last_row(KernelEmit *k, Ref root, Value row) {
     Emit *e = k->e;

@@ -225,13 +225,14 @@ static bool form_groups(Kernel *kernel, const Machine *machine) {
 /* Memory, constants and the result of an op that is not a projection. */
 static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
     const Node *node = ir_node(kernel->graph, ref);
-    const bool is_table = node->op == OP_embed || node->op == OP_add_positions;
+    const bool has_table = node->op == OP_embed || node->op == OP_add_positions;
     for (int i = 0; i < ir_op_info[node->op].most; i++) {
         if (ir_ref_is_none(node->in[i])) continue;
         const Node *operand = ir_node(kernel->graph, node->in[i]);
         bool is_inside = ir_ref_equal(ir_root(kernel->graph, node->in[i]), kernel->root);
         if (ir_is_constant(operand))
-            add_packed(kernel, layout, is_table ? FORM_ROWS : FORM_VECTOR, node->in[i], NULL, 0);
+            add_packed(kernel, layout, has_table && i == 1 ? FORM_ROWS : FORM_VECTOR, node->in[i],
+                       NULL, 0);
         else if (!is_inside)
             add_memory(kernel, node->in[i]);
     }

@@ -15,6 +15,7 @@ static bool same_attrs(const Node *a, const Node *b) {
 #define DIFFER_REALS(name)        false
 #define DIFFER_NormKind(name)     (a->attr.name != b->attr.name)
 #define DIFFER_Activation(name)   (a->attr.name != b->attr.name)
+#define DIFFER_PoolKind(name)     (a->attr.name != b->attr.name)
 #define DIFFER_RopeStyle(name)    (a->attr.name != b->attr.name)
 #define DIFFER_RopeScaling(name)  (a->attr.name != b->attr.name)
 #define DIFFER_WeightFormat(name) (a->attr.name != b->attr.name)

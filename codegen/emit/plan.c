@@ -2,6 +2,8 @@
 #include "codegen/emit/plan.h"
 #include "codegen/emit/scratch.h"
 
+#include <string.h>
+
 /* Each thread keeps numbers of each row, so that rows of one call are bounded. */
 enum { MAX_CHUNK = 1 << 16 };
 
@@ -101,13 +103,29 @@ static int64_t most_scratch_floats(const Plan *plan, const Machine *machine) {
     return round_up(most, PAIR_FLOATS);
 }
 
-/* Whether no token sees those after it. */
-static bool is_causal(const PhasePlan *phase) {
-    for (int i = 0; i < phase->count; i++) {
-        const Node *root = ir_node(phase->graph, phase->kernel[i]->root);
-        if (root->op == OP_attend && !root->attr.causal) return false;
+/* ---- what a call takes and gives ---- */
+
+static void find_calls(Plan *plan) {
+    const Graph *graph = plan->prefill.graph;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        if (node->op == OP_embed && !plan->vocab)
+            plan->vocab = ir_node(graph, node->in[1])->type.dim[0];
+        plan->is_pooled |= node->op == OP_pool;
+        plan->takes_whole_sequences |=
+            node->op == OP_pool || (node->op == OP_attend && !node->attr.causal);
     }
-    return true;
+    const Node *result = ir_node(graph, graph->result), *made = result;
+    while (made->op == OP_last || made->op == OP_scale || made->op == OP_softcap)
+        made = ir_node(graph, made->in[0]);
+    plan->outputs = result->type.dim[1];
+    if (!plan->vocab) plan->vocab = plan->outputs;
+    plan->gives_logits = (made->op == OP_project || made->op == OP_read) && !plan->is_pooled &&
+                         plan->outputs == plan->vocab;
+}
+
+bool plan_has_call(const Plan *plan, const char *name) {
+    return !plan->takes_whole_sequences || strcmp(name, "step") != 0;
 }
 
 static bool check_phase(const Graph *graph) {
@@ -132,13 +150,12 @@ Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *mach
     if (!plan_phase(&plan->decode, decode, plan->layout, arena)) return NULL;
     join_attention(&plan->decode, machine_panel(machine));
     const Node *result = ir_node(prefill, prefill->result);
-    plan->vocab = result->type.dim[1];
+    find_calls(plan);
     plan->logits_stride = result->place.stride;
     plan->arena_floats =
         prefill->arena_floats > decode->arena_floats ? prefill->arena_floats : decode->arena_floats;
     plan->cache_floats = prefill->cache_floats;
     plan->scratch_floats = most_scratch_floats(plan, machine);
-    plan->takes_whole_sequences = !is_causal(&plan->prefill);
     return plan;
 }
 

@@ -139,6 +139,7 @@ static void hash_constant(XXH3_state_t *state, const Graph *graph, Ref ref) {
     for (int i = 0; i < node->type.rank; i++)
         XXH3_64bits_update(state, &node->type.dim[i], sizeof node->type.dim[i]);
     XXH3_64bits_update(state, &node->attr.offset, sizeof node->attr.offset);
+    if (node->op == OP_row_of) XXH3_64bits_update(state, &node->attr.from, sizeof node->attr.from);
     if (node->op == OP_position_scales) {
         XXH3_64bits_update(state, &node->attr.scale, sizeof node->attr.scale);
         XXH3_64bits_update(state, &node->attr.original, sizeof node->attr.original);

@@ -115,6 +115,14 @@ static bool sinusoid_rows(const Rows *r) {
     return true;
 }
 
+static bool row_of(const Rows *r) {
+    double *row = r->scratch->row;
+    const Ref table = r->node->in[0];
+    if (!pack_rows(r->values, r->graph, table, r->node->attr.from, 1, r->scratch, row)) return false;
+    memcpy(r->out, row + r->first, (size_t)r->count * sizeof *row);
+    return true;
+}
+
 static bool position_scales(const Rows *r) {
     for (int64_t i = 0; i < r->count; i++)
         r->out[i] = positions_scale(&r->node->attr, r->first + i);
@@ -178,6 +186,7 @@ bool pack_rows(const PackValues *values, const Graph *graph, Ref constant, int64
     case OP_param: return param_rows(&r);
     case OP_sinusoid: return sinusoid_rows(&r);
     case OP_position_scales: return position_scales(&r);
+    case OP_row_of: return row_of(&r);
     case OP_scale_columns: return scaled_rows(&r);
     case OP_centre_rows: return centred_rows(&r);
     case OP_project_bias: return bias_rows(&r);

@@ -68,9 +68,9 @@ static bool choose_lengths(Bench *bench) {
     int64_t prefill = arguments->prefill, decode = arguments->decode;
     if (prefill < 0) prefill = context < USUAL_PREFILL ? context : USUAL_PREFILL;
     if (decode < 0) decode = room < USUAL_DECODE ? room : USUAL_DECODE;
-    if (!bench->model.is_causal) decode = 0; /* every token sees the ones that follow */
+    if (bench->model.takes_whole_sequences) decode = 0; /* nothing follows them */
     if (prefill > context) return refuse_length(bench, "a prefill", prefill);
-    if (at > context || (bench->model.is_causal && decode > room))
+    if (at > context || (!bench->model.takes_whole_sequences && decode > room))
         return refuse_length(bench, "decoding up to a sequence", at + decode);
     bench->prefill = (PhaseBench){.tokens = prefill};
     bench->decode = (PhaseBench){.is_decode = true, .at = at, .tokens = decode, .chunk = 1};

@@ -64,22 +64,25 @@ static bool read_model(Run *run) {
 
 /* ---- how much follows ---- */
 
+/* Why a model does not generate. */
+static const char *why_not(const ThalwegModel *model) {
+    if (!model->is_causal) return "is not causal";
+    return model->is_pooled ? "pools its tokens" : "gives no logits of its tokens";
+}
+
 static bool choose_count(Run *run) {
     const int64_t room = run->model.context - run->prompt.count;
     run->asked = run->arguments->count;
     if (run->asked < 0) run->asked = run->arguments->logits ? 0 : DEFAULT_COUNT;
     run->wanted = run->asked < room ? run->asked : room;
-    if (run->model.is_causal) return true;
-    if (run->asked > 0)
+    if (run->asked > 0 && !run->model.generates)
         return command_fail(run->progress,
-                            "'%s' is not causal: it cannot generate; ask for its "
-                            "--logits, without -n",
-                            run->model.name);
-    if (run->arguments->no_prefill && run->prompt.count > 1)
+                            "'%s' %s: it cannot generate; ask for its --logits, without -n",
+                            run->model.name, why_not(&run->model));
+    if (run->arguments->no_prefill && run->prompt.count > 1 && run->model.takes_whole_sequences)
         return command_fail(run->progress,
-                            "'%s' is not causal: its tokens cannot be fed one by "
-                            "one; leave --no-prefill out",
-                            run->model.name);
+                            "'%s' %s: its tokens cannot be fed one by one; leave --no-prefill out",
+                            run->model.name, why_not(&run->model));
     return true;
 }
 
@@ -108,8 +111,9 @@ static bool open_sampler(Run *run) {
 
 static bool open_logits(Run *run) {
     if (!run->arguments->logits) return true;
-    const int64_t rows = run->prompt.count + (run->wanted > 1 ? run->wanted - 1 : 0);
-    run->has_npy = npy_open(&run->npy, run->arguments->logits, rows, run->model.vocab, &run->diag);
+    const int64_t fed = run->prompt.count + (run->wanted > 1 ? run->wanted - 1 : 0);
+    run->has_npy = npy_open(&run->npy, run->arguments->logits, run->model.is_pooled ? 1 : fed,
+                            run->model.outputs, &run->diag);
     return run->has_npy;
 }
 
@@ -129,7 +133,7 @@ static void begin_line(Run *run) {
 
 /* One call, and its logits into the file. */
 static bool feed(Run *run, const int32_t *tokens, int64_t count) {
-    const int64_t rows = run->has_npy ? count : 1;
+    const int64_t rows = run->has_npy && !run->model.is_pooled ? count : 1;
     TwStatus status;
     if (!engine_step(run->engine, tokens, count, rows, &status)) {
         begin_line(run);

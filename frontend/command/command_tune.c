@@ -209,7 +209,7 @@ static bool make_model(Tune *tune) {
                     .data = tune,
                     .arena = thalweg->arena,
                     .diag = &thalweg->diag};
-    if (!known.is_causal) tune->model.position = -1;
+    if (known.takes_whole_sequences) tune->model.position = -1;
     return choose_prefill(tune, &tune->model.prefill_tokens);
 }
 

@@ -8,8 +8,8 @@ enum { INTERPRETED_CHUNK = 32 };
 struct Engine {
     Thalweg *thalweg;
     TwSession *session; /* null: interpreted */
-    int64_t vocab, chunk, position;
-    double *exact; /* of the interpreter: [chunk, vocab] */
+    int64_t outputs, chunk, position;
+    double *exact; /* of the interpreter: [chunk, outputs] */
     float *logits;
 };
 
@@ -26,12 +26,12 @@ static bool open_session(Engine *engine, const EngineOptions *options, TwStatus 
 
 static bool open_interpreter(Engine *engine, TwStatus *status) {
     const ThalwegModel model = thalweg_model(engine->thalweg);
-    const bool is_whole = !model.is_causal || model.context < INTERPRETED_CHUNK;
+    const bool is_whole = model.takes_whole_sequences || model.context < INTERPRETED_CHUNK;
     engine->chunk = is_whole ? model.context : INTERPRETED_CHUNK;
-    const size_t chunk = (size_t)engine->chunk, vocab = (size_t)model.vocab;
-    if (vocab <= SIZE_MAX / sizeof(double) / chunk) {
-        engine->exact = calloc(chunk * vocab, sizeof *engine->exact);
-        engine->logits = calloc(chunk * vocab, sizeof *engine->logits);
+    const size_t chunk = (size_t)engine->chunk, outputs = (size_t)model.outputs;
+    if (outputs <= SIZE_MAX / sizeof(double) / chunk) {
+        engine->exact = calloc(chunk * outputs, sizeof *engine->exact);
+        engine->logits = calloc(chunk * outputs, sizeof *engine->logits);
     }
     if (engine->exact && engine->logits) return true;
     *status = TW_NO_MEMORY;
@@ -44,7 +44,7 @@ Engine *engine_create(Thalweg *thalweg, const EngineOptions *options, TwStatus *
     if (!engine) return NULL;
     *status = TW_OK;
     engine->thalweg = thalweg;
-    engine->vocab = thalweg_model(thalweg).vocab;
+    engine->outputs = thalweg_model(thalweg).outputs;
     if (options->is_interpreted ? open_interpreter(engine, status)
                                 : open_session(engine, options, status))
         return engine;
@@ -87,12 +87,12 @@ bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t r
         return false;
     }
     engine->position += count;
-    for (int64_t i = 0; !engine->session && i < rows * engine->vocab; i++)
+    for (int64_t i = 0; !engine->session && i < rows * engine->outputs; i++)
         engine->logits[i] = (float)engine->exact[i];
     return true;
 }
 
 const float *engine_logits(const Engine *engine, int64_t row) {
     if (engine->session) return tw_session_logits(engine->session, row);
-    return engine->logits + row * engine->vocab;
+    return engine->logits + row * engine->outputs;
 }

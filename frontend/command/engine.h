@@ -23,12 +23,12 @@ int64_t engine_position(const Engine *engine);
 int engine_threads(const Engine *engine);
 int engine_fewest_threads(const Engine *engine); /* of any call until then */
 
-/* One call: tokens[count] come next, 1 <= count <= chunk, and logits are made of the last `rows`.
- * False: *status as above. */
+/* One call: tokens[count] come next, 1 <= count <= chunk, and the last `rows` of them get theirs;
+ * of a model that pools there is one. False: *status as above. */
 bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
                  TwStatus *status);
 
-/* Logits of row `row` of the last call, 0 <= row < rows: vocab floats, valid until the next. */
+/* Row `row` of the last call, 0 <= row < rows: the model's outputs, valid until the next. */
 const float *engine_logits(const Engine *engine, int64_t row);
 
 #endif

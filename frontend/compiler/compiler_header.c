@@ -148,7 +148,8 @@ static uint64_t session_bytes(const Plan *plan, TwSessionOptions options) {
                                .cache_floats = plan->cache_floats,
                                .prefill = no_entry,
                                .decode = no_entry,
-                               .scratch_floats = plan->scratch_floats};
+                               .scratch_floats = plan->scratch_floats,
+                               .outputs = plan->gives_logits ? 0 : plan->outputs};
     return tw_session_bytes(&program, &options);
 }
 
@@ -189,6 +190,10 @@ static void print_sizes(const Header *h, const Thalweg *thalweg) {
     print_size(h, "ABI_VERSION", "int", TW_ABI_VERSION, "of the interface to the runtime library");
     print_size(h, "VOCAB", "int64_t", (uint64_t)plan->vocab,
                has_bytes ? "tokens, which are bytes of text" : "tokens");
+    if (!plan->gives_logits)
+        print_size(h, "OUTPUTS", "int64_t", (uint64_t)plan->outputs,
+                   plan->is_pooled ? "numbers in the row of a sequence"
+                                   : "numbers in the row of a token");
     print_size(h, "CONTEXT", "int64_t", (uint64_t)graph->context, "tokens, most in a sequence");
     print_size(h, "CHUNK", "int64_t", (uint64_t)graph->chunk, "tokens, most in a forward()");
     print_size(h, "WEIGHT_BYTES", "uint64_t", layout_file_bytes(plan->layout),
@@ -248,12 +253,26 @@ static const char whole_sequences[] =
     "\nThe model is not causal, so a token's logits depend on those after it: this takes a whole\n"
     "sequence, of a session that is new or has been reset, and answers @_NOT_CAUSAL to more of it.";
 
-static void print_call(const Header *h, const Thalweg *thalweg, const char *declaration,
-                       const char *comment) {
+static const char pooled_sequences[] =
+    "\nThe model makes one row of all tokens, so this takes a whole sequence, of a session that "
+    "is\n"
+    "new or has been reset, answers @_NOT_CAUSAL to more of it, and has one row of results.";
+
+static const char other_outputs[] = "@_OUTPUTS numbers that the model makes of a token, which are "
+                                    "no logits: the last one taken (row\n"
+                                    "0; after forward() row rows - 1), or of a whole sequence (row "
+                                    "0) where it pools. Owned by the\n"
+                                    "session, until its next call. Null: there is no such row.";
+
+static void print_call(const Header *h, const Thalweg *thalweg, const char *name,
+                       const char *declaration, const char *comment) {
+    const Plan *plan = thalweg->plan;
     const bool takes_tokens = strstr(declaration, " token") || strstr(declaration, "*token");
-    const bool is_whole = takes_tokens && thalweg->plan->takes_whole_sequences;
-    print_comment(h,
-                  arena_printf(thalweg->arena, "%s%s", comment, is_whole ? whole_sequences : ""));
+    const char *more = plan->is_pooled ? pooled_sequences : whole_sequences;
+    if (!plan_has_call(plan, name)) return;
+    if (strcmp(name, "logits") == 0 && !plan->gives_logits) comment = other_outputs;
+    if (!takes_tokens || !plan->takes_whole_sequences) more = "";
+    print_comment(h, arena_printf(thalweg->arena, "%s%s", comment, more));
     print(h, declaration);
     print(h, ";\n");
 }
@@ -261,7 +280,7 @@ static void print_call(const Header *h, const Thalweg *thalweg, const char *decl
 static void print_calls(const Header *h, const Thalweg *thalweg) {
     print(h, "\n/* ---- calls ---- */\n");
 #define CALL(name, result, parameters, runtime, gets_module, declaration, comment)                 \
-    print_call(h, thalweg, declaration, comment);
+    print_call(h, thalweg, #name, declaration, comment);
 #include "codegen/emit/object_calls.def"
 #undef CALL
 }

@@ -77,15 +77,33 @@ static bool is_causal(const Graph *graph) {
     return true;
 }
 
+static bool is_pooled(const Graph *graph) {
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (graph->node[i].op == OP_pool) return true;
+    return false;
+}
+
+/* As plan.c finds it of any graph. */
+static bool gives_logits(const Model *model, int64_t outputs) {
+    return model->head.output == HEAD_logits && outputs == model->vocab;
+}
+
 ThalwegModel compiler_model(const Thalweg *thalweg) {
     const Model *model = thalweg->model;
     if (!model) return (ThalwegModel){0};
+    const Graph *graph = thalweg->described;
+    const bool causal = is_causal(graph), pooled = is_pooled(graph);
+    const int64_t outputs = ir_node(graph, graph->result)->type.dim[1];
     return (ThalwegModel){.name = model->name,
                           .vocab = model->vocab,
                           .context = model->context,
                           .width = model->width,
-                          .parameters = count_parameters(thalweg->described),
+                          .parameters = count_parameters(graph),
                           .has_byte_tokens = model->tokenizer == TOKENIZER_bytes,
-                          .is_causal = is_causal(thalweg->described),
+                          .is_causal = causal,
+                          .outputs = outputs,
+                          .generates = causal && !pooled && gives_logits(model, outputs),
+                          .takes_whole_sequences = !causal || pooled,
+                          .is_pooled = pooled,
                           .types = compiler_types_text(thalweg)};
 }

@@ -82,9 +82,13 @@ TW_API const char *thalweg_import(Thalweg *thalweg, const char *path, const char
 typedef struct ThalwegModel {
     const char *name; /* owned by the Thalweg */
     int64_t vocab, context, width;
-    int64_t parameters;   /* values of all tensors of the weights */
-    bool has_byte_tokens; /* a token is a byte of text */
-    bool is_causal;
+    int64_t parameters;         /* values of all tensors of the weights */
+    bool has_byte_tokens;       /* a token is a byte of text */
+    bool is_causal;             /* no token sees those after it */
+    int64_t outputs;            /* values of a row of the result: logits, classes, hidden values */
+    bool generates;             /* rows are logits of the next token, and tokens come one by one */
+    bool takes_whole_sequences; /* a call is a sequence: the model is not causal, or pools */
+    bool is_pooled;             /* a call has one row, whatever it brings */
     const char *types; /* "24 of Q8_0 as q8, 1 of Q6_K as q8 (rounded)": what became of the types of
                           matrices in a file of weights that was opened; "" where they are ours */
 } ThalwegModel;
@@ -138,7 +142,8 @@ TW_API bool thalweg_write_code(Thalweg *thalweg, ThalwegEmit form, const char *p
 TW_API bool thalweg_write_header(Thalweg *thalweg, const char *path);
 
 /* Evaluates the model as described, its weights rounded as asked, in double precision and slowly.
- * Keeps its own caches. Copies the logits of the last `rows` of the tokens to out[rows * vocab]. */
+ * Keeps its own caches. Copies the results of the last `rows` of the tokens, one of a model
+ * that pools, to out[rows * outputs]. */
 TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count,
                               int64_t position, int64_t rows, double *out);
 

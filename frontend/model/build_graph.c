@@ -29,12 +29,23 @@ static Ref add_positions(Build *build, Ref stream) {
     return build_add(build, node);
 }
 
+/* Row 0 of the table of types: that of a text by itself. */
+static Ref add_type(Build *build) {
+    const Model *model = build->model;
+    const Loc loc = model->embed.types_loc;
+    const Ref types = build_param(build, loc, "embed.types", "", model->embed.types, model->width);
+    Node row = build_node(OP_row_of, loc, types, (Ref){0});
+    row.name = "embed.types.first";
+    return build_add(build, row);
+}
+
 static Ref build_embed(Build *build) {
     const Model *model = build->model;
     const Loc loc = model->embed_loc.source ? model->embed_loc : model->vocab_loc;
     build->table = build_param(build, loc, "embed.tokens", "", model->vocab, model->width);
     Node node = build_node(OP_embed, loc, build->tokens, build->table);
     node.attr.scale = model->embed.scale;
+    if (model->embed.types) node.in[2] = add_type(build);
     const Ref stream = add_positions(build, build_add(build, node));
     return build_norm(build, model->embed.norm_loc, stream, &model->embed.norm, 1, "embed.norm");
 }
@@ -151,16 +162,38 @@ static Ref build_layers(Build *build, Ref stream) {
 
 /* ---- out of the stream ---- */
 
-static Ref build_head(Build *build, Ref stream) {
+/* A mean and the first row are made of all rows of a call; the last one is there anyway. */
+static Ref add_pool(Build *build, Ref x) {
+    const Pooling *pooling = &build->model->pooling;
+    if (pooling->kind != POOLING_mean && pooling->kind != POOLING_cls) return x;
+    Node node = build_node(OP_pool, build->model->pooling_loc, x, (Ref){0});
+    node.attr.pool = pooling->kind == POOLING_mean ? POOL_mean : POOL_first;
+    return build_add(build, node);
+}
+
+static Ref build_pooling(Build *build, Ref x) {
+    const Pooling *pooling = &build->model->pooling;
+    const Loc loc = build->model->pooling_loc;
+    /* A length of 1e-12 is the least that is divided by, as in torch's normalize(). */
+    static const Norm length = {.kind = NORM_l2, .eps = 1e-24};
+    x = add_pool(build, x);
+    for (int64_t i = 0; i < pooling->dense.count; i++) {
+        const char *stem = i ? arena_printf(build->graph->arena, "pooling.dense_%" PRId64, i + 1)
+                             : "pooling.dense";
+        x = build_project(build, loc, x, pooling->dense.at[i], false, stem);
+    }
+    return pooling->normalise ? build_norm(build, loc, x, &length, 1, "") : x;
+}
+
+static Ref build_logits(Build *build, Ref x) {
     const Model *model = build->model;
     const Head *head = &model->head;
-    Ref x = build_norm(build, head->norm_loc, stream, &head->norm, 1, "head.norm");
+    const int64_t vocab = head->vocab ? head->vocab : model->vocab;
+    const int64_t width = ir_node(build->graph, x)->type.dim[1];
     Node project = build_node(OP_project, model->head_loc, x, build->table);
     if (!head->tied)
-        project.in[1] =
-            build_param(build, model->head_loc, "head.weight", "", model->vocab, model->width);
-    if (head->bias)
-        project.in[2] = build_param(build, head->bias_loc, "head.bias", "", model->vocab, 0);
+        project.in[1] = build_param(build, model->head_loc, "head.weight", "", vocab, width);
+    if (head->bias) project.in[2] = build_param(build, head->bias_loc, "head.bias", "", vocab, 0);
     x = build_add(build, project);
     if (head->scale != 1) {
         Node scale = build_node(OP_scale, head->scale_loc, x, (Ref){0});
@@ -172,6 +205,20 @@ static Ref build_head(Build *build, Ref stream) {
         softcap.attr.softcap = head->softcap;
         x = build_add(build, softcap);
     }
+    return x;
+}
+
+static bool is_pooled(const Model *model) {
+    return model->pooling.kind == POOLING_mean || model->pooling.kind == POOLING_cls;
+}
+
+static Ref build_head(Build *build, Ref stream) {
+    const Model *model = build->model;
+    const Head *head = &model->head;
+    Ref x = build_norm(build, head->norm_loc, stream, &head->norm, 1, "head.norm");
+    if (model->pooling.kind != POOLING_none) x = build_pooling(build, x);
+    if (head->output == HEAD_logits) x = build_logits(build, x);
+    if (is_pooled(model)) return x;
     return build_add(build, build_node(OP_last, model->head_loc, x, (Ref){0}));
 }
 
@@ -187,9 +234,10 @@ static bool is_causal(const Layer *layer) {
     return true;
 }
 
-/* Where a token sees those after it, a sequence has to come in one call. */
+/* Where a token sees those after it, or one row is made of all, a sequence comes in one call. */
 static int64_t choose_chunk(const Model *model) {
     enum { CHUNK = 512 };
+    if (is_pooled(model)) return model->context;
     for (int i = 0; i < model->block_count; i++)
         for (int64_t k = 0; k < model->block[i].period; k++)
             if (!is_causal(&model->block[i].layer[k])) return model->context;

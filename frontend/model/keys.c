@@ -117,6 +117,11 @@ static const KeyInfo head_keys[] = {
     ROW(Head, key, kind, need, least, most, help)
 #include "frontend/model/model.def"
 };
+static const KeyInfo pooling_keys[] = {
+#define POOLING(key, kind, need, least, most, initial, help)                                       \
+    ROW(Pooling, key, kind, need, least, most, help)
+#include "frontend/model/model.def"
+};
 static const KeyInfo weights_keys[] = {
 #define WEIGHTS(key, kind, need, least, most, initial, help)                                       \
     ROW(WeightsSpec, key, kind, need, least, most, help)
@@ -154,6 +159,7 @@ const Section keys_norm = SECTION(norm, NULL);
 const Section keys_qk_norm = SECTION(qk_norm, NULL);
 const Section keys_write = SECTION(write, NULL);
 const Section keys_head = SECTION(head, NULL);
+const Section keys_pooling = SECTION(pooling, NULL);
 const Section keys_weights = SECTION(weights, NULL);
 const Section keys_tensor = SECTION(tensor, NULL);
 const Section keys_tokenizer = SECTION(tokenizer, NULL);
@@ -282,7 +288,7 @@ static bool can_be_none(const KeyInfo *key) {
     static ReadKind *const kinds[] = {
         keys_read_INT_OR_NONE, keys_read_REAL_OR_NONE, keys_read_NORM,    keys_read_QK_NORM,
         keys_read_SCALING,     keys_read_ROPE,         keys_read_EXPERTS, keys_read_POSITIONS,
-        keys_read_TOKENIZER,   keys_read_QUERY_SCALE,
+        keys_read_TOKENIZER,   keys_read_QUERY_SCALE,  keys_read_HEAD,    keys_read_POOLING,
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (key->read == kinds[i]) return true;
@@ -424,5 +430,15 @@ bool keys_read_REALS(Reader *reader, const YamlNode *node, const KeyInfo *key, v
     for (const YamlNode *child = node->first; child; child = child->next)
         ok &= yaml_read_real(child, reader->diag, key->least, key->most, &reals.at[child->index]);
     *(Reals *)out = reals;
+    return ok;
+}
+
+bool keys_read_INTS(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    if (node->kind != YAML_SEQUENCE) return yaml_expected(node, reader->diag, "a list of integers");
+    Ints ints = {node->count, ARENA_ARRAY(reader->arena, int64_t, (size_t)node->count + 1)};
+    bool ok = true;
+    for (const YamlNode *child = node->first; child; child = child->next)
+        ok &= keys_read_INT(reader, child, key, &ints.at[child->index]);
+    *(Ints *)out = ints;
     return ok;
 }

@@ -47,7 +47,7 @@ typedef struct Section {
 extern const Section keys_model, keys_stream, keys_embed, keys_learned, keys_block, keys_parallel,
     keys_branch, keys_attention, keys_attention_bias, keys_query_scale, keys_rope, keys_scaling,
     keys_mlp, keys_mlp_bias, keys_experts, keys_norm, keys_qk_norm, keys_write, keys_head,
-    keys_weights, keys_tensor, keys_tokenizer;
+    keys_pooling, keys_weights, keys_tensor, keys_tokenizer;
 
 /* Fills the fields of `out` whose keys are given and leaves the others. False: reported. */
 bool keys_read(Reader *reader, const Place *place, const Section *section, void *out);
@@ -72,11 +72,12 @@ bool keys_is_none(const YamlNode *node);
 /* ---- one for each kind of model.def ---- */
 
 ReadKind keys_read_INT, keys_read_INT_OR_NONE, keys_read_REAL, keys_read_REAL_OR_NONE,
-    keys_read_BOOL, keys_read_TEXT, keys_read_NAME, keys_read_NODE, keys_read_REALS,
-    keys_read_POSITIONS, keys_read_OVER, keys_read_NORM_KIND, keys_read_ROPE_STYLE,
-    keys_read_FORMAT, keys_read_SCALING_KIND, keys_read_ACTIVATION, keys_read_WRITE_SCALE,
-    keys_read_TOKENIZER, keys_read_NORM, keys_read_QK_NORM, keys_read_WRITE, keys_read_SCALING,
-    keys_read_ROPE, keys_read_QUERY_SCALE, keys_read_ATTENTION_BIAS, keys_read_MLP_BIAS,
-    keys_read_EXPERTS, keys_read_EMBED, keys_read_HEAD, keys_read_WEIGHTS;
+    keys_read_BOOL, keys_read_TEXT, keys_read_NAME, keys_read_NODE, keys_read_REALS, keys_read_INTS,
+    keys_read_HEAD_OUTPUT, keys_read_POOLING_KIND, keys_read_POOLING, keys_read_POSITIONS,
+    keys_read_OVER, keys_read_NORM_KIND, keys_read_ROPE_STYLE, keys_read_FORMAT,
+    keys_read_SCALING_KIND, keys_read_ACTIVATION, keys_read_WRITE_SCALE, keys_read_TOKENIZER,
+    keys_read_NORM, keys_read_QK_NORM, keys_read_WRITE, keys_read_SCALING, keys_read_ROPE,
+    keys_read_QUERY_SCALE, keys_read_ATTENTION_BIAS, keys_read_MLP_BIAS, keys_read_EXPERTS,
+    keys_read_EMBED, keys_read_HEAD, keys_read_WEIGHTS;
 
 #endif

@@ -402,12 +402,70 @@ bool keys_read_EMBED(Reader *reader, const YamlNode *node, const KeyInfo *key, v
     return keys_read_mapping(reader, node, &keys_embed, out);
 }
 
+bool keys_read_HEAD_OUTPUT(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {"logits", "hidden"};
+    static const Words all = {keys_read_HEAD_OUTPUT, words, COUNT(words), COUNT(words)};
+    int word = 0;
+    (void)key;
+    if (!read_word(reader, node, &all, &word)) return false;
+    *(HeadOutput *)out = (HeadOutput)word;
+    return true;
+}
+
+/* Hidden values have nothing that logits are made with. */
+static bool check_hidden(Reader *reader, const YamlNode *node, const Head *head) {
+    const Loc given[] = {head->tied_loc, head->bias_loc, head->scale_loc, head->softcap_loc,
+                         head->vocab_loc};
+    static const char *const names[] = {"tied", "bias", "scale", "softcap", "vocab"};
+    bool ok = true;
+    for (int i = 0; i < COUNT(given); i++)
+        if (given[i].source)
+            ok = yaml_error_at(node, given[i], reader->diag,
+                               "'%s' is of logits, and the output is hidden values", names[i]);
+    return ok;
+}
+
 bool keys_read_HEAD(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
     static const Head initial = {
 #define HEAD(key, kind, need, least, most, initial, help) .key = initial,
 #include "frontend/model/model.def"
     };
+    Head *head = out;
     (void)key;
-    *(Head *)out = initial;
-    return keys_read_mapping(reader, node, &keys_head, out);
+    *head = initial;
+    if (keys_is_none(node)) {
+        head->output = HEAD_hidden;
+        return true;
+    }
+    if (!keys_read_mapping(reader, node, &keys_head, head)) return false;
+    if (head->output == HEAD_hidden) return check_hidden(reader, node, head);
+    if (!head->tied || !head->vocab_loc.source) return true;
+    yaml_error_at(node, head->vocab_loc, reader->diag,
+                  "a head with a vocab of its own is not tied to the embedding");
+    return diag_hint(reader->diag, "leave 'vocab' out, or 'tied'");
+}
+
+bool keys_read_POOLING_KIND(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const char *const words[] = {"mean", "cls", "last"};
+    static const Words all = {keys_read_POOLING_KIND, words, COUNT(words), COUNT(words)};
+    int word = 0;
+    (void)key;
+    if (!read_word(reader, node, &all, &word)) return false;
+    *(PoolingKind *)out = (PoolingKind)(word + POOLING_mean);
+    return true;
+}
+
+/* A word alone is the kind of a pooling that does nothing else. */
+bool keys_read_POOLING(Reader *reader, const YamlNode *node, const KeyInfo *key, void *out) {
+    static const Pooling initial = {
+#define POOLING(key, kind, need, least, most, initial, help) .key = initial,
+#include "frontend/model/model.def"
+    };
+    Pooling *pooling = out;
+    *pooling = initial;
+    if (keys_is_none(node)) return true;
+    if (node->kind == YAML_MAPPING) return keys_read_mapping(reader, node, &keys_pooling, pooling);
+    if (node->kind != YAML_SCALAR)
+        return expect_mapping(reader, node, "none, mean, cls, last", &keys_pooling);
+    return keys_read_POOLING_KIND(reader, node, key, &pooling->kind);
 }

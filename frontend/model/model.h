@@ -25,6 +25,12 @@ typedef struct {
 } Positions;
 
 typedef enum { OVER_head, OVER_width } NormOver;
+typedef enum { HEAD_logits, HEAD_hidden } HeadOutput;
+typedef enum { POOLING_none, POOLING_mean, POOLING_cls, POOLING_last } PoolingKind;
+
+typedef struct {
+    int64_t count, *at;
+} Ints;
 
 /* Words in the order of model.def. */
 typedef enum {
@@ -72,6 +78,9 @@ typedef RopeScalingKind ModelSCALING_KIND;
 typedef ActivationKind ModelACTIVATION;
 typedef WriteScale ModelWRITE_SCALE;
 typedef Reals ModelREALS;
+typedef Ints ModelINTS;
+typedef HeadOutput ModelHEAD_OUTPUT;
+typedef PoolingKind ModelPOOLING_KIND;
 typedef Tokenizer ModelTOKENIZER;
 
 /* ---- sections ---- */
@@ -163,6 +172,12 @@ typedef struct {
 typedef Head ModelHEAD;
 #define HEAD_PLAIN                                                                                 \
     { .scale = 1 }
+
+typedef struct {
+#define POOLING FIELD
+#include "frontend/model/model.def"
+} Pooling;
+typedef Pooling ModelPOOLING;
 
 /* The format of matrices whose names fit a pattern of a shell. */
 typedef struct {

@@ -211,6 +211,19 @@ static void take_tokenizer(Reader *reader, const YamlNode *root, Model *model) {
     diag_hint(reader->diag, "leave 'tokenizer' out to work with token ids");
 }
 
+/* The embedding multiplies rows that are as wide as its own. */
+static bool check_tied(Reader *reader, const YamlNode *root, const Model *model) {
+    const Ints *dense = &model->pooling.dense;
+    const int64_t width = dense->count ? dense->at[dense->count - 1] : model->width;
+    if (!model->head.tied || width == model->width) return true;
+    yaml_error_at(yaml_find(root, "head"), model->head.tied_loc, reader->diag,
+                  "the embedding is %" PRId64 " wide, and what is pooled %" PRId64, model->width,
+                  width);
+    diag_hint(reader->diag, "leave 'tied' out: the head then has a matrix of its own");
+    diag_note(reader->diag, model->pooling.dense_loc, "the last of 'dense' is its width");
+    return false;
+}
+
 static bool read_all(Reader *reader, const YamlNode *root, Model *model) {
     static const Model initial = {
 #define MODEL(key, kind, need, least, most, initial, help) .key = initial,
@@ -221,6 +234,7 @@ static bool read_all(Reader *reader, const YamlNode *root, Model *model) {
     if (root->kind != YAML_MAPPING) return false;
     if (ok) take_tokenizer(reader, root, model);
     if (model->stream) ok &= read_stream(reader, model);
+    if (ok) ok = check_tied(reader, root, model);
     const bool has_defaults = check_defaults(reader, model);
     if (has_defaults && model->blocks) ok &= read_blocks(reader, model);
     return ok && has_defaults;

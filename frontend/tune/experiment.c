@@ -64,7 +64,7 @@ static TwSession *make_session(const TuneModel *model, const TwProgram *program)
 /* ---- is it right? ---- */
 
 static size_t logits_bytes(const Programs *programs) {
-    return (size_t)programs->program[0]->vocab * sizeof(float);
+    return (size_t)tw_program_outputs(programs->program[0]) * sizeof(float);
 }
 
 static bool same_logits(const Experiment *e, const float *expected) {
@@ -313,9 +313,9 @@ static Schedule by_rule(void *data, int kernel, int instance, int program, int *
     return (*(const TuneKernel *const *)data)[kernel].rule;
 }
 
-static float *copy_logits(const TuneModel *model, const TwSession *session, int64_t vocab) {
-    float *copy = ARENA_ARRAY(model->arena, float, (size_t)vocab);
-    memcpy(copy, tw_session_logits(session, 0), (size_t)vocab * sizeof *copy);
+static float *copy_logits(const TuneModel *model, const TwSession *session, int64_t outputs) {
+    float *copy = ARENA_ARRAY(model->arena, float, (size_t)outputs);
+    memcpy(copy, tw_session_logits(session, 0), (size_t)outputs * sizeof *copy);
     return copy;
 }
 
@@ -326,13 +326,13 @@ bool experiment_reference(const TuneModel *model, const TuneKernel *kernels, int
     Programs *programs = programs_create(model, kernels, kernel_count, 1, false, by_rule, &kernels);
     if (!programs) return false;
     *costs = (TuneCosts){.compile = tune_clock() - begun};
-    const int64_t vocab = programs->program[0]->vocab;
+    const int64_t outputs = tw_program_outputs(programs->program[0]);
     TwSession *session = make_session(model, programs->program[0]);
     bool ok = session != NULL;
     if (ok && model->prefill_tokens && (ok = call_prefill(model, session)))
-        logits->prefill = copy_logits(model, session, vocab);
+        logits->prefill = copy_logits(model, session, outputs);
     if (ok && model->position >= 0 && (ok = call_decode(model, session)))
-        logits->decode = copy_logits(model, session, vocab);
+        logits->decode = copy_logits(model, session, outputs);
     if (ok && logits->prefill)
         ok = time_call(model, session, PHASE_PREFILL, &costs->call[PHASE_PREFILL]);
     if (ok && logits->decode)

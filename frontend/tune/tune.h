@@ -70,7 +70,8 @@ typedef struct {
 
 /* What the model computes, to hold others against: logits of a prefill, and of a token after it. */
 typedef struct {
-    float *prefill, *decode; /* [vocab], owned by the model's arena; null: that phase is not run */
+    float *prefill,
+        *decode; /* [outputs], owned by the model's arena; null: that phase is not run */
 } TuneLogits;
 
 /* What it takes to measure a model. */

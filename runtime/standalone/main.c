@@ -46,6 +46,8 @@ static const char help[] =
     "      --logits FILE.npy   write the logits [tokens, vocab] of every token fed, as float32: "
     "the\n"
     "                          prompt's, and with -n of the generated tokens all but the last\n"
+    "      --embeddings FILE.npy\n"
+    "                          the same of a model that gives other rows than logits\n"
     "  -j, --threads COUNT     0: as many as there are processors (0)\n"
     "  -w, --weights FILE      packed weights (those inside, or PROGRAM.weights)\n"
     "  -h, --help              show this\n";
@@ -54,12 +56,19 @@ static const char not_causal[] =
     "\n"
     "The model is not causal: it cannot generate, but has --logits, of the whole prompt at once.\n";
 
-/* Objects of version 1.0 do not say. */
-static bool is_causal(const TwModule *module) {
-    const TwProgram *program = module->program[0];
-    const size_t end =
-        offsetof(TwProgram, takes_whole_sequences) + sizeof program->takes_whole_sequences;
-    return program->struct_bytes < end || !program->takes_whole_sequences;
+static const char no_logits[] = "\n"
+                                "The model gives no logits of its tokens: it cannot generate, but "
+                                "has --embeddings of the prompt,\n"
+                                "a row for each token, or one row if it pools them.\n";
+
+/* Earlier objects end before the field. */
+static bool gives_logits(const TwProgram *program) {
+    return program->struct_bytes <= offsetof(TwProgram, outputs) || !program->outputs;
+}
+
+static int64_t rows_of_call(const TwProgram *program, int64_t tokens) {
+    const bool is_said = program->struct_bytes > offsetof(TwProgram, is_pooled);
+    return is_said && program->is_pooled ? 1 : tokens;
 }
 
 static int complain(const Arguments *arguments, const char *what, const char *text) {
@@ -126,19 +135,27 @@ static bool set_option(Arguments *a, int option, const char *value) {
 }
 
 /* -1: go on, else the exit code. */
-static int read_arguments(int argc, char **argv, Arguments *a, bool generates) {
-    static const struct option options[] = {
-        {"prompt", required_argument, NULL, 'p'},  {"tokens", required_argument, NULL, 'T'},
-        {"count", required_argument, NULL, 'n'},   {"temperature", required_argument, NULL, 't'},
-        {"top-k", required_argument, NULL, 'k'},   {"top-p", required_argument, NULL, 'P'},
-        {"seed", required_argument, NULL, 's'},    {"logits", required_argument, NULL, 'l'},
-        {"threads", required_argument, NULL, 'j'}, {"weights", required_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'},          {0}};
+static int read_arguments(int argc, char **argv, Arguments *a, const TwProgram *program) {
+    static const struct option options[] = {{"prompt", required_argument, NULL, 'p'},
+                                            {"tokens", required_argument, NULL, 'T'},
+                                            {"count", required_argument, NULL, 'n'},
+                                            {"temperature", required_argument, NULL, 't'},
+                                            {"top-k", required_argument, NULL, 'k'},
+                                            {"top-p", required_argument, NULL, 'P'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"logits", required_argument, NULL, 'l'},
+                                            {"embeddings", required_argument, NULL, 'l'},
+                                            {"threads", required_argument, NULL, 'j'},
+                                            {"weights", required_argument, NULL, 'w'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     int option;
     while ((option = getopt_long(argc, argv, "p:n:t:s:j:w:h", options, NULL)) != -1) {
         if (option == '?') return EXIT_USAGE; /* getopt has said what is wrong */
         if (option == 'h') {
-            printf("Usage: %s [OPTION]...\n%s%s", a->program, help, generates ? "" : not_causal);
+            const char *end = gives_logits(program) ? not_causal : no_logits;
+            printf("Usage: %s [OPTION]...\n%s%s", a->program, help,
+                   tw_program_generates(program) ? "" : end);
             return end_output(a);
         }
         if (set_option(a, option, optarg)) continue;
@@ -151,8 +168,13 @@ static int read_arguments(int argc, char **argv, Arguments *a, bool generates) {
 }
 
 /* The words of `thalweg run`. */
-static int check_use(const Arguments *a, bool generates) {
-    if (generates || (a->logits && a->count <= 0)) return 0;
+static int check_use(const Arguments *a, const TwProgram *program) {
+    if (tw_program_generates(program) || (a->logits && a->count <= 0)) return 0;
+    if (!gives_logits(program))
+        return complain(a,
+                        "the model gives no logits of its tokens: it cannot generate; ask for its "
+                        "--embeddings, without -n",
+                        NULL);
     return complain(
         a, "the model is not causal: it cannot generate; ask for its --logits, without -n", NULL);
 }
@@ -277,7 +299,7 @@ typedef struct {
 
 /* One call; its logits go to the file. */
 static TwStatus feed(const Run *run, const int32_t *tokens, int64_t count) {
-    const int64_t rows = run->logits ? count : 1;
+    const int64_t rows = run->logits ? rows_of_call(run->program, count) : 1;
     const TwStatus status = tw_session_step(run->session, tokens, count, rows);
     for (int64_t i = 0; run->logits && status == TW_OK && i < rows; i++)
         logits_file_append(run->logits, tw_session_logits(run->session, i));
@@ -337,9 +359,9 @@ static int run(Run *run, TwModel *model) {
         status = tw_sampler_create(&a->sampling, run->program->vocab, &run->sampler);
     if (status != TW_OK) return complain(a, tw_status_text(status), NULL);
     if (!a->logits) return run_session(run);
-    const int64_t rows = tokens + (run->count > 1 ? run->count - 1 : 0);
-    if (!logits_file_open(&file, a->logits, rows,
-                          run->program->vocab)) /* closed by run_session() */
+    const int64_t fed = tokens + (run->count > 1 ? run->count - 1 : 0);
+    if (!logits_file_open(&file, a->logits, rows_of_call(run->program, fed),
+                          tw_program_outputs(run->program))) /* closed by run_session() */
         return complain(a, strerror(file.error), a->logits);
     run->logits = &file;
     return run_session(run);
@@ -365,9 +387,9 @@ int main(int argc, char **argv) {
     TwModel *model = NULL;
     if (!fill_standard_streams()) return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
-    int code = read_arguments(argc, argv, &arguments, is_causal(module));
+    int code = read_arguments(argc, argv, &arguments, module->program[0]);
     if (code < 0) {
-        code = check_use(&arguments, is_causal(module));
+        code = check_use(&arguments, module->program[0]);
         if (!code) code = read_prompt(&arguments, module, &prompt);
         if (!code) code = open_model(&arguments, module, &model);
         if (!code) code = run_model(&arguments, module, &prompt, model);

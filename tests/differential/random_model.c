@@ -274,11 +274,30 @@ static void put_embed(Draw *d) {
         put(d, ", ");
         put_norm(d, "norm");
     }
+    if (sometimes(d, 6)) put(d, ", types: %d", 1 + choose(d, 3));
+    put(d, "}\n");
+}
+
+/* One row for a sequence. */
+static void put_pooling(Draw *d) {
+    put(d, "pooling: {kind: %s, normalise: %s", PICK(d, "mean", "cls", "last"), maybe(d));
+    if (sometimes(d, 2)) put(d, ", dense: [%d, %d]", 1 + choose(d, 40), 1 + choose(d, 40));
     put(d, "}\n");
 }
 
 static void put_head(Draw *d) {
-    put(d, "head: {tied: %s", maybe(d));
+    const bool is_pooled = sometimes(d, 6);
+    if (is_pooled) put_pooling(d);
+    if (sometimes(d, is_pooled ? 2 : 8)) {
+        put(d, "head: {output: hidden, ");
+        put_norm(d, "norm");
+        put(d, "}\n");
+        return;
+    }
+    /* what is pooled may have another width than the embedding */
+    put(d, "head: {tied: %s", is_pooled ? "false" : maybe(d));
+    if (strncmp(d->text + d->length - 5, "false", 5) == 0 && sometimes(d, 4))
+        put(d, ", vocab: %d", 1 + choose(d, 20));
     if (sometimes(d, 2)) {
         put(d, ", ");
         put_norm(d, "norm");

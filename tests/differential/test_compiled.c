@@ -23,10 +23,12 @@ enum { STRAYS_ONE_IN = 8, PRODUCTS = 24 };
 
 typedef struct {
     Thalweg *thalweg;
-    bool is_rounding, is_stray, is_causal;
-    int64_t vocab;
+    bool is_rounding, is_stray;
+    bool is_whole;  /* a call is a sequence of its own, */
+    bool is_pooled; /* and has one row, kept as that of its first token */
+    int64_t vocab, outputs;
     int32_t token[TOKENS];
-    double *expected, *expected_split; /* [TOKENS, vocab] */
+    double *expected, *expected_split; /* [TOKENS, outputs] */
     float *one, *other;
 } Case;
 
@@ -80,21 +82,23 @@ static void measure_stack(void *context, TwTask *share, void *task, int64_t thre
     pthread_attr_destroy(&attributes);
 }
 
-/* Logits of all tokens, brought in calls of `first` tokens and then `step` at a time. Of a model
- * that is not causal each call is a sequence of its own. */
+/* Logits of all tokens, brought in calls of `first` tokens and then `step` at a time. Where a
+ * model takes whole sequences each call is a sequence of its own. */
 static bool run_options(const Case *c, TwSessionOptions options, int first, int step,
                         float *logits) {
     TwSession *session = NULL;
+    memset(logits, 0, (size_t)(TOKENS * c->outputs) * sizeof *logits);
     options.logit_rows = TOKENS;
     TwStatus status = tw_session_create(thalweg_program(c->thalweg), thalweg_weights(c->thalweg),
                                         &options, &session);
     for (int at = 0, count = first; status == TW_OK && at < TOKENS; at += count, count = step) {
         if (count > TOKENS - at) count = TOKENS - at;
-        if (!c->is_causal) tw_session_reset(session);
-        status = tw_session_step(session, c->token + at, count, count);
-        for (int row = 0; status == TW_OK && row < count; row++)
-            memcpy(logits + (at + row) * c->vocab, tw_session_logits(session, row),
-                   (size_t)c->vocab * sizeof *logits);
+        const int rows = c->is_pooled ? 1 : count;
+        if (c->is_whole) tw_session_reset(session);
+        status = tw_session_step(session, c->token + at, count, rows);
+        for (int row = 0; status == TW_OK && row < rows; row++)
+            memcpy(logits + (at + row) * c->outputs, tw_session_logits(session, row),
+                   (size_t)c->outputs * sizeof *logits);
     }
     tw_session_destroy(session);
     return status == TW_OK;
@@ -107,8 +111,8 @@ static bool run_session(const Case *c, int threads, int first, int step, float *
 static bool interpret(const Case *c, int first, int step, double *logits) {
     for (int at = 0, count = first; at < TOKENS; at += count, count = step) {
         if (count > TOKENS - at) count = TOKENS - at;
-        if (!thalweg_interpret(c->thalweg, c->token + at, count, c->is_causal ? at : 0, count,
-                               logits + at * c->vocab))
+        if (!thalweg_interpret(c->thalweg, c->token + at, count, c->is_whole ? 0 : at,
+                               c->is_pooled ? 1 : count, logits + at * c->outputs))
             return false;
     }
     return true;
@@ -119,7 +123,7 @@ static bool interpret(const Case *c, int first, int step, double *logits) {
 static bool is_close(Run *run, const char *what, Case *c, const double *expected,
                      const float *got) {
     double low = expected[0], high = expected[0], worst = 0;
-    for (int64_t i = 0; i < TOKENS * c->vocab; i++) {
+    for (int64_t i = 0; i < TOKENS * c->outputs; i++) {
         low = fmin(low, expected[i]);
         high = fmax(high, expected[i]);
         double off = fabs(expected[i] - (double)got[i]);
@@ -137,7 +141,7 @@ static bool is_close(Run *run, const char *what, Case *c, const double *expected
 }
 
 static bool is_same(Run *run, const char *what, const Case *c) {
-    if (memcmp(c->one, c->other, (size_t)(TOKENS * c->vocab) * sizeof *c->one) == 0) return true;
+    if (memcmp(c->one, c->other, (size_t)(TOKENS * c->outputs) * sizeof *c->one) == 0) return true;
     return wrong(run, what);
 }
 
@@ -169,7 +173,7 @@ static bool compare(Run *run, Case *c) {
     if (!run_session(c, 2, 1, 1, c->other)) return wrong(run, "decode fails");
     if (!is_close(run, "decode", c, c->expected_split, c->other)) return false;
     if (!stack_is_small(run, c, 1)) return false;
-    if (!c->is_causal) return true;
+    if (c->is_whole) return true;
     if (!is_same(run, "decode and prefill differ", c)) return false;
     if (!run_session(c, 3, FIRST_CALL, 1, c->other)) return wrong(run, "decode fails");
     if (!is_same(run, "decode after a prefill differs from one long prefill", c)) return false;
@@ -190,10 +194,13 @@ static bool read_and_compare(Run *run, Case *c, const char *text) {
         }
         return wrong(run, "fails without an error");
     }
-    c->vocab = thalweg_model(c->thalweg).vocab;
-    c->is_causal = thalweg_model(c->thalweg).is_causal;
+    const ThalwegModel model = thalweg_model(c->thalweg);
+    c->vocab = model.vocab;
+    c->outputs = model.outputs;
+    c->is_whole = model.takes_whole_sequences;
+    c->is_pooled = model.is_pooled;
     for (int i = 0; i < TOKENS; i++) c->token[i] = (int32_t)((i * 7 + i * i * 3) % c->vocab);
-    const size_t count = (size_t)(TOKENS * c->vocab);
+    const size_t count = (size_t)(TOKENS * c->outputs);
     c->expected = calloc(count, sizeof *c->expected);
     c->expected_split = calloc(count, sizeof *c->expected_split);
     c->one = calloc(count, sizeof *c->one);

@@ -43,15 +43,16 @@ static const Weights weights = {.rows = hashed_rows};
 /* ---- a graph's logits, in two calls ---- */
 
 static double *evaluate(const Graph *graph, int64_t *columns) {
-    *columns = ir_node(graph, graph->result)->type.dim[1];
+    const Type result = ir_node(graph, graph->result)->type;
+    const int64_t rows = result.dim[0] == 1 ? 1 : FIRST_CALL; /* of what is pooled */
+    *columns = result.dim[1];
     double *logits = calloc((size_t)(TOKENS * *columns), sizeof *logits);
     Interp *interp = interp_create(graph, &weights);
     int32_t token[TOKENS];
     for (int i = 0; i < TOKENS; i++) token[i] = (i * 5 + 2) % 7;
-    bool is_done = interp && logits &&
-                   interp_run(interp, token, FIRST_CALL, 0, FIRST_CALL, logits) &&
+    bool is_done = interp && logits && interp_run(interp, token, FIRST_CALL, 0, rows, logits) &&
                    interp_run(interp, token + FIRST_CALL, TOKENS - FIRST_CALL, FIRST_CALL,
-                              TOKENS - FIRST_CALL, logits + FIRST_CALL * *columns);
+                              rows == 1 ? 1 : TOKENS - FIRST_CALL, logits + FIRST_CALL * *columns);
     interp_destroy(interp);
     if (is_done) return logits;
     free(logits);

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKENS = 11, MOST_LOGITS = TOKENS * 128 };
+enum { TOKENS = 11, MOST_LOGITS = TOKENS * 320 };
 
 /* Beyond it nothing is left of the logits: what rounding does to them is chance. */
 #define MOST_ERROR 0.5
@@ -119,7 +119,7 @@ typedef struct {
 
 typedef struct {
     const char *text, *type, *cpu;
-    int64_t vocab;
+    int64_t vocab, outputs;
     int32_t token[TOKENS];
 } Case;
 
@@ -136,6 +136,7 @@ static Thalweg *open_model(const Run *run, Case *c, ThalwegOptions options) {
     if (thalweg &&
         thalweg_read_text(thalweg, "random.yaml", c->text, strlen(c->text), run->folder)) {
         c->vocab = thalweg_model(thalweg).vocab;
+        c->outputs = thalweg_model(thalweg).outputs;
         for (int i = 0; i < TOKENS; i++) c->token[i] = (int32_t)((i * 5 + i * i) % c->vocab);
         return thalweg;
     }
@@ -159,8 +160,8 @@ static bool execute(const Run *run, Case *c, ThalwegOptions options, double *log
                                 &session) == TW_OK &&
               tw_session_step(session, c->token, TOKENS, TOKENS) == TW_OK;
     for (int row = 0; ok && row < TOKENS; row++)
-        for (int64_t i = 0; i < c->vocab; i++)
-            logits[row * c->vocab + i] = (double)tw_session_logits(session, row)[i];
+        for (int64_t i = 0; i < c->outputs; i++)
+            logits[row * c->outputs + i] = (double)tw_session_logits(session, row)[i];
     tw_session_destroy(session);
     thalweg_destroy(thalweg);
     return ok;
@@ -187,7 +188,7 @@ static bool compare(Run *run, Case *c) {
         return wrong(run, "the interpreter fails");
     if (!execute(run, c, (ThalwegOptions){.weights_type = c->type}, compiled))
         return wrong(run, "compiled code fails");
-    const int64_t count = TOKENS * c->vocab;
+    const int64_t count = TOKENS * c->outputs;
     const double alone = error_of(rounded, exact, count), all = error_of(compiled, exact, count);
     if (alone > MOST_ERROR || all <= 1.5 * alone + 1e-3) return true;
     snprintf(run->what, sizeof run->what, "%s for %s is off by %.2g, rounding alone by %.2g",
@@ -241,6 +242,7 @@ static bool passes(uint64_t seed, void *context) {
     char text[MODEL_TEXT_MAX];
     tape_draw(&tape, seed);
     if (!random_model(&tape, text, sizeof text)) return wrong(run, "the model is too long");
+    if (strstr(text, "pooling: ")) return true; /* one row says nothing of a spread */
     Arena *arena = arena_create();
     const Outliers outliers = {.size = size[choose(seed, 2, 3)], .mean = mean[choose(seed, 3, 4)]};
     Case c = {.text = take_weights(run, text, outliers, seed, arena),
@@ -262,7 +264,7 @@ static bool keeps_digits_beside_a_mean(Run *run) {
     Case c = {.text = take_weights(run, text, (Outliers){.size = 1, .mean = 1000}, 1, arena)};
     if (c.text && interpret(run, &c, (ThalwegOptions){.exact = true}, exact) &&
         execute(run, &c, (ThalwegOptions){0}, compiled))
-        off = error_of(compiled, exact, TOKENS * c.vocab);
+        off = error_of(compiled, exact, TOKENS * c.outputs);
     arena_destroy(arena);
     if (off > 1e-5) printf("a mean of 1000 deviations: off by %.2g\n", off);
     return off <= 1e-5;

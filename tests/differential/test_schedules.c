@@ -31,28 +31,35 @@ static Schedule any(void *data, int number, int instance, int program, int *choi
     return drawn ? kernel->candidate[drawn - 1] : kernel->smallest;
 }
 
+/* Of a call of all tokens: one where the model pools them. */
+static int64_t program_rows(const TwProgram *program) {
+    const bool is_long = program->struct_bytes > offsetof(TwProgram, is_pooled);
+    return is_long && program->is_pooled ? 1 : TOKENS;
+}
+
 /* Logits of a prefill, and of its last tokens once more, one by one. */
 static bool run(const TuneModel *model, const TwProgram *program, float *logits) {
     enum { AGAIN = 3 };
+    const int64_t outputs = tw_program_outputs(program), rows = program_rows(program);
     TwSession *session = NULL;
     const TwSessionOptions options = {.threads = model->threads, .logit_rows = TOKENS};
     if (tw_session_create(program, model->weights, &options, &session) != TW_OK) return false;
-    bool ok = tw_session_step(session, model->tokens, TOKENS, TOKENS) == TW_OK;
-    for (int i = 0; ok && i < TOKENS; i++)
-        memcpy(logits + i * program->vocab, tw_session_logits(session, i),
-               (size_t)program->vocab * sizeof *logits);
+    bool ok = tw_session_step(session, model->tokens, TOKENS, rows) == TW_OK;
+    for (int i = 0; ok && i < rows; i++)
+        memcpy(logits + i * outputs, tw_session_logits(session, i),
+               (size_t)outputs * sizeof *logits);
     ok = ok && tw_session_rollback(session, TOKENS - AGAIN) == TW_OK;
     for (int i = 0; ok && model->position >= 0 && i < AGAIN; i++) {
         ok = tw_session_step(session, model->tokens + TOKENS - AGAIN + i, 1, 1) == TW_OK;
-        memcpy(logits + (TOKENS + i) * program->vocab, tw_session_logits(session, 0),
-               (size_t)program->vocab * sizeof *logits);
+        memcpy(logits + (TOKENS + i) * outputs, tw_session_logits(session, 0),
+               (size_t)outputs * sizeof *logits);
     }
     tw_session_destroy(session);
     return ok;
 }
 
 static bool compare(const TuneModel *model, const Programs *programs) {
-    const size_t count = (size_t)programs->program[0]->vocab * 2 * TOKENS;
+    const size_t count = (size_t)tw_program_outputs(programs->program[0]) * 2 * TOKENS;
     float *expected = calloc(count, sizeof *expected), *logits = calloc(count, sizeof *logits);
     bool ok = expected && logits && run(model, programs->program[0], expected);
     for (int p = 1; ok && p < programs->count; p++) {
@@ -78,7 +85,7 @@ static bool check(Thalweg *thalweg, const char *text, const char *cache) {
                              .threads = 1 + (int)(next_random() % 3),
                              .tokens = tokens,
                              .prefill_tokens = TOKENS,
-                             .position = known.is_causal ? 0 : -1,
+                             .position = known.takes_whole_sequences ? -1 : 0,
                              .arena = thalweg->arena,
                              .diag = &thalweg->diag};
     TuneKernel *kernels;

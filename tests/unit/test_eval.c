@@ -361,6 +361,30 @@ START_TEST(rope_divides_by_a_number_for_each_pair_and_scales_what_turns) {
 }
 END_TEST
 
+START_TEST(a_type_is_added_to_tokens_and_their_mean_is_one_row) {
+    static const char text[] = "  @x = param : f32[3, 2]\n"
+                               "  @t = param : f32[2, 2]\n"
+                               "  @b = row_of @t {from = 1} : f32[2]\n"
+                               "  %%4 = tokens : i32[T]\n"
+                               "  %%5 = embed %%4, @x, @b {scale = 2} : f32[T, 2]\n"
+                               "  %%6 = pool %%5 {pool = %s} : f32[1, 2]\n"
+                               "  return %%6\n";
+    static const char *const kinds[] = {"mean", "first"};
+    static const double expected[][2] = {{104, 1000}, {102, 1004}};
+    for (int i = 0; i < 2; i++) {
+        char filled[400];
+        snprintf(filled, sizeof filled, text, kinds[i]);
+        Model *m = open_model(
+            filled, PARAMS({"x", FLOATS(1, 2, 4, 0, 1, -2)}, {"t", FLOATS(7, 7, 100, 1000)}));
+        const int32_t tokens[] = {0, 1, 2};
+        double out[2];
+        ck_assert(interp_run(m->interp, tokens, 3, 0, 1, out));
+        expect(out, expected[i], 2);
+        close_model(m);
+    }
+}
+END_TEST
+
 /* Of the six values two are beyond the limit; positions 1, 2 and 3 are the steps 1, 1 and 2. */
 START_TEST(values_are_cut_off_and_scaled_by_their_position) {
     Model *m =
@@ -565,6 +589,7 @@ int main(void) {
     tcase_add_test(tests, rope_turns_pairs_of_the_first_dims);
     tcase_add_test(tests, rope_frequencies_scale_as_published);
     tcase_add_test(tests, yarn_is_a_ramp_over_the_pairs);
+    tcase_add_test(tests, a_type_is_added_to_tokens_and_their_mean_is_one_row);
     tcase_add_test(tests, values_are_cut_off_and_scaled_by_their_position);
     tcase_add_test(tests, yarn_without_a_ramp_is_finite);
     tcase_add_test(tests, rope_divides_by_a_number_for_each_pair_and_scales_what_turns);

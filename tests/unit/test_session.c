@@ -424,6 +424,43 @@ START_TEST(a_model_that_is_not_causal_takes_whole_sequences) {
 }
 END_TEST
 
+START_TEST(a_program_says_what_its_rows_are) {
+    TwProgram program = model;
+    ck_assert_int_eq(tw_program_outputs(&program), VOCAB);
+    ck_assert(tw_program_generates(&program));
+    program.takes_whole_sequences = 1;
+    ck_assert(!tw_program_generates(&program));
+    program = model;
+    program.outputs = 3;
+    ck_assert_int_eq(tw_program_outputs(&program), 3);
+    ck_assert(!tw_program_generates(&program));
+    program.struct_bytes = offsetof(TwProgram, outputs); /* of an earlier version */
+    ck_assert_int_eq(tw_program_outputs(&program), VOCAB);
+    ck_assert(tw_program_generates(&program));
+    program = model;
+    program.outputs = STRIDE + 1;
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+    program.outputs = -1;
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+}
+END_TEST
+
+START_TEST(a_model_that_pools_gives_one_row) {
+    TwProgram program = model;
+    program.takes_whole_sequences = program.is_pooled = 1;
+    program.chunk = CONTEXT;
+    program.outputs = VOCAB;
+    TwSession *session;
+    const TwSessionOptions options = {.logit_rows = 2};
+    ck_assert_int_eq(tw_session_create(&program, weights, &options, &session), TW_OK);
+    ck_assert_int_eq(tw_session_step(session, text, 4, 2), TW_BAD_ARGUMENT);
+    ck_assert_int_eq(tw_session_step(session, text, 4, 1), TW_OK);
+    ck_assert_ptr_nonnull(tw_session_logits(session, 0));
+    ck_assert_ptr_null(tw_session_logits(session, 1));
+    tw_session_destroy(session);
+}
+END_TEST
+
 /* Each thread fills its own and finds it again after the others have filled theirs. */
 static void fill_scratch(const TwFrame *frame, int64_t thread, int64_t threads) {
     float *own = frame->scratch + thread * SCRATCH;
@@ -536,6 +573,8 @@ int main(void) {
     tcase_add_test(tests, programs_of_another_kind_are_refused);
     tcase_add_test(tests, fields_that_an_earlier_program_lacks_are_zero);
     tcase_add_test(tests, a_model_that_is_not_causal_takes_whole_sequences);
+    tcase_add_test(tests, a_program_says_what_its_rows_are);
+    tcase_add_test(tests, a_model_that_pools_gives_one_row);
     tcase_add_loop_test(tests, each_thread_has_scratch_of_its_own, 0, 4);
     tcase_add_test(tests, options_out_of_range_are_refused);
     tcase_add_test(tests, without_options_the_machine_decides);
