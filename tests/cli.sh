@@ -23,16 +23,16 @@ no_leftovers() { # files that a call may leave
 expect 0 --help
 says out '^Usage: thalweg'
 silent err
-for command in check run compile opt explain bench compare; do
+for command in check run embed compile opt explain bench compare; do
     says out "^  $command "
 done
-for command in check run compile opt explain bench compare; do
+for command in check run embed compile opt explain bench compare; do
     expect 0 $command --help
     says out "^Usage: thalweg $command "
     silent err
     [ "$(wc -L <out)" -le 110 ] || fail "help of $command is too wide"
 done
-for command in check run compile opt explain bench compare tune; do
+for command in check run embed compile opt explain bench compare tune; do
     expect 0 $command --help
     example_words=$(sed -n "/^Example:/{n;s/^  thalweg //p}" out)
     case $example_words in
@@ -159,6 +159,47 @@ says out "'shape': (57, 256)"
 expect 1 run -n 0 --logits no/such/folder.npy
 says err 'no/such/folder.npy'
 no_leftovers ''
+
+# ---- embed ----
+
+cat >kept.embed.yaml <<'END'
+thalweg: 1
+name: embed
+vocab: 9
+context: 6
+stream: {width: 8}
+blocks: [{branches: [{attention: {heads: 2, causal: false}}]}]
+head: {output: hidden, norm: rms}
+pooling: {kind: mean, normalise: true}
+weights: {synthetic: 1}
+END
+printf '1,2,3\n4\r\n  5 6, 7 8' >kept.texts
+expect 0 embed kept.embed.yaml -f kept.texts -o kept.rows.npy
+silent out
+head -c 128 kept.rows.npy >out
+says out "'shape': (3, 8)"
+[ "$(wc -c <kept.rows.npy)" -eq $((128 + 3 * 8 * 4)) ] || fail 'rows have the wrong size'
+"$program" embed kept.embed.yaml -o kept.again.npy --threads 3 <kept.texts 2>err || fail 'texts of standard input'
+same kept.rows.npy kept.again.npy
+expect 0 run kept.embed.yaml --tokens 4 --logits kept.one.npy # a text's row by itself
+tail -c +129 kept.one.npy >kept.one
+tail -c +161 kept.rows.npy | head -c 32 | cmp -s - kept.one || fail 'a row depends on the texts beside it'
+expect 1 run kept.embed.yaml --tokens 4 -n 1
+says err 'is not causal'
+printf '1\n\n2\n' | "$program" embed kept.embed.yaml -o kept.bad.npy 2>err && fail 'an empty line'
+says err 'standard input:2: a text has at least one token'
+for text in '1 2 9' '1 2 3 4 5 6 7' 'one'; do
+    printf '1\n%s\n' "$text" >kept.bad
+    expect 1 embed kept.embed.yaml -f kept.bad -o kept.bad.npy
+    says err 'kept.bad:2:'
+done
+expect 1 embed kept.embed.yaml -f /dev/null -o kept.bad.npy
+says err 'has no texts'
+expect 1 embed "$example" -f kept.texts -o kept.bad.npy
+says err 'say `pooling: mean`'
+[ ! -e kept.bad.npy ] || fail 'rows of texts that are refused'
+expect 1 embed kept.embed.yaml -f kept.texts -o no/such/folder.npy
+says err 'no/such/folder.npy'
 
 # ---- streams that are closed, full, unread or pipes ----
 

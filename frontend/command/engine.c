@@ -92,6 +92,11 @@ bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t r
     return true;
 }
 
+void engine_reset(Engine *engine) {
+    if (engine->session) tw_session_reset(engine->session);
+    engine->position = 0;
+}
+
 const float *engine_logits(const Engine *engine, int64_t row) {
     if (engine->session) return tw_session_logits(engine->session, row);
     return engine->logits + row * engine->outputs;

@@ -28,6 +28,9 @@ int engine_fewest_threads(const Engine *engine); /* of any call until then */
 bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
                  TwStatus *status);
 
+/* Begins another sequence. */
+void engine_reset(Engine *engine);
+
 /* Row `row` of the last call, 0 <= row < rows: the model's outputs, valid until the next. */
 const float *engine_logits(const Engine *engine, int64_t row);
 

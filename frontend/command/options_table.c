@@ -4,6 +4,7 @@ enum {
     IMPORT = 1 << COMMAND_import,
     CHECK = 1 << COMMAND_check,
     RUN = 1 << COMMAND_run,
+    EMBED = 1 << COMMAND_embed,
     COMPILE = 1 << COMMAND_compile,
     OPT = 1 << COMMAND_opt,
     EXPLAIN = 1 << COMMAND_explain,

@@ -17,13 +17,14 @@ static bool complain(Complaint *complaint, const char *text) {
 
 /* "--tokens has", or "FILE:2:7: found". */
 static const char *name_place(const Reading *reading, char *out, size_t size) {
-    int line = 1, column = 1;
+    int64_t line = 1 + reading->source->lines, column = 1;
     if (!reading->source->file) return "--tokens has";
     for (const char *c = reading->source->tokens.data; c < reading->at; c++) {
         column = *c == '\n' ? 1 : column + 1;
         line += *c == '\n';
     }
-    snprintf(out, size, "%.200s:%d:%d: found", reading->source->file, line, column);
+    snprintf(out, size, "%.200s:%lld:%lld: found", reading->source->file, (long long)line,
+             (long long)column);
     return out;
 }
 
@@ -114,7 +115,12 @@ bool prompt_read(const PromptSource *source, Prompt *out, Complaint *complaint) 
         *out = reading.prompt;
         return true;
     }
-    if (is_read)
+    if (is_read && source->is_line)
+        snprintf(complaint->text, sizeof complaint->text,
+                 "%.200s:%lld: the text has %lld tokens, the model's context %lld", source->file,
+                 (long long)source->lines + 1, (long long)reading.prompt.count,
+                 (long long)source->context);
+    else if (is_read)
         snprintf(complaint->text, sizeof complaint->text,
                  "the prompt has %lld tokens, the model's context %lld",
                  (long long)reading.prompt.count, (long long)source->context);

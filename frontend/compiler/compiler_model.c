@@ -105,5 +105,6 @@ ThalwegModel compiler_model(const Thalweg *thalweg) {
                           .generates = causal && !pooled && gives_logits(model, outputs),
                           .takes_whole_sequences = !causal || pooled,
                           .is_pooled = pooled,
+                          .has_pooling = model->pooling.kind != POOLING_none,
                           .types = compiler_types_text(thalweg)};
 }

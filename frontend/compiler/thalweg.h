@@ -89,6 +89,7 @@ typedef struct ThalwegModel {
     bool generates;             /* rows are logits of the next token, and tokens come one by one */
     bool takes_whole_sequences; /* a call is a sequence: the model is not causal, or pools */
     bool is_pooled;             /* a call has one row, whatever it brings */
+    bool has_pooling;           /* a text has one row: that, or the last token's */
     const char *types; /* "24 of Q8_0 as q8, 1 of Q6_K as q8 (rounded)": what became of the types of
                           matrices in a file of weights that was opened; "" where they are ours */
 } ThalwegModel;
