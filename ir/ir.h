@@ -186,7 +186,7 @@ void ir_replace_uses(Graph *graph, Ref from, Ref to); /* operands, roots, result
 void ir_sweep(Graph *graph, Arena *scratch);
 
 /* specialise.c: the graph of another phase: T := tokens and L := rows become constants, `last` of
- * all rows disappears. */
+ * all rows disappears, but where it is a state of the stream that is returned. */
 void ir_specialise(Graph *graph, int64_t tokens, int64_t rows, Arena *scratch);
 
 /* verify.c, print.c, parse.c: driven by the tables. */

@@ -262,6 +262,15 @@ START_TEST(the_last_of_all_rows_are_all_rows) {
 }
 END_TEST
 
+START_TEST(a_state_that_is_returned_is_copied) {
+    Graph *graph = parse(STREAM "  %5 = project %4, @w : f32[T, 4]\n"
+                                "  %6 = write %4, %5 : f32[T, 4]\n"
+                                "  %7 = last %6 : f32[L, 4]\n  return %7\n");
+    ir_specialise(graph, 1, 1, arena);
+    ck_assert_int_eq(ir_node(graph, graph->result)->op, OP_last);
+}
+END_TEST
+
 START_TEST(a_result_that_is_last_becomes_its_operand) {
     Graph *graph = parse(STREAM "  %5 = last %4 : f32[L, 4]\n  return %5\n");
     ir_specialise(graph, 1, 1, arena);
@@ -289,6 +298,7 @@ int main(void) {
     tcase_add_test(tests, a_deep_graph_needs_no_deep_stack);
     tcase_add_test(tests, specialising_binds_rows);
     tcase_add_test(tests, the_last_of_all_rows_are_all_rows);
+    tcase_add_test(tests, a_state_that_is_returned_is_copied);
     tcase_add_test(tests, a_result_that_is_last_becomes_its_operand);
     return suite_run(suite);
 }
