@@ -597,6 +597,8 @@ expect 1 compare "$example" --tokens 1,2,3 --logits "$example"
 says err 'this is not a NumPy file'
 expect 1 compare "$shapes/gpt2-124m.yaml" --against "$example"
 says err "'gpt2-124m' has a vocabulary of 50257, 'shakespeare' one of 256"
+expect 1 compare kept.embed.yaml --against kept.embed.yaml
+says err 'pools its tokens'
 expect 2 compare "$example"
 says err 'one of --logits and --against'
 expect 2 compare "$example" --logits kept.npy

@@ -42,10 +42,13 @@ static Arguments plain(const Arguments *arguments) {
     return plain;
 }
 
-static bool read_side(Side *side, const char *path) {
+static bool read_side(Compare *compare, Side *side, const char *path) {
     if (!thalweg_read_file(side->thalweg, path)) return false;
     side->model = thalweg_model(side->thalweg);
-    return true;
+    if (!side->model.is_pooled) return true;
+    return command_fail(compare->progress,
+                        "'%s' pools its tokens: there is no row for each to compare",
+                        side->model.name);
 }
 
 static bool open_side(Compare *compare, Side *side, bool is_interpreted) {
@@ -89,10 +92,10 @@ static bool open_file(Compare *compare) {
     const ThalwegModel *model = &compare->side.model;
     const char *path = compare->arguments->reference;
     if (!npy_input_open(npy, path, &compare->diag)) return false;
-    if (npy->columns != model->vocab)
+    if (npy->columns != model->outputs)
         return command_fail(compare->progress,
                             "'%s' has rows of %lld logits, '%s' a vocabulary of %lld", path,
-                            (long long)npy->columns, model->name, (long long)model->vocab);
+                            (long long)npy->columns, model->name, (long long)model->outputs);
     if (npy->rows != compare->prompt.count)
         return command_fail(compare->progress,
                             "'%s' has %lld rows, and %lld tokens are given: a row for each token is "
@@ -106,15 +109,17 @@ static bool open_file(Compare *compare) {
 static bool read_models(Compare *compare) {
     const char *against = compare->arguments->against;
     Side *other = &compare->against;
-    if (!read_side(&compare->side, compare->arguments->operands[0])) return false;
+    if (!read_side(compare, &compare->side, compare->arguments->operands[0])) return false;
     if (!against) return true;
-    if (!read_side(other, against)) return false;
-    if (other->model.vocab == compare->side.model.vocab) return true;
+    if (!read_side(compare, other, against)) return false;
+    if (other->model.vocab == compare->side.model.vocab &&
+        other->model.outputs == compare->side.model.outputs)
+        return true;
     return command_fail(compare->progress,
                         "'%s' has a vocabulary of %lld, '%s' one of %lld: their logits cannot be "
                         "compared",
-                        compare->side.model.name, (long long)compare->side.model.vocab,
-                        other->model.name, (long long)other->model.vocab);
+                        compare->side.model.name, (long long)compare->side.model.outputs,
+                        other->model.name, (long long)other->model.outputs);
 }
 
 static bool open_all(Compare *compare) {
@@ -152,7 +157,7 @@ static bool compare_chunk(Compare *compare, const int32_t *tokens, int64_t count
         const float *expected = expect_row(compare, i);
         if (!expected) return false;
         difference_add(&compare->difference, engine_logits(compare->side.engine, i), expected,
-                       compare->side.model.vocab);
+                       compare->side.model.outputs);
     }
     return true;
 }
@@ -192,7 +197,7 @@ static void print_text(const Compare *compare) {
     const Difference *d = &compare->difference;
     const Means means = take_means(d);
     printf("tokens      %lld%s, %lld logits each\n", (long long)d->rows,
-           compare->is_made_up ? " (made up)" : "", (long long)compare->side.model.vocab);
+           compare->is_made_up ? " (made up)" : "", (long long)compare->side.model.outputs);
     if (d->odd_rows)
         printf("no numbers  in %lld rows, which are left out below\n", (long long)d->odd_rows);
     if (!means.rows) return;
@@ -218,7 +223,7 @@ static bool print_json(const Compare *compare) {
     json_t *root = json_pack(
         "{s:I, s:b, s:I, s:I, s:{s:f, s:I, s:I, s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:I}, s:{s:I, s:I}}",
         "tokens", (json_int_t)d->rows, "made_up", compare->is_made_up, "vocab",
-        (json_int_t)compare->side.model.vocab, "odd_rows", (json_int_t)d->odd_rows, "difference",
+        (json_int_t)compare->side.model.outputs, "odd_rows", (json_int_t)d->odd_rows, "difference",
         "largest", d->largest, "token", (json_int_t)d->largest_row, "logit",
         (json_int_t)d->largest_column, "value", (double)d->largest_logit, "expected",
         (double)d->largest_reference, "root_mean_square", means.root_mean_square, "of_range",
