@@ -605,6 +605,22 @@ expect 2 compare "$example" --logits kept.npy
 says err 'needs the tokens'
 rm kept.npy
 
+# ---- cache ----
+
+expect 0 run "$example" -n 1 --tokens 1 --cache kept.cache
+expect 0 cache --cache kept.cache
+says out '^kept.cache: 2 files, '
+says out '^  weights .* shakespeare$'
+silent err
+expect 0 cache --cache kept.cache --prune 0 --json
+says out '"files": \[\]'
+expect 0 cache --cache none
+says out '^none: 0 files, 0.0 MB$'
+expect 2 cache --prune lots
+says err 'expected a number of bytes, as 500M or 20G'
+expect 2 cache "$example"
+says err 'unexpected operand'
+
 # ---- signals: work stops at a clean place, and no file is left ----
 
 # A shell that runs this in the background ignores SIGINT, and so do its children.

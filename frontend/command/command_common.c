@@ -41,6 +41,7 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
         .tuning = arguments->tuning,
         .no_tuning = arguments->no_tuning,
         .cache_directory = arguments->cache,
+        .cache_bytes = arguments->cache_size,
         .no_code_cache = arguments->no_code_cache,
         .perf = arguments->perf,
         .progress = show_progress,

@@ -60,6 +60,22 @@ static bool read_count(const Option *option, const char *text, int64_t *out) {
     return true;
 }
 
+/* Of bytes: a number, or one with a letter for a power of 1000. */
+static bool read_size(const Option *option, const char *text, int64_t *out) {
+    static const char powers[] = "KMGT";
+    char number[24];
+    const size_t length = strlen(text);
+    const char *power = length ? strchr(powers, text[length - 1]) : NULL;
+    int64_t value;
+    snprintf(number, sizeof number, "%.*s", (int)(length - (power != NULL)), text);
+    if (length >= sizeof number || !options_read_integer(number, &value)) return false;
+    for (const char *p = powers; power && p <= power; p++)
+        if (__builtin_mul_overflow(value, 1000, &value)) return false;
+    if (value < option->least_count || value > option->most_count) return false;
+    *out = value;
+    return true;
+}
+
 static bool read_number(const Option *option, const char *text, double *out) {
     double value;
     if (!read_real(text, &value) || value < option->least || value > option->most) return false;
@@ -79,6 +95,10 @@ static bool set(const Option *option, const char *text, Arguments *arguments,
         return complain(complaint, "--%s is '%.40s'; expected a whole number from %lld to %lld",
                         option->name, text, (long long)option->least_count,
                         (long long)option->most_count);
+    case KIND_SIZE:
+        if (read_size(option, text, field)) return true;
+        return complain(complaint, "--%s is '%.40s'; expected a number of bytes, as 500M or 20G",
+                        option->name, text);
     case KIND_REAL:
         if (read_number(option, text, field)) return true;
         return complain(complaint, "--%s is '%.40s'; expected a number from %g to %g", option->name,
@@ -98,7 +118,7 @@ static void set_fallbacks(Arguments *arguments) {
         const Option *option = &options_table[i];
         if (option->fallback)
             set(option, option->fallback, arguments, &none);
-        else if (option->kind == KIND_COUNT)
+        else if (option->kind == KIND_COUNT || option->kind == KIND_SIZE)
             *(int64_t *)((char *)arguments + option->offset) = -1;
     }
 }
@@ -298,7 +318,8 @@ static void print_option(const Option *option, FILE *out) {
 
 void options_print_help(Command command, FILE *out) {
     const CommandText *text = &options_commands[command];
-    fprintf(out, "Usage: thalweg %s [OPTION]... %s\n\n", text->name, text->operands);
+    fprintf(out, "Usage: thalweg %s [OPTION]...%s%s\n\n", text->name, *text->operands ? " " : "",
+            text->operands);
     print_wrapped(text->description, 0, 0, out);
     fprintf(out, "\nExample:\n  thalweg %s %s\n\nOptions:\n", text->name, text->example);
     for (int i = 0; i < OPTIONS_COUNT; i++)

@@ -26,6 +26,7 @@ enum { ENGINE_NATIVE, ENGINE_INTERPRETER }; /* the words of --engine */
 #define OPTION_TYPE_FLAG     bool
 #define OPTION_TYPE_TEXT     const char *
 #define OPTION_TYPE_COUNT    int64_t
+#define OPTION_TYPE_SIZE     int64_t
 #define OPTION_TYPE_REAL     double
 #define OPTION_TYPE_WORD     int
 #define OPTION_TYPE_OPTIONAL const char *

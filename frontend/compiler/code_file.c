@@ -116,20 +116,11 @@ bool code_file_write(const char *folder, const char *name, Bytes key, Bytes obje
 
 /* ---- how many are kept ---- */
 
-static int by_use(const void *a, const void *b) {
-    const struct timespec x = ((const CacheFile *)a)->used, y = ((const CacheFile *)b)->used;
-    if (x.tv_sec != y.tv_sec) return x.tv_sec < y.tv_sec ? -1 : 1;
-    return (x.tv_nsec > y.tv_nsec) - (x.tv_nsec < y.tv_nsec);
-}
+const CacheKind code_file_kind = {"-" CACHE_HASH CACHE_HASH CODE_FILE_ENDING, CODE_FILE_MAGIC,
+                                  NULL};
 
 void code_files_trim(const char *folder, int64_t most) {
-    static const CacheKind kind = {"-" CACHE_HASH CACHE_HASH CODE_FILE_ENDING, CODE_FILE_MAGIC};
     Arena *arena = arena_create();
-    CacheFiles files = cache_folder_list(folder, &kind, arena);
-    if (files.count) qsort(files.file, files.count, sizeof *files.file, by_use);
-    for (size_t i = 0; i < files.count && files.bytes > most; i++) {
-        cache_folder_remove(folder, files.file[i].name, arena);
-        files.bytes -= files.file[i].bytes;
-    }
+    cache_folder_trim(folder, &code_file_kind, most, arena);
     arena_destroy(arena);
 }

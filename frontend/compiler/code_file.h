@@ -11,12 +11,15 @@
 #ifndef FRONTEND_CODE_FILE_H
 #define FRONTEND_CODE_FILE_H
 
+#include "frontend/files/cache_folder.h"
 #include "ir/bytes.h"
 #include "ir/diag.h"
 
 #define CODE_FILE_ENDING ".code"
 #define CODE_FILE_MAGIC  "thalwegC" /* 8 bytes */
 enum { CODE_FILE_VERSION = 1, CODE_FILE_HEADER = 48, CODE_FILES_MOST_BYTES = 256 << 20 };
+
+extern const CacheKind code_file_kind;
 
 typedef enum {
     CODE_FILE_FOUND,

@@ -11,6 +11,7 @@
 #include "codegen/object/jit.h"
 #include "frontend/compiler/thalweg.h"
 #include "frontend/compiler/tuning_file.h"
+#include "frontend/files/cache_folder.h"
 #include "frontend/model/model.h"
 #include "frontend/weights/checkpoint.h"
 #include "ir/interp.h"
@@ -57,6 +58,8 @@ struct Thalweg {
 
     Checkpoint *checkpoint;
     TwWeights *weights;
+    int held; /* the file of the cache that these are in, while is_held */
+    bool is_held;
     Interp *interp;
 };
 
@@ -89,6 +92,7 @@ const char *compiler_directory(Thalweg *thalweg, const char *path);
 /* Where packed weights, code and tuning.yaml are kept. Null: the environment names no place. */
 const char *compiler_cache_directory(Thalweg *thalweg);
 bool compiler_make_cache(const char *path, Diag *diag);
+int64_t compiler_cache_most(const Thalweg *thalweg); /* bytes of packed weights */
 
 /* That a file of the cache is not used; and, once of all that is kept, that something is not. */
 void compiler_warn_unsafe_file(Thalweg *thalweg, const char *directory, const char *name,
@@ -181,9 +185,17 @@ bool compiler_program(Thalweg *thalweg);
 
 /* ---- compiler_weights.c ---- */
 
+extern const CacheKind compiler_weights_kind;
+
 bool compiler_checkpoint(Thalweg *thalweg);
 bool compiler_weights(Thalweg *thalweg);
 bool compiler_write_weights(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_kept.c ---- */
+
+/* thalweg_list_kept() and thalweg_trim_kept(). False: reported. */
+bool compiler_list_kept(Thalweg *thalweg, const ThalwegKept **out, int *count);
+bool compiler_trim_kept(Thalweg *thalweg, int64_t most, int64_t *removed);
 
 /* ---- compiler_object.c ---- */
 

@@ -18,6 +18,12 @@ const char *compiler_cache_directory(Thalweg *thalweg) {
     return NULL;
 }
 
+int64_t compiler_cache_most(const Thalweg *thalweg) {
+    enum { USUAL_GIGABYTES = 64 };
+    const int64_t most = thalweg->options.cache_bytes;
+    return most > 0 ? most : USUAL_GIGABYTES * INT64_C(1000000000);
+}
+
 bool compiler_make_cache(const char *path, Diag *diag) {
     return output_directory_make(path, 0700, diag);
 }

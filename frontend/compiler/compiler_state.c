@@ -2,6 +2,7 @@
 #include "frontend/compiler/compiler.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static void create_arena(void *arena) {
     *(Arena **)arena = arena_create();
@@ -24,6 +25,7 @@ void compiler_destroy(Thalweg *thalweg) {
     if (!thalweg) return;
     interp_destroy(thalweg->interp);
     tw_weights_close(thalweg->weights);
+    if (thalweg->is_held) close(thalweg->held);
     checkpoint_close(thalweg->checkpoint);
     compiler_end_perf(thalweg);
     jit_destroy(thalweg->jit);

@@ -123,6 +123,13 @@ static bool open_checked(Thalweg *thalweg, int file, const char *path) {
     return true;
 }
 
+/* The file of the weights stays open, so that no process trims it away. */
+static void hold(Thalweg *thalweg, int file) {
+    cache_folder_hold(file);
+    thalweg->held = file;
+    thalweg->is_held = true;
+}
+
 /* Where the folder is not safe, nothing is to be kept in it either. */
 static bool open_kept(Thalweg *thalweg, Place *place) {
     const char *why = NULL;
@@ -138,9 +145,12 @@ static bool open_kept(Thalweg *thalweg, Place *place) {
     close(folder);
     if (why) compiler_warn_unsafe_file(thalweg, place->folder, place->name, why);
     if (file < 0) return false;
-    const bool is_open = open_checked(thalweg, file, place->path);
-    close(file);
-    return is_open;
+    if (!open_checked(thalweg, file, place->path)) {
+        close(file);
+        return false;
+    }
+    hold(thalweg, file);
+    return true;
 }
 
 /* What is half-written says what it is from its first bytes on, so that it can be told from other
@@ -164,15 +174,16 @@ static bool begin_kept(Thalweg *thalweg, const Place *place, OutputFile *file) {
     return false;
 }
 
+#define WEIGHTS_NAME "-" CACHE_HASH "-" CACHE_HASH "-" CACHE_HASH ".weights"
+const CacheKind compiler_weights_kind = {WEIGHTS_NAME, TW_WEIGHTS_MAGIC, FILE_STAMP_ENDING};
+
 /* Packed files of other versions of the checkpoint, which nobody will ask for again: who has one
  * open keeps it. */
 static void remove_older(Thalweg *thalweg, const Place *place) {
-    static const CacheKind kinds[] = {
-        {"-" CACHE_HASH "-" CACHE_HASH "-" CACHE_HASH ".weights", TW_WEIGHTS_MAGIC},
-        {"-" CACHE_HASH "-" CACHE_HASH "-" CACHE_HASH ".weights" FILE_STAMP_ENDING,
-         FILE_STAMP_MAGIC}};
+    static const CacheKind stamp_kind = {WEIGHTS_NAME FILE_STAMP_ENDING, FILE_STAMP_MAGIC, NULL};
+    const CacheKind *const kinds[] = {&compiler_weights_kind, &stamp_kind};
     for (int k = 0; k < 2; k++) {
-        const CacheFiles files = cache_folder_list(place->folder, &kinds[k], thalweg->arena);
+        const CacheFiles files = cache_folder_list(place->folder, kinds[k], thalweg->arena);
         for (size_t i = 0; i < files.count; i++) {
             const char *name = files.file[i].name;
             if (strncmp(name, place->origin, strlen(place->origin)) == 0 &&
@@ -189,9 +200,14 @@ static bool make_kept(Thalweg *thalweg, const Place *place, OutputFile *output) 
     if (file < 0)
         return diag_error(&thalweg->diag, (Loc){0}, "'%s', packed a moment ago, cannot be read: %s",
                           place->path, strerror(errno));
-    const bool is_open = open_new(thalweg, file, place->path);
-    close(file);
-    return is_open;
+    if (!open_new(thalweg, file, place->path)) {
+        close(file);
+        return false;
+    }
+    hold(thalweg, file);
+    cache_folder_trim(place->folder, &compiler_weights_kind, compiler_cache_most(thalweg),
+                      thalweg->arena);
+    return true;
 }
 
 /* ---- without a cache ---- */

@@ -22,6 +22,9 @@ typedef struct {
     ThalwegCosts *costs;
     FILE *out;
     TwSessionOptions session;
+    const ThalwegKept **kept;
+    int *kept_count;
+    int64_t *bytes;
 } Call;
 
 typedef bool Work(Thalweg *thalweg, Call *call);
@@ -330,6 +333,36 @@ bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text,
                            FILE *out) {
     return call(thalweg, optimise_text,
                 &(Call){.name = name, .text = text, .length = length, .out = out});
+}
+
+/* ---- what is kept in the cache ---- */
+
+static bool list_kept(Thalweg *thalweg, Call *call) {
+    return compiler_list_kept(thalweg, call->kept, call->kept_count);
+}
+
+bool thalweg_list_kept(Thalweg *thalweg, const ThalwegKept **out, int *count) {
+    *count = 0;
+    return call(thalweg, list_kept, &(Call){.kept = out, .kept_count = count});
+}
+
+static bool trim_kept(Thalweg *thalweg, Call *call) {
+    return compiler_trim_kept(thalweg, call->count, call->bytes);
+}
+
+bool thalweg_trim_kept(Thalweg *thalweg, int64_t most, int64_t *removed) {
+    *removed = 0;
+    return call(thalweg, trim_kept, &(Call){.count = most, .bytes = removed});
+}
+
+static bool find_cache(Thalweg *thalweg, Call *call) {
+    call->text = compiler_cache_directory(thalweg);
+    return call->text;
+}
+
+const char *thalweg_cache_folder(Thalweg *thalweg) {
+    Call result = {0};
+    return call(thalweg, find_cache, &result) ? result.text : NULL;
 }
 
 /* ---- what there is to know ---- */

@@ -48,6 +48,8 @@ typedef struct ThalwegOptions {
     bool no_tuning;              /* schedules by rule */
     const char *cache_directory; /* for packed weights, compiled code and tuning.yaml; null:
                                     $XDG_CACHE_HOME/thalweg, else $HOME/.cache/thalweg */
+    int64_t cache_bytes;         /* of packed weights that are kept there, at most: those that were
+                                    used the longest ago go; 0: 64 GB */
     bool embed_weights;          /* of what is written: the weights are inside */
     const char *runtime; /* folder of the runtime library to link; null: where it is installed */
     const char *cc;      /* C compiler that links; null: $CC, or cc, or the target's */
@@ -183,6 +185,25 @@ TW_API bool thalweg_costs(Thalweg *thalweg, int64_t tokens, int64_t position, Th
 /* Graph text in, the passes chosen in the options, graph text out. */
 TW_API bool thalweg_optimise_text(Thalweg *thalweg, const char *name, const char *text,
                                   size_t length, FILE *out);
+
+/* ---- what is kept in the cache ---- */
+
+typedef struct ThalwegKept {
+    const char *name, *what, *model; /* of the file; "weights" or "code" */
+    int64_t bytes;
+    int64_t used; /* seconds since 1970 */
+    bool is_held; /* a process works with it, so that it stays */
+} ThalwegKept;
+
+/* Files of both kinds, those of each that were used the longest ago first; owned by the Thalweg. */
+TW_API bool thalweg_list_kept(Thalweg *thalweg, const ThalwegKept **out, int *count);
+
+/* Removes files until all that are left have no more than `most` bytes: first packed weights, then
+ * code, of each those that were used the longest ago. *removed: bytes that went. */
+TW_API bool thalweg_trim_kept(Thalweg *thalweg, int64_t most, int64_t *removed);
+
+/* The folder; null: the environment names no place. Owned by the Thalweg. */
+TW_API const char *thalweg_cache_folder(Thalweg *thalweg);
 
 /* ---- what there is to know ---- */
 

@@ -3,8 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* ---- who may have written it ---- */
@@ -115,6 +116,21 @@ static void add(CacheFiles *files, size_t *capacity, const char *name, const str
     files->bytes += info->st_size;
 }
 
+static bool is_later(struct timespec a, struct timespec b) {
+    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+/* When the file was used, where one beside it tells. */
+static void find_use(int folder, const char *name, const CacheKind *kind, struct stat *info,
+                     Arena *arena) {
+    struct stat beside;
+    if (kind->beside &&
+        fstatat(folder, arena_printf(arena, "%s%s", name, kind->beside), &beside,
+                AT_SYMLINK_NOFOLLOW) == 0 &&
+        is_later(beside.st_mtim, info->st_mtim))
+        info->st_mtim = beside.st_mtim;
+}
+
 CacheFiles cache_folder_list(const char *path, const CacheKind *kind, Arena *arena) {
     CacheFiles files = {0};
     size_t capacity = 0;
@@ -128,10 +144,12 @@ CacheFiles cache_folder_list(const char *path, const CacheKind *kind, Arena *are
         if (!fits(name, half ? half : strlen(name), kind->ending) ||
             !is_ours(folder, name, kind, half > 0, &info))
             continue;
-        if (!half)
-            add(&files, &capacity, name, &info, arena);
-        else if (is_left_over(&info))
-            unlinkat(folder, name, 0);
+        if (half) {
+            if (is_left_over(&info)) unlinkat(folder, name, 0);
+            continue;
+        }
+        find_use(folder, name, kind, &info, arena);
+        add(&files, &capacity, name, &info, arena);
     }
     closedir(directory);
     return files;
@@ -139,4 +157,43 @@ CacheFiles cache_folder_list(const char *path, const CacheKind *kind, Arena *are
 
 void cache_folder_remove(const char *path, const char *name, Arena *arena) {
     unlink(arena_printf(arena, "%s/%s", path, name));
+}
+
+/* ---- how much is kept ---- */
+
+void cache_folder_hold(int file) {
+    flock(file, LOCK_SH | LOCK_NB);
+}
+
+bool cache_folder_is_held(const char *path, const char *name, Arena *arena) {
+    const int file = open(arena_printf(arena, "%s/%s", path, name),
+                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return false;
+    const bool is_held = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(file);
+    return is_held;
+}
+
+static int by_use(const void *a, const void *b) {
+    const struct timespec x = ((const CacheFile *)a)->used, y = ((const CacheFile *)b)->used;
+    return is_later(x, y) - is_later(y, x);
+}
+
+void cache_folder_sort(CacheFiles *files) {
+    if (files->count) qsort(files->file, files->count, sizeof *files->file, by_use);
+}
+
+int64_t cache_folder_trim(const char *path, const CacheKind *kind, int64_t most, Arena *arena) {
+    CacheFiles files = cache_folder_list(path, kind, arena);
+    int64_t removed = 0;
+    cache_folder_sort(&files);
+    for (size_t i = 0; i < files.count && files.bytes - removed > most; i++) {
+        const CacheFile *file = &files.file[i];
+        if (cache_folder_is_held(path, file->name, arena)) continue;
+        cache_folder_remove(path, file->name, arena);
+        if (kind->beside)
+            cache_folder_remove(path, arena_printf(arena, "%s%s", file->name, kind->beside), arena);
+        removed += file->bytes;
+    }
+    return removed;
 }

@@ -9,6 +9,7 @@
 
 #include "ir/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -17,6 +18,8 @@
 typedef struct CacheKind {
     const char *ending; /* of names; each '#' stands for a hexadecimal digit */
     const char *magic;  /* CACHE_MAGIC bytes, with which the file begins */
+    const char *beside; /* ending of a file of each that tells when it was used, and goes with it; null:
+                         * its own time tells */
 } CacheKind;
 enum { CACHE_MAGIC = 8 };
 #define CACHE_HASH "################" /* of 64 bits */
@@ -46,5 +49,16 @@ CacheFiles cache_folder_list(const char *path, const CacheKind *kind, Arena *are
 
 /* Removes a file that was listed. One that is gone was removed by another process. */
 void cache_folder_remove(const char *path, const char *name, Arena *arena);
+
+/* Keeps a file that is open from being trimmed, for as long as it is open. */
+void cache_folder_hold(int file);
+bool cache_folder_is_held(const char *path, const char *name, Arena *arena);
+
+/* Removes files of a kind until all that are left have no more than `most` bytes, first those that
+ * were used the longest ago. Those that a process holds stay. Returns the bytes that went. */
+int64_t cache_folder_trim(const char *path, const CacheKind *kind, int64_t most, Arena *arena);
+
+/* Sorts files, those that were used the longest ago first. */
+void cache_folder_sort(CacheFiles *files);
 
 #endif

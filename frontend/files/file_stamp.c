@@ -37,8 +37,10 @@ bool file_stamp_is_kept(const char *path, const FileStamp *stamp, Arena *arena) 
     FILE *file = fopen(stamp_path(path, arena), "re");
     if (!file) return false;
     const size_t count = fread(kept, 1, sizeof kept, file);
+    const bool is_kept = count == strlen(stamp->text) && memcmp(kept, stamp->text, count) == 0;
+    if (is_kept) futimens(fileno(file), NULL);
     fclose(file);
-    return count == strlen(stamp->text) && memcmp(kept, stamp->text, count) == 0;
+    return is_kept;
 }
 
 void file_stamp_keep(const char *path, const FileStamp *before, Arena *arena) {

@@ -20,7 +20,8 @@ typedef struct {
 /* False: there is no such file. */
 bool file_stamp_take(const char *path, FileStamp *out);
 
-/* Whether the file was checked when it had this stamp. */
+/* Whether the file was checked when it had this stamp. If so, the time of the file that remembers it
+ * becomes now: it tells when the contents were used. */
 bool file_stamp_is_kept(const char *path, const FileStamp *stamp, Arena *arena);
 
 /* Remembers it of a file whose stamp was taken before it was checked. Where that cannot be written

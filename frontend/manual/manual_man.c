@@ -33,7 +33,8 @@ static void write_names(Command command, FILE *out) {
 static void write_command(const Manual *manual, Command command, FILE *out) {
     const CommandText *text = &options_commands[command];
     char *description = manual_markdown(text->description);
-    fprintf(out, ".SS \"thalweg %s [OPTION]... %s\"\n", text->name, text->operands);
+    fprintf(out, ".SS \"thalweg %s [OPTION]...%s%s\"\n", text->name, *text->operands ? " " : "",
+            text->operands);
     manual_write_roff(description, true, out);
     manual_write_roff(manual_prose(manual, command), false, out);
     write_names(command, out);

@@ -61,8 +61,8 @@ static void write_shared(Command command, FILE *out) {
 static void write_command(const Manual *manual, Command command, FILE *out) {
     const CommandText *text = &options_commands[command];
     const char *prose = manual_prose(manual, command);
-    fprintf(out, "\n## %s\n\n    thalweg %s [OPTION]... %s\n\n", text->name, text->name,
-            text->operands);
+    fprintf(out, "\n## %s\n\n    thalweg %s [OPTION]...%s%s\n\n", text->name, text->name,
+            *text->operands ? " " : "", text->operands);
     write_wrapped(manual_markdown(text->description), 0, out);
     fprintf(out, "\nFor example:\n\n    thalweg %s %s\n", text->name, text->example);
     if (*prose) fprintf(out, "\n%s", prose);

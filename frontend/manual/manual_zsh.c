@@ -74,11 +74,14 @@ static void write_command(Command command, FILE *out) {
     fprintf(out, "        %s)\n        _arguments -s -S \\\n", text->name);
     for (int i = 0; i < OPTIONS_COUNT; i++)
         if (options_has(command, &options_table[i])) write_option(&options_table[i], out);
-    fputs(text->most > 1 ? "            '*:" : "            ':", out);
-    write_quoted(text->operands, ":\\", out);
-    fputc(':', out);
-    write_offer(manual_offer_operand(command), out);
-    fputs("'\n        ;;\n", out);
+    if (text->most > 0) {
+        fputs(text->most > 1 ? "            '*:" : "            ':", out);
+        write_quoted(text->operands, ":\\", out);
+        fputc(':', out);
+        write_offer(manual_offer_operand(command), out);
+        fputs("'\n", out);
+    }
+    fputs("        ;;\n", out);
 }
 
 void manual_write_zsh(FILE *out) {

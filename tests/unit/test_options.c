@@ -199,6 +199,20 @@ START_TEST(commands_are_found_by_name) {
 }
 END_TEST
 
+START_TEST(a_size_has_a_letter_for_its_power) {
+    ck_assert_int_eq(PARSE(cache, "--prune", "512").arguments.prune, 512);
+    ck_assert_int_eq(PARSE(cache, "--prune", "3K").arguments.prune, 3000);
+    ck_assert_int_eq(PARSE(cache, "--prune", "20G").arguments.prune, 20000000000);
+    ck_assert_int_eq(PARSE(cache, "--prune=0").arguments.prune, 0);
+    ck_assert_int_eq(PARSE(cache, "--json").arguments.prune, -1);
+    static const char *const bad[] = {"", "G", "1.5G", "-1", "1k", "9999999999T", "1GB"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const Line line = PARSE(cache, "--prune", bad[i]);
+        ck_assert_msg(!line.is_parsed, "'%s' is no size", bad[i]);
+    }
+}
+END_TEST
+
 /* The help of each command, in lines. */
 START_TEST(help_names_every_option_and_keeps_to_its_width) {
     for (int i = 0; i < COMMAND_COUNT; i++) {
@@ -222,6 +236,7 @@ int main(void) {
     tcase_add_test(all, options_that_are_not_given_have_their_fallbacks);
     tcase_add_test(all, a_value_may_stand_in_the_next_word_or_in_the_same);
     tcase_add_test(all, operands_and_options_mix);
+    tcase_add_test(all, a_size_has_a_letter_for_its_power);
     tcase_add_test(all, the_later_of_two_counts);
     tcase_add_test(all, a_name_may_be_shortened_while_it_is_clear);
     tcase_add_test(all, unknown_options_are_named_with_what_was_meant);

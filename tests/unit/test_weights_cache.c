@@ -220,6 +220,78 @@ START_TEST(a_file_that_others_can_write_is_replaced) {
 }
 END_TEST
 
+/* ---- how much is kept ---- */
+
+static void pack_at_most(int64_t bytes, const char *text) {
+    Thalweg *thalweg =
+        create_with((ThalwegOptions){.cache_directory = folder, .cache_bytes = bytes}, text);
+    assert_works(thalweg, thalweg_weights(thalweg));
+    thalweg_destroy(thalweg);
+}
+
+START_TEST(weights_beyond_the_size_go) {
+    char path[512];
+    pack_at_most(1, model);
+    only_file(path, sizeof path);
+    const ino_t first = inode_of(path);
+    pack_at_most(1, other_seed);
+    only_file(path, sizeof path);
+    ck_assert_uint_ne(inode_of(path), first);
+}
+END_TEST
+
+START_TEST(weights_that_a_process_works_with_stay) {
+    Thalweg *worker = create(model);
+    assert_works(worker, thalweg_weights(worker));
+    pack_at_most(1, other_seed);
+    ck_assert_int_eq(count_files(folder), 2);
+    thalweg_destroy(worker);
+    pack_at_most(1, MODEL "weights: {synthetic: 9}\n");
+    ck_assert_int_eq(count_files(folder), 1);
+}
+END_TEST
+
+START_TEST(what_is_kept_is_listed_and_removed) {
+    const ThalwegKept *kept;
+    int count;
+    int64_t removed;
+    Thalweg *worker = create(model),
+            *thalweg = thalweg_create(&(ThalwegOptions){.cache_directory = folder});
+    assert_works(worker, thalweg_weights(worker));
+    ck_assert(thalweg_list_kept(thalweg, &kept, &count));
+    ck_assert_int_eq(count, 1);
+    ck_assert_str_eq(kept->what, "weights");
+    ck_assert_str_eq(kept->model, "small");
+    ck_assert(kept->is_held && kept->bytes > 0);
+    ck_assert(thalweg_trim_kept(thalweg, 0, &removed));
+    ck_assert_int_eq(removed, 0);
+    thalweg_destroy(worker);
+    ck_assert(thalweg_trim_kept(thalweg, 0, &removed));
+    ck_assert_int_gt(removed, 0);
+    ck_assert(thalweg_list_kept(thalweg, &kept, &count));
+    ck_assert_int_eq(count, 0);
+    thalweg_destroy(thalweg);
+}
+END_TEST
+
+/* Marked as used by a look at it that finds it unchanged. */
+START_TEST(what_was_used_counts_as_new) {
+    char path[512], beside[600];
+    struct stat before, after;
+    pack_and_check();
+    only_file(path, sizeof path);
+    settled_stamp(path);
+    pack_and_check(); /* checks the contents, and remembers that */
+    snprintf(beside, sizeof beside, "%s" FILE_STAMP_ENDING, path);
+    const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    ck_assert_int_eq(utimensat(AT_FDCWD, beside, old, 0), 0);
+    ck_assert_int_eq(stat(beside, &before), 0);
+    pack_and_check();
+    ck_assert_int_eq(stat(beside, &after), 0);
+    ck_assert_int_gt(after.st_mtim.tv_sec, before.st_mtim.tv_sec);
+}
+END_TEST
+
 /* ---- versions of a checkpoint ---- */
 
 static const char from_file[] =
@@ -427,6 +499,10 @@ int main(void) {
     tcase_add_test(cache, where_nothing_can_be_kept_it_runs_all_the_same);
     tcase_add_test(cache, where_others_can_write_nothing_is_used_or_kept);
     tcase_add_test(cache, a_file_that_others_can_write_is_replaced);
+    tcase_add_test(cache, weights_beyond_the_size_go);
+    tcase_add_test(cache, weights_that_a_process_works_with_stay);
+    tcase_add_test(cache, what_is_kept_is_listed_and_removed);
+    tcase_add_test(cache, what_was_used_counts_as_new);
     tcase_add_test(cache, of_a_checkpoint_the_newest_version_is_kept);
     tcase_add_test(cache, half_written_weights_go_after_a_day);
     tcase_add_test(cache, half_written_weights_say_what_they_are);
