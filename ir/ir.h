@@ -171,6 +171,7 @@ bool ir_can_be_prologue(
 bool ir_reads_norm(const Graph *graph, const Node *projection);
 Ref ir_root(const Graph *graph, Ref ref); /* the kernel's root: node->root, or the node itself */
 uint32_t *ir_count_uses(const Graph *graph, Arena *scratch); /* indexed by Ref.index */
+int64_t ir_count_parameters(const Graph *graph);             /* values of all params */
 
 /* build.c: making and changing graphs. */
 Graph *ir_graph_create(Arena *arena, Diag *diag, const char *name);

@@ -61,3 +61,14 @@ uint32_t *ir_count_uses(const Graph *graph, Arena *scratch) {
     if (!ir_ref_is_none(graph->result)) uses[graph->result.index]++;
     return uses;
 }
+
+int64_t ir_count_parameters(const Graph *graph) {
+    int64_t parameters = 0;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        int64_t values = node->op == OP_param;
+        for (int k = 0; k < node->type.rank && values; k++) values *= node->type.dim[k];
+        parameters += values;
+    }
+    return parameters;
+}

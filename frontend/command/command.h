@@ -5,6 +5,7 @@
 #ifndef FRONTEND_COMMAND_H
 #define FRONTEND_COMMAND_H
 
+#include "frontend/command/engine.h"
 #include "frontend/command/options.h"
 #include "frontend/command/prompt.h"
 #include "frontend/command/terminal.h"
@@ -49,6 +50,9 @@ bool command_fail(Progress *progress, const char *format, ...)
 
 /* The same for what the runtime answered; TW_OK says nothing. True: TW_OK. */
 bool command_runs(Progress *progress, TwStatus status);
+
+/* What a model runs on. Null: said. */
+Engine *command_engine(Thalweg *thalweg, const EngineOptions *options, Progress *progress);
 
 typedef struct {
     char *bytes; /* malloc */

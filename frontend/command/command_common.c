@@ -93,6 +93,13 @@ bool command_runs(Progress *progress, TwStatus status) {
     return status == TW_OK || command_fail(progress, "%s", tw_status_text(status));
 }
 
+Engine *command_engine(Thalweg *thalweg, const EngineOptions *options, Progress *progress) {
+    TwStatus status;
+    Engine *engine = engine_create(thalweg, options, &status);
+    if (!engine) command_runs(progress, status);
+    return engine;
+}
+
 /* ---- standard streams ---- */
 
 /* Until there is something to be read, or a signal came: read() would begin anew after a signal. */

@@ -2,7 +2,6 @@
  * or of a file that another engine wrote. */
 #include "frontend/command/command.h"
 
-#include "frontend/command/engine.h"
 #include "frontend/command/interrupt.h"
 #include "frontend/files/npy_input.h"
 #include "frontend/measure/difference.h"
@@ -53,9 +52,8 @@ static bool read_side(Compare *compare, Side *side, const char *path) {
 
 static bool open_side(Compare *compare, Side *side, bool is_interpreted) {
     const EngineOptions options = {.is_interpreted = is_interpreted, .has_all_logits = true};
-    TwStatus status;
-    side->engine = engine_create(side->thalweg, &options, &status);
-    return side->engine || (command_runs(compare->progress, status) && false);
+    side->engine = command_engine(side->thalweg, &options, compare->progress);
+    return side->engine;
 }
 
 /* ---- what they are fed ---- */

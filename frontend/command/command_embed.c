@@ -1,7 +1,6 @@
 /* command_embed.c - `thalweg embed`: one row of numbers for each text, a line of a file. */
 #include "frontend/command/command.h"
 
-#include "frontend/command/engine.h"
 #include "frontend/command/interrupt.h"
 #include "frontend/command/prompt.h"
 #include "frontend/files/npy.h"
@@ -120,9 +119,8 @@ static bool read_model(Embedding *e) {
 
 static bool open_engine(Embedding *e) {
     const EngineOptions options = {.is_interpreted = e->arguments->engine == ENGINE_INTERPRETER};
-    TwStatus status;
-    e->engine = engine_create(e->thalweg, &options, &status);
-    return e->engine || (command_runs(e->progress, status) && false);
+    e->engine = command_engine(e->thalweg, &options, e->progress);
+    return e->engine;
 }
 
 static bool embed_all(Embedding *e) {

@@ -1,7 +1,6 @@
 /* command_run.c - `thalweg run`: continues a prompt. */
 #include "frontend/command/command.h"
 
-#include "frontend/command/engine.h"
 #include "frontend/command/interrupt.h"
 #include "frontend/command/prompt.h"
 #include "frontend/files/npy.h"
@@ -92,11 +91,10 @@ static bool open_engine(Run *run) {
     const Arguments *arguments = run->arguments;
     const EngineOptions options = {.is_interpreted = arguments->engine == ENGINE_INTERPRETER,
                                    .has_all_logits = arguments->logits != NULL};
-    TwStatus status;
-    run->engine = engine_create(run->thalweg, &options, &status);
+    run->engine = command_engine(run->thalweg, &options, run->progress);
     if (run->engine && !options.is_interpreted)
         command_say_tuning(run->thalweg, run->progress, run->arguments->stats);
-    return run->engine || (command_runs(run->progress, status) && false);
+    return run->engine;
 }
 
 static bool open_sampler(Run *run) {

@@ -60,17 +60,6 @@ bool compiler_described(Thalweg *thalweg) {
 
 /* ---- what there is to know of it ---- */
 
-static int64_t count_parameters(const Graph *graph) {
-    int64_t parameters = 0;
-    for (uint32_t i = 1; i < graph->count; i++) {
-        const Node *node = &graph->node[i];
-        int64_t values = node->op == OP_param;
-        for (int k = 0; k < node->type.rank && values; k++) values *= node->type.dim[k];
-        parameters += values;
-    }
-    return parameters;
-}
-
 static bool is_causal(const Graph *graph) {
     for (uint32_t i = 1; i < graph->count; i++)
         if (graph->node[i].op == OP_scores && !graph->node[i].attr.causal) return false;
@@ -98,7 +87,7 @@ ThalwegModel compiler_model(const Thalweg *thalweg) {
                           .vocab = model->vocab,
                           .context = model->context,
                           .width = model->width,
-                          .parameters = count_parameters(graph),
+                          .parameters = ir_count_parameters(graph),
                           .has_byte_tokens = model->tokenizer == TOKENIZER_bytes,
                           .is_causal = causal,
                           .outputs = outputs,

@@ -13,14 +13,9 @@ static bool is_folder(const char *path) {
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-static bool ends_with(const char *path, const char *end) {
-    const size_t length = strlen(path), tail = strlen(end);
-    return length > tail && strcmp(path + length - tail, end) == 0;
-}
-
 bool import_is_for(const char *path) {
-    return is_folder(path) || strcmp(path, "config.json") == 0 || ends_with(path, "/config.json") ||
-           ends_with(path, ".gguf");
+    return is_folder(path) || strcmp(path, "config.json") == 0 || model_folder_ends_with(path, "/config.json") ||
+           model_folder_ends_with(path, ".gguf");
 }
 
 /* What follows the last mark; all of it without one. */
@@ -80,7 +75,7 @@ bool import_read(const char *path, const char *directory, Imported *out, Arena *
     Import import = {directory, arena, diag};
     *out = (Imported){0};
     if (is_folder(path)) return read_folder(&import, path, out);
-    if (ends_with(path, ".gguf")) return read_gguf(&import, path, out);
-    if (ends_with(path, ".json")) return read_json(&import, path, out);
+    if (model_folder_ends_with(path, ".gguf")) return read_gguf(&import, path, out);
+    if (model_folder_ends_with(path, ".json")) return read_json(&import, path, out);
     return diag_error(diag, (Loc){0}, "'%s' is neither a folder nor a .gguf file", path);
 }

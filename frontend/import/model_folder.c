@@ -68,7 +68,7 @@ static bool has_file(const Listing *listing, const char *name) {
     return false;
 }
 
-static bool ends_with(const char *name, const char *end) {
+bool model_folder_ends_with(const char *name, const char *end) {
     const size_t length = strlen(name), tail = strlen(end);
     return length > tail && strcmp(name + length - tail, end) == 0;
 }
@@ -77,7 +77,7 @@ static bool ends_with(const char *name, const char *end) {
 static const char *only_file(const Listing *listing, const char *end, const char *besides) {
     const char *found = NULL;
     for (int i = 0; i < listing->count; i++) {
-        if (!ends_with(listing->name[i], end)) continue;
+        if (!model_folder_ends_with(listing->name[i], end)) continue;
         if (besides && strncmp(listing->name[i], besides, strlen(besides)) == 0) continue;
         if (found) return NULL;
         found = listing->name[i];
@@ -87,7 +87,7 @@ static const char *only_file(const Listing *listing, const char *end, const char
 
 static const char *first_file(const Listing *listing, const char *end) {
     for (int i = 0; i < listing->count; i++)
-        if (ends_with(listing->name[i], end)) return listing->name[i];
+        if (model_folder_ends_with(listing->name[i], end)) return listing->name[i];
     return NULL;
 }
 

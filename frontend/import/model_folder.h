@@ -19,6 +19,9 @@ bool model_folder_find(const char *folder, bool needs_weights, ModelFolder *out,
 /* The folder's path from the root on, without links; as it is given where there is none. */
 const char *model_folder_real(const char *folder, Arena *arena);
 
+/* Whether a path has this ending, and more before it. */
+bool model_folder_ends_with(const char *path, const char *end);
+
 /* The path of a file as it is named from a directory ("" and null: the current one). */
 const char *model_folder_relative(const char *directory, const char *path, Arena *arena);
 

@@ -28,6 +28,12 @@ void float16_widen(const uint8_t *bytes, size_t count, float *out) {
     }
 }
 
+float float16_at(const uint8_t *bytes) {
+    float value;
+    float16_widen(bytes, 1, &value);
+    return value;
+}
+
 void bfloat16_widen(const uint8_t *bytes, size_t count, float *out) {
     for (size_t i = 0; i < count; i++) {
         uint16_t half;

@@ -10,4 +10,6 @@
 void float16_widen(const uint8_t *bytes, size_t count, float *out);  /* IEEE 754 binary16 */
 void bfloat16_widen(const uint8_t *bytes, size_t count, float *out); /* the upper half of an f32 */
 
+float float16_at(const uint8_t *bytes); /* one binary16 */
+
 #endif

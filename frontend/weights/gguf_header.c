@@ -253,14 +253,8 @@ static bool place_tensor(const Reader *r, StoredTensor *tensor, uint64_t data, u
     return true;
 }
 
-static int compare_places(const void *a, const void *b) {
-    const StoredTensor *left = a, *right = b;
-    if (left->begin != right->begin) return left->begin < right->begin ? -1 : 1;
-    return (left->bytes > right->bytes) - (left->bytes < right->bytes);
-}
-
 static bool check_overlap(const Reader *r, StoredTensor *tensor, int count) {
-    if (count) qsort(tensor, (size_t)count, sizeof *tensor, compare_places);
+    stored_tensors_sort_by_place(tensor, count);
     for (int i = 1; i < count; i++)
         if (tensor[i].begin < tensor[i - 1].begin + tensor[i - 1].bytes)
             return stored_tensor_error(r->file, tensor[i].name, r->diag,

@@ -146,16 +146,10 @@ static bool check_metadata(const Reader *r, json_t *metadata) {
     return true;
 }
 
-static int compare_places(const void *a, const void *b) {
-    const StoredTensor *left = a, *right = b;
-    if (left->begin != right->begin) return left->begin < right->begin ? -1 : 1;
-    return (left->bytes > right->bytes) - (left->bytes < right->bytes);
-}
-
 /* One after the other, from the first byte of data to the last. */
 static bool check_layout(const Reader *r, StoredTensor *tensor, int count) {
     uint64_t end = 0;
-    qsort(tensor, (size_t)count, sizeof *tensor, compare_places);
+    stored_tensors_sort_by_place(tensor, count);
     for (int i = 0; i < count; i++) {
         const uint64_t begin = tensor[i].begin - r->data_begin;
         if (begin != end)

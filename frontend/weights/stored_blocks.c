@@ -25,18 +25,12 @@ void decode_bf16(const uint8_t *blocks, size_t count, float *out) {
     bfloat16_widen(blocks, count, out);
 }
 
-static float scale_at(const uint8_t *bytes) {
-    float value;
-    float16_widen(bytes, 1, &value);
-    return value;
-}
-
 /* ---- blocks of nibbles: value i is the low one of byte i, value i + 16 the high one ---- */
 
 /* f16 d; nibbles: d (q - 8) */
 void decode_q4_0(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 18, out += BLOCK) {
-        const float d = scale_at(blocks);
+        const float d = float16_at(blocks);
         for (int i = 0; i < HALF; i++) {
             const uint8_t byte = blocks[2 + i];
             out[i] = (float)((byte & 15) - 8) * d;
@@ -48,7 +42,7 @@ void decode_q4_0(const uint8_t *blocks, size_t count, float *out) {
 /* f16 d, m; nibbles: d q + m */
 void decode_q4_1(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 20, out += BLOCK) {
-        const float d = scale_at(blocks), m = scale_at(blocks + 2);
+        const float d = float16_at(blocks), m = float16_at(blocks + 2);
         for (int i = 0; i < HALF; i++) {
             const uint8_t byte = blocks[4 + i];
             out[i] = (float)(byte & 15) * d + m;
@@ -65,7 +59,7 @@ static int five_bits(const uint8_t *fifth, int i, int nibble) {
 /* f16 d; fifth bits; nibbles: d (q - 16) */
 void decode_q5_0(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 22, out += BLOCK) {
-        const float d = scale_at(blocks);
+        const float d = float16_at(blocks);
         for (int i = 0; i < HALF; i++) {
             const uint8_t byte = blocks[6 + i];
             out[i] = (float)(five_bits(blocks + 2, i, byte & 15) - 16) * d;
@@ -77,7 +71,7 @@ void decode_q5_0(const uint8_t *blocks, size_t count, float *out) {
 /* f16 d, m; fifth bits; nibbles: d q + m */
 void decode_q5_1(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 24, out += BLOCK) {
-        const float d = scale_at(blocks), m = scale_at(blocks + 2);
+        const float d = float16_at(blocks), m = float16_at(blocks + 2);
         for (int i = 0; i < HALF; i++) {
             const uint8_t byte = blocks[8 + i];
             out[i] = (float)five_bits(blocks + 4, i, byte & 15) * d + m;
@@ -89,7 +83,7 @@ void decode_q5_1(const uint8_t *blocks, size_t count, float *out) {
 /* f16 d; i8: d q */
 void decode_q8_0(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 34, out += BLOCK) {
-        const float d = scale_at(blocks);
+        const float d = float16_at(blocks);
         for (int i = 0; i < BLOCK; i++) out[i] = (float)(int8_t)blocks[2 + i] * d;
     }
 }
@@ -100,7 +94,7 @@ const int8_t stored_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
 /* f16 d; nibbles: d table[q] */
 void decode_iq4_nl(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 18, out += BLOCK) {
-        const float d = scale_at(blocks);
+        const float d = float16_at(blocks);
         for (int i = 0; i < HALF; i++) {
             const uint8_t byte = blocks[2 + i];
             out[i] = d * (float)stored_iq4_values[byte & 15];

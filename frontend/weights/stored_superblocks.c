@@ -8,18 +8,12 @@
 
 enum { SUPER = 256 };
 
-static float scale_at(const uint8_t *bytes) {
-    float value;
-    float16_widen(bytes, 1, &value);
-    return value;
-}
-
 /* 16 bytes, scale low and min high of 16 values each; 64 bytes of pairs of bits; f16 d, dmin.
  * Value 128 n + 32 j + l is bits 2 j of byte 32 n + l: d s q - dmin m. */
 void decode_q2_k(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 84, out += SUPER) {
         const uint8_t *q = blocks + 16;
-        const float d = scale_at(blocks + 80), least = scale_at(blocks + 82);
+        const float d = float16_at(blocks + 80), least = float16_at(blocks + 82);
         for (int i = 0; i < SUPER; i++) {
             const uint8_t scales = blocks[i / 16];
             const int value = q[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
@@ -42,7 +36,7 @@ static int six_bit_scale(const uint8_t *scales, int i) {
 void decode_q3_k(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 110, out += SUPER) {
         const uint8_t *high = blocks, *low = blocks + 32, *scales = blocks + 96;
-        const float d = scale_at(blocks + 108);
+        const float d = float16_at(blocks + 108);
         for (int i = 0; i < SUPER; i++) {
             const int value = low[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
             const int is_high = high[i % 32] >> i / 32 & 1;
@@ -67,7 +61,7 @@ static void scale_and_min(const uint8_t *b, int j, int *scale, int *min) {
  * low ones first: d s q - dmin m. */
 void decode_q4_k(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 144) {
-        const float d = scale_at(blocks), least = scale_at(blocks + 2);
+        const float d = float16_at(blocks), least = float16_at(blocks + 2);
         for (int j = 0; j < 8; j++, out += 32) {
             int scale, min;
             scale_and_min(blocks + 4, j, &scale, &min);
@@ -81,7 +75,7 @@ void decode_q4_k(const uint8_t *blocks, size_t count, float *out) {
 /* As Q4_K, with 32 bytes of fifth bits before the nibbles: bit j of byte i is of value 32 j + i. */
 void decode_q5_k(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 176) {
-        const float d = scale_at(blocks), least = scale_at(blocks + 2);
+        const float d = float16_at(blocks), least = float16_at(blocks + 2);
         const uint8_t *fifth = blocks + 16;
         for (int j = 0; j < 8; j++, out += 32) {
             int scale, min;
@@ -101,7 +95,7 @@ void decode_q5_k(const uint8_t *blocks, size_t count, float *out) {
  * value 32 j + i: d s (q - 32). */
 void decode_q6_k(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 210) {
-        const float d = scale_at(blocks + 208);
+        const float d = float16_at(blocks + 208);
         for (int j = 0; j < 8; j++, out += 32) {
             const uint8_t *low = blocks + j / 4 * 64 + j % 2 * 32;
             const uint8_t *high = blocks + 128 + j / 4 * 32;
@@ -118,7 +112,7 @@ void decode_q6_k(const uint8_t *blocks, size_t count, float *out) {
  * d (s - 32) table[q] */
 void decode_iq4_xs(const uint8_t *blocks, size_t count, float *out) {
     for (; count; count--, blocks += 136) {
-        const float d = scale_at(blocks);
+        const float d = float16_at(blocks);
         for (int j = 0; j < 8; j++, out += 32) {
             const int high = blocks[2 + j / 4] >> j % 4 * 2 & 3;
             const int scale = (blocks[4 + j / 2] >> j % 2 * 4 & 15) | high << 4;

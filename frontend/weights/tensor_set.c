@@ -53,6 +53,16 @@ void stored_tensors_sort(StoredTensor *tensor, int count) {
     if (count) qsort(tensor, (size_t)count, sizeof *tensor, compare_names);
 }
 
+static int compare_places(const void *a, const void *b) {
+    const StoredTensor *left = a, *right = b;
+    if (left->begin != right->begin) return left->begin < right->begin ? -1 : 1;
+    return (left->bytes > right->bytes) - (left->bytes < right->bytes);
+}
+
+void stored_tensors_sort_by_place(StoredTensor *tensor, int count) {
+    if (count) qsort(tensor, (size_t)count, sizeof *tensor, compare_places);
+}
+
 const StoredTensor *stored_tensors_find(const StoredTensor *tensor, int count, const char *name) {
     const StoredTensor key = {.name = name};
     if (!count) return NULL;

@@ -63,6 +63,9 @@ bool stored_tensor_size(const StoredTensor *tensor, Diag *diag, uint64_t *bytes)
 
 void stored_tensors_sort(StoredTensor *tensor, int count); /* by name */
 
+/* Of one file, in the order of their data; of those that begin together empty ones come first. */
+void stored_tensors_sort_by_place(StoredTensor *tensor, int count);
+
 /* In sorted tensors; null: there is none. */
 const StoredTensor *stored_tensors_find(const StoredTensor *tensor, int count, const char *name);
 
