@@ -1,15 +1,15 @@
 #!/bin/sh
 # circles.sh BUILD [NM] - no two files of ours need each other, but for the circles that ARCHITECTURE.md
 # names; prints those that do. What a file needs is read from the symbols of the objects.
-cd "$1" || exit 2
-scratch=$(mktemp) || exit 2
-trap 'rm -f "$scratch"' EXIT
+build=$(cd "$1" && pwd) || exit 2
+nm=${2:-nm}
+. "$(dirname "$0")/script.sh"
 
 # `FILE d SYMBOL` for what an object defines, `FILE u SYMBOL` for what it takes from elsewhere.
-"${2:-nm}" -A --format=posix libthalweg*.a 2>/dev/null |
+"$nm" -A --format=posix "$build"/libthalweg*.a 2>/dev/null |
     sed -n 's/^[^[]*\[\([a-z0-9_]*\)\.c\.o\]: \([^ ]*\) \([A-Za-z]\).*/\1 \3 \2/p' |
-    awk '$2 == "U" { print $1, "u", $3; next } $2 ~ /[A-Z]/ { print $1, "d", $3 }' >"$scratch"
-[ -s "$scratch" ] || { echo "no libraries in $1" && exit 2; }
+    awk '$2 == "U" { print $1, "u", $3; next } $2 ~ /[A-Z]/ { print $1, "d", $3 }' >symbols
+[ -s symbols ] || die "no libraries in $build"
 
 # Of a circle that stays its files are one.
 circles() {
@@ -20,7 +20,7 @@ circles() {
             return file
         }
         NR == FNR { if ($2 == "d") owner[$3] = stays($1); next }
-        $2 == "u" && ($3 in owner) && owner[$3] != stays($1) { print stays($1), owner[$3] }' "$scratch" "$scratch" |
+        $2 == "u" && ($3 in owner) && owner[$3] != stays($1) { print stays($1), owner[$3] }' symbols symbols |
         sort -u | tsort 2>&1 >/dev/null | sed 's/^tsort: //'
 }
 

@@ -7,30 +7,16 @@
  */
 #include "frontend/model/build_graph.h"
 #include "frontend/model/model.h"
+#include "tests/golden_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static bool read_file(Arena *arena, const char *path, Source *source) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return false;
-    fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    rewind(file);
-    char *text = ARENA_ARRAY(arena, char, (size_t)size + 1);
     const char *slash = strrchr(path, '/');
     source->name = slash ? slash + 1 : path;
-    source->text = text;
-    source->length = fread(text, 1, (size_t)size, file);
-    fclose(file);
-    return source->length == (size_t)size;
-}
-
-static bool write_file(const char *path, const char *text) {
-    FILE *file = fopen(path, "wb");
-    if (!file) return false;
-    const bool is_written = fputs(text, file) >= 0;
-    return fclose(file) == 0 && is_written;
+    source->text = golden_read(path, arena, &source->length);
+    return source->text;
 }
 
 static const char *print_graph(const Graph *graph, Arena *arena) {
@@ -62,16 +48,7 @@ static const char *describe(const Source *source, Arena *arena, const char **fai
     const char *text = graph ? print_graph(graph, arena) : "";
     if (graph && !*failure && !round_trips(text, arena)) *failure = "its graph does not round-trip";
     if (!graph && !diag.errors) *failure = "there is neither a graph nor an error";
-
-    char *messages = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&messages, &size);
-    if (!out) abort();
-    diag_print(&diag, out);
-    fclose(out);
-    const char *all = arena_printf(arena, "%s%s", messages, text);
-    free(messages);
-    return all;
+    return arena_printf(arena, "%s%s", golden_messages(&diag, arena), text);
 }
 
 static bool run_file(const char *path, bool bless) {
@@ -84,7 +61,7 @@ static bool run_file(const char *path, bool bless) {
         failure = "it cannot be read";
     else
         found = describe(&source, arena, &failure);
-    if (!failure && bless && !write_file(other, found)) failure = "cannot be blessed";
+    if (!failure && bless && !golden_write(other, found)) failure = "cannot be blessed";
     if (!failure && !read_file(arena, other, &expected)) failure = "there is no .expected file";
     if (!failure && strcmp(expected.text, found) != 0) failure = "differs from what is expected";
     if (failure) printf("FAIL %s: %s\n%s", path, failure, found);

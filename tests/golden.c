@@ -8,6 +8,7 @@
  */
 #include "ir/interp.h"
 #include "passes/pass.h"
+#include "tests/golden_file.h"
 #include "tests/machine.h"
 
 #include <math.h>
@@ -101,18 +102,6 @@ static const char *compare_values(const Graph *before, const Graph *after) {
 
 /* ---- one file ---- */
 
-static char *read_file(Arena *arena, const char *path, size_t *length) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return NULL;
-    fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    rewind(file);
-    char *text = ARENA_ARRAY(arena, char, (size_t)size + 1);
-    *length = fread(text, 1, (size_t)size, file);
-    fclose(file);
-    return text;
-}
-
 static const char *round_trip(Arena *arena, const char *text) {
     char *again = NULL;
     size_t size = 0;
@@ -152,7 +141,7 @@ static bool write_file(const char *path, const char *input, const char *output) 
 static const char *check(Arena *arena, const char *path, char **output, char **input,
                          const char **expected) {
     size_t length = 0, size = 0;
-    *input = read_file(arena, path, &length);
+    *input = golden_read(path, arena, &length);
     char *split = *input ? strstr(*input, "\n----\n") : NULL;
     if (!split) return "no file, or no line ----";
     *expected = split + 6;

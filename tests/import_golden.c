@@ -10,60 +10,19 @@
 #include "frontend/import/import.h"
 #include "frontend/model/build_graph.h"
 #include "frontend/model/model.h"
+#include "tests/golden_file.h"
 
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *read_file(Arena *arena, const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return NULL;
-    fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    rewind(file);
-    char *text = ARENA_ARRAY(arena, char, (size_t)size + 1);
-    const size_t got = fread(text, 1, (size_t)size, file);
-    fclose(file);
-    return got == (size_t)size ? text : NULL;
-}
-
-static bool write_file(const char *path, const char *text) {
-    FILE *file = fopen(path, "wb");
-    if (!file) return false;
-    const bool is_written = fputs(text, file) >= 0;
-    return fclose(file) == 0 && is_written;
-}
-
-static const char *messages_of(const Diag *diag, Arena *arena) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) abort();
-    diag_print(diag, out);
-    fclose(out);
-    const char *kept = arena_printf(arena, "%s", text);
-    free(text);
-    return kept;
-}
-
-static int64_t count_parameters(const Graph *graph) {
-    int64_t parameters = 0;
-    for (uint32_t i = 1; i < graph->count; i++) {
-        const Node *node = &graph->node[i];
-        int64_t values = node->op == OP_param;
-        for (int k = 0; k < node->type.rank && values; k++) values *= node->type.dim[k];
-        parameters += values;
-    }
-    return parameters;
-}
-
 /* The parameters of a description; 0: it is refused, and the diag says why. */
 static int64_t build(const Source *description, Arena *arena, Diag *diag) {
     const Model *model = model_read(arena, diag, description);
     if (!model || !model_check_lowered(model, diag)) return 0;
     const Graph *graph = model_build_graph(model, arena, diag);
-    return graph ? count_parameters(graph) : 0;
+    return graph ? ir_count_parameters(graph) : 0;
 }
 
 /* What has been published of the model; 0: nothing. */
@@ -90,7 +49,7 @@ static const char *describe(const char *path, Arena *arena, int64_t *parameters)
         *parameters = build(source, arena, &diag);
         text = source->text;
     }
-    return arena_printf(arena, "%s%s", text, messages_of(&diag, arena));
+    return arena_printf(arena, "%s%s", text, golden_messages(&diag, arena));
 }
 
 static bool run_file(const char *folder, const char *file, const char *list, bool bless) {
@@ -100,8 +59,9 @@ static bool run_file(const char *folder, const char *file, const char *list, boo
     int64_t parameters;
     const char *found = describe(arena_printf(arena, "%s/%s", folder, file), arena, &parameters);
     const int64_t expected = published(list, name);
-    if (bless && !write_file(other, found)) failure = "cannot be blessed";
-    const char *kept = read_file(arena, other);
+    if (bless && !golden_write(other, found)) failure = "cannot be blessed";
+    size_t length;
+    const char *kept = golden_read(other, arena, &length);
     if (!kept) failure = "there is no description beside it";
     if (kept && strcmp(kept, found) != 0) failure = "differs from what is expected";
     if (failure) printf("FAIL %s: %s\n%s", file, failure, found);
@@ -118,7 +78,9 @@ int main(int argc, char **argv) {
     const bool bless = argc > 1 && strcmp(argv[1], "--bless") == 0;
     const char *folder = argv[argc - 1];
     Arena *arena = arena_create();
-    const char *list = read_file(arena, arena_printf(arena, "%s/parameters.txt", folder));
+    size_t length;
+    const char *list =
+        golden_read(arena_printf(arena, "%s/parameters.txt", folder), arena, &length);
     DIR *directory = opendir(folder);
     int failed = 0, count = 0;
     for (const struct dirent *entry; directory && (entry = readdir(directory));) {

@@ -2,10 +2,9 @@
 # links.sh - what pages point to is there: files and headings that are linked, paths of the tree that are
 # named in `...`, and every source that ARCHITECTURE.md names. No line of text is over 120 columns.
 # CHANGELOG.md is left alone: it may name what is gone.
-cd "$(dirname "$0")/.." || exit 2
+. "$(dirname "$0")/script.sh"
+cd "$source" || exit 2
 export LC_ALL=C
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
 folders='frontend ir passes codegen runtime tests examples'
 # shellcheck disable=SC2086 # they are words
 find ./*.md $folders -name '*.md' | sed 's|^\./||' | sort >"$work/pages"

@@ -122,7 +122,7 @@ static inline void made_transpose(Made *made) {
     made->columns = rows;
 }
 
-static inline void made_write_gguf(const char *folder, const Tensors *made) {
+static inline void made_write_gguf(const char *directory, const Tensors *made) {
     uint64_t offset = 0;
     Image image = gguf_start(3, (uint64_t)made->count, 0);
     for (int i = 0; i < made->count; i++) {
@@ -136,11 +136,11 @@ static inline void made_write_gguf(const char *folder, const Tensors *made) {
         gguf_put(&image, made->tensor[i].bytes, made->tensor[i].count);
         gguf_align(&image, 32);
     }
-    image_write_bytes(folder, "model.gguf", image.bytes, image.length);
+    image_write_bytes(directory, "model.gguf", image.bytes, image.length);
     free(image.bytes);
 }
 
-static inline void made_write_safetensors(const char *folder, const Tensors *made) {
+static inline void made_write_safetensors(const char *directory, const Tensors *made) {
     const char *header = "{";
     uint8_t *data = ARENA_ARRAY(arena, uint8_t, (size_t)MOST_TENSORS * MOST_BYTES);
     size_t offset = 0;
@@ -154,7 +154,7 @@ static inline void made_write_safetensors(const char *folder, const Tensors *mad
         memcpy(data + offset, t->bytes, t->count);
         offset += t->count;
     }
-    image_write(folder, "model.safetensors", arena_printf(arena, "%s}", header), data, offset);
+    image_write(directory, "model.safetensors", arena_printf(arena, "%s}", header), data, offset);
 }
 
 /* llama.cpp's names become those of HuggingFace. */

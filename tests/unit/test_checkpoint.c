@@ -3,8 +3,7 @@
 #include "frontend/weights/checkpoint_stripes.h"
 #include "frontend/weights/safetensors.h"
 #include "frontend/weights/float16.h"
-#include "tests/folder.h"
-#include "tests/unit/arena_fixture.h"
+#include "tests/unit/folder_fixture.h"
 #include "tests/unit/safetensors_image.h"
 
 #include <math.h>
@@ -14,17 +13,10 @@
 enum { VOCAB = 5, WIDTH = 4, CONTEXT = 3, HIDDEN = 18 };
 
 static Source description, text;
-static char folder[FOLDER_PATH];
 
 static void setup(void) {
-    make_arena();
+    make_folder();
     description = (Source){"model.yaml", "weights", 7};
-    ck_assert(folder_make(folder));
-}
-
-static void teardown(void) {
-    drop_arena();
-    ck_assert(folder_remove(folder));
 }
 
 /* One layer of 2 query heads and 1 key-value head, 2 columns each, and an MLP. */
@@ -657,7 +649,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("checkpoint");
-    TCase *tests = suite_case(suite, "checkpoint", setup, teardown);
+    TCase *tests = suite_case(suite, "checkpoint", setup, drop_folder);
     tcase_add_test(tests, gpt2_is_read_transposed_and_stacked);
     tcase_add_test(tests, gpt_neox_is_read_head_by_head);
     tcase_add_test(tests, heads_are_grouped_by_key_value_head);

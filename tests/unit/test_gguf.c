@@ -1,8 +1,7 @@
 /* test_gguf.c - good files open and say what is in them, all others are refused with what is wrong.
  */
 #include "frontend/weights/gguf.h"
-#include "tests/folder.h"
-#include "tests/unit/arena_fixture.h"
+#include "tests/unit/folder_fixture.h"
 #include "tests/unit/gguf_image.h"
 
 #include <math.h>
@@ -318,8 +317,6 @@ END_TEST
 
 /* ---- split models ---- */
 
-static char folder[FOLDER_PATH];
-
 static const char *part_path(int number, int count) {
     return arena_printf(arena, "%s/m-%05d-of-%05d.gguf", folder, number, count);
 }
@@ -339,16 +336,6 @@ static void write_part(int number, uint16_t stated, const char *name, int32_t te
     const char *path = part_path(number + 1, 2);
     image_write_bytes(folder, path + strlen(folder) + 1, image.bytes, image.length);
     free(image.bytes);
-}
-
-static void enter_folder(void) {
-    make_arena();
-    ck_assert(folder_make(folder));
-}
-
-static void leave_folder(void) {
-    drop_arena();
-    ck_assert(folder_remove(folder));
 }
 
 START_TEST(a_split_model_opens_by_its_first_file) {
@@ -438,7 +425,7 @@ int main(void) {
     tcase_add_test(files, tensors_that_share_bytes_or_names_are_refused);
     tcase_add_test(files, a_file_that_is_cut_off_anywhere_is_refused);
     tcase_add_test(files, blocks_of_every_type_have_the_values_that_ggml_finds);
-    TCase *parts = suite_case(suite, "split models", enter_folder, leave_folder);
+    TCase *parts = suite_case(suite, "split models", make_folder, drop_folder);
     tcase_add_test(parts, a_split_model_opens_by_its_first_file);
     tcase_add_test(parts, parts_that_are_missing_or_do_not_fit_are_refused);
     return suite_run(suite);

@@ -1,25 +1,19 @@
 #include "frontend/files/npy_input.h"
 
-#include "tests/check.h"
-#include "tests/folder.h"
+#include "tests/unit/folder_fixture.h"
 
-#include <unistd.h>
-
-static char folder[FOLDER_PATH], path[64];
-static Diag diag;
+static char path[64];
 static NpyInput npy;
 
 static void make(void) {
-    ck_assert(folder_make(folder));
+    make_folder();
     snprintf(path, sizeof path, "%s/logits.npy", folder);
-    diag = (Diag){.arena = arena_create()};
     npy = (NpyInput){0};
 }
 
 static void clean(void) {
     npy_input_close(&npy);
-    arena_destroy(diag.arena);
-    ck_assert(folder_remove(folder));
+    drop_folder();
 }
 
 /* A file of version 1 with this dictionary, and what stands behind it. */

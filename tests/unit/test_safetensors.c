@@ -1,7 +1,6 @@
 /* test_safetensors.c - good files open, all others are refused with what is wrong. */
 #include "frontend/weights/safetensors.h"
-#include "tests/folder.h"
-#include "tests/unit/arena_fixture.h"
+#include "tests/unit/folder_fixture.h"
 #include "tests/unit/safetensors_image.h"
 
 #include <fcntl.h>
@@ -9,18 +8,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[FOLDER_PATH];
-
-static void setup(void) {
-    make_arena();
-    ck_assert(folder_make(folder));
-}
-
-static void teardown(void) {
-    drop_arena();
-    ck_assert(folder_remove(folder));
-}
 
 static TensorSet *parse(const char *header, const void *data, size_t data_bytes) {
     const Image image = image_make(header, data, data_bytes);
@@ -505,7 +492,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("safetensors");
-    TCase *tests = suite_case(suite, "safetensors", setup, teardown);
+    TCase *tests = suite_case(suite, "safetensors", make_folder, drop_folder);
     tcase_add_test(tests, tensors_are_found_by_name);
     tcase_add_test(tests, empty_files_and_empty_tensors_are_good);
     tcase_add_test(tests, a_name_may_be_any_text);

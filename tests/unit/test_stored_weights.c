@@ -5,23 +5,10 @@
 #include "frontend/weights/gguf.h"
 #include "ir/weights.h"
 #include "runtime/weights_file.h"
-#include "tests/folder.h"
-#include "tests/unit/arena_fixture.h"
+#include "tests/unit/folder_fixture.h"
 #include "tests/unit/made_tensors.h"
 
 #include <math.h>
-
-static char folder[FOLDER_PATH];
-
-static void setup(void) {
-    make_arena();
-    ck_assert(folder_make(folder));
-}
-
-static void teardown(void) {
-    drop_arena();
-    ck_assert(folder_remove(folder));
-}
 
 static const char *path_of(const char *name) {
     return arena_printf(arena, "%s/%s", folder, name);
@@ -431,7 +418,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("stored_weights");
-    TCase *tests = suite_case(suite, "stored_weights", setup, teardown);
+    TCase *tests = suite_case(suite, "stored_weights", make_folder, drop_folder);
     const int kinds = COUNT(kept_types);
     tcase_add_loop_test(tests, blocks_of_a_file_are_packed_as_they_are, 0, kinds);
     tcase_add_test(tests, blocks_stay_beside_rows_that_are_rounded);
