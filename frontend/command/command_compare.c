@@ -95,10 +95,11 @@ static bool open_file(Compare *compare) {
                             "'%s' has rows of %lld logits, '%s' a vocabulary of %lld", path,
                             (long long)npy->columns, model->name, (long long)model->outputs);
     if (npy->rows != compare->prompt.count)
-        return command_fail(compare->progress,
-                            "'%s' has %lld rows, and %lld tokens are given: a row for each token is "
-                            "compared",
-                            path, (long long)npy->rows, (long long)compare->prompt.count);
+        return command_fail(
+            compare->progress,
+            "'%s' has %lld rows, and %lld tokens are given: a row for each token is "
+            "compared",
+            path, (long long)npy->rows, (long long)compare->prompt.count);
     const size_t columns = (size_t)npy->columns;
     if (columns <= SIZE_MAX / sizeof(float)) compare->expected = malloc(columns * sizeof(float));
     return compare->expected || command_fail(compare->progress, "out of memory");
@@ -145,7 +146,7 @@ static bool step(Compare *compare, const Side *side, const int32_t *tokens, int6
 static const float *expect_row(Compare *compare, int64_t row) {
     if (compare->against.engine) return engine_logits(compare->against.engine, row);
     return npy_input_read(&compare->npy, compare->expected, &compare->diag) ? compare->expected
-                                                                             : NULL;
+                                                                            : NULL;
 }
 
 static bool compare_chunk(Compare *compare, const int32_t *tokens, int64_t count) {
@@ -210,8 +211,8 @@ static void print_text(const Compare *compare) {
     printf("top 1       agrees for %lld of %lld", (long long)d->agreeing, (long long)means.rows);
     if (d->first_odd_choice >= 0)
         printf("; first not after token %lld: %lld, expected %lld, which is %.3g above it",
-               (long long)d->first_odd_choice, (long long)d->chosen,
-               (long long)d->reference_chosen, d->behind);
+               (long long)d->first_odd_choice, (long long)d->chosen, (long long)d->reference_chosen,
+               d->behind);
     putchar('\n');
 }
 
@@ -219,7 +220,8 @@ static bool print_json(const Compare *compare) {
     const Difference *d = &compare->difference;
     const Means means = take_means(d);
     json_t *root = json_pack(
-        "{s:I, s:b, s:I, s:I, s:{s:f, s:I, s:I, s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:I}, s:{s:I, s:I}}",
+        "{s:I, s:b, s:I, s:I, s:{s:f, s:I, s:I, s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:I}, s:{s:I, "
+        "s:I}}",
         "tokens", (json_int_t)d->rows, "made_up", compare->is_made_up, "vocab",
         (json_int_t)compare->side.model.outputs, "odd_rows", (json_int_t)d->odd_rows, "difference",
         "largest", d->largest, "token", (json_int_t)d->largest_row, "logit",
@@ -242,9 +244,10 @@ static bool judge(const Compare *compare) {
     if (d->odd_rows)
         return command_fail(compare->progress, "%lld rows are no numbers", (long long)d->odd_rows);
     if (difference_of_range(d) <= tolerance) return true;
-    return command_fail(compare->progress,
-                        "the largest difference is %.3g of the range, more than the tolerance of %g",
-                        difference_of_range(d), tolerance);
+    return command_fail(
+        compare->progress,
+        "the largest difference is %.3g of the range, more than the tolerance of %g",
+        difference_of_range(d), tolerance);
 }
 
 static bool compare_all(Compare *compare) {
@@ -277,9 +280,9 @@ int command_compare(const Arguments *arguments) {
                                "one of --logits and --against says what to compare with");
     if (command_prompts(arguments) > 1) return command_misused(COMMAND_compare, COMMAND_ONE_PROMPT);
     if (arguments->reference && !command_prompts(arguments))
-        return command_misused(COMMAND_compare,
-                               "--logits needs the tokens that they are of: --tokens, --tokens-file "
-                               "or --prompt");
+        return command_misused(
+            COMMAND_compare, "--logits needs the tokens that they are of: --tokens, --tokens-file "
+                             "or --prompt");
     Progress progress;
     const Arguments other = plain(arguments);
     Compare compare = {.arguments = arguments, .progress = &progress};

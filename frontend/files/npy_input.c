@@ -83,9 +83,10 @@ static bool read_header(NpyInput *npy, Diag *diag) {
     const char *order = find_value(header, "'fortran_order'");
     if (is_right && (!order || strncmp(order, "False", 5) != 0))
         is_right = fail(npy, diag, "its order is that of Fortran, or not said");
-    is_right = is_right && read_type(npy, find_value(header, "'descr'"), diag) &&
-               read_shape(npy, find_value(header, "'shape'"), diag) &&
-               check_size(npy, (int64_t)length + (is_long ? LONG_PREFIX_BYTES : PREFIX_BYTES), diag);
+    is_right =
+        is_right && read_type(npy, find_value(header, "'descr'"), diag) &&
+        read_shape(npy, find_value(header, "'shape'"), diag) &&
+        check_size(npy, (int64_t)length + (is_long ? LONG_PREFIX_BYTES : PREFIX_BYTES), diag);
     free(header);
     return is_right;
 }

@@ -14,8 +14,8 @@ static bool is_folder(const char *path) {
 }
 
 bool import_is_for(const char *path) {
-    return is_folder(path) || strcmp(path, "config.json") == 0 || model_folder_ends_with(path, "/config.json") ||
-           model_folder_ends_with(path, ".gguf");
+    return is_folder(path) || strcmp(path, "config.json") == 0 ||
+           model_folder_ends_with(path, "/config.json") || model_folder_ends_with(path, ".gguf");
 }
 
 /* What follows the last mark; all of it without one. */

@@ -41,8 +41,7 @@ static void expect_rows(int64_t rows, int64_t columns) {
     ck_assert_int_eq(npy.columns, columns);
     for (int64_t i = 0; i < rows; i++) {
         ck_assert(npy_input_read(&npy, row, &diag));
-        for (int64_t j = 0; j < columns; j++)
-            ck_assert_float_eq(row[j], numbers[i * columns + j]);
+        for (int64_t j = 0; j < columns; j++) ck_assert_float_eq(row[j], numbers[i * columns + j]);
     }
     ck_assert_ptr_null(diag.first);
 }
