@@ -48,7 +48,8 @@ owner() { # header, files
 }
 
 layer runtime
-layer runtime/standalone runtime/runtime.h
+layer runtime/text runtime
+layer runtime/standalone runtime/runtime.h runtime/text/text.h
 layer ir
 layer passes ir
 
@@ -59,15 +60,16 @@ layer codegen/object codegen/emit ir runtime/abi.h
 
 layer frontend/files ir
 layer frontend/weights ir
+layer frontend/text frontend/files frontend/weights ir runtime/text
 layer frontend/model ir
 layer frontend/import frontend/files frontend/weights ir
 layer frontend/tune codegen/emit codegen/object passes ir runtime/runtime.h runtime/trace.h \
     runtime/nanoseconds.h
-layer frontend/compiler frontend/files frontend/weights frontend/model frontend/import frontend/tune \
-    codegen/pack codegen/emit codegen/object passes ir runtime
-layer frontend/measure frontend/compiler frontend/files ir runtime
-layer frontend/command frontend/measure frontend/compiler frontend/files frontend/tune \
-    codegen/target/target.h ir runtime
+layer frontend/compiler frontend/files frontend/weights frontend/text frontend/model frontend/import \
+    frontend/tune codegen/pack codegen/emit codegen/object passes ir runtime runtime/text
+layer frontend/measure frontend/compiler frontend/files ir runtime runtime/text
+layer frontend/command frontend/measure frontend/compiler frontend/files frontend/text frontend/tune \
+    codegen/target/target.h ir runtime runtime/text
 layer frontend/manual frontend/command codegen/target/targets.def passes/passes.def ir/enums.def
 
 # Every folder with sources is a layer.
