@@ -8,7 +8,7 @@
  * An object made by version 1.x works with a runtime of version 1.y, y >= x: structs grow at their
  * ends only, objects say how long theirs are, and TW_ABI_VERSION stays. What is promised to objects
  * and to the headers that were written with them is this file, the calls of object_calls.def, the
- * rows of cpu_features.def and status.def, TwSessionOptions and TW_MODEL_BYTES.
+ * rows of cpu_features.def and status.def, TwSessionOptions, TwSamplerOptions and TW_MODEL_BYTES.
  */
 #ifndef THALWEG_ABI_H
 #define THALWEG_ABI_H

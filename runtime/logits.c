@@ -78,6 +78,14 @@ static double weigh_block(const float *logits, Floats maximum, Floats scale, flo
     return sum[0] + sum[1] + sum[2] + sum[3];
 }
 
+/* The rest of a row that fills no block. */
+static double weigh_rest(const float *logits, int64_t count, Floats maximum, Floats scale,
+                         float *weight) {
+    float block[LOGITS_BLOCK];
+    for (int64_t i = 0; i < LOGITS_BLOCK; i++) block[i] = i < count ? logits[i] : NAN;
+    return weigh_block(block, maximum, scale, weight);
+}
+
 double tw_logits_weights(const float *logits, int64_t count, float maximum, float temperature,
                          float *weight, double *block_sum) {
     const Floats scale = same(1 / temperature); /* infinite: only the maximum has a weight */
@@ -87,11 +95,20 @@ double tw_logits_weights(const float *logits, int64_t count, float maximum, floa
         sum += block_sum[i / LOGITS_BLOCK] =
             weigh_block(logits + i, same(maximum), scale, weight + i);
     if (rest) {
-        float last[LOGITS_BLOCK], last_weight[LOGITS_BLOCK];
-        for (int64_t i = 0; i < LOGITS_BLOCK; i++) last[i] = i < rest ? logits[whole + i] : NAN;
+        float last[LOGITS_BLOCK];
         sum += block_sum[whole / LOGITS_BLOCK] =
-            weigh_block(last, same(maximum), scale, last_weight);
-        memcpy(weight + whole, last_weight, (size_t)rest * sizeof *weight);
+            weigh_rest(logits + whole, rest, same(maximum), scale, last);
+        memcpy(weight + whole, last, (size_t)rest * sizeof *weight);
     }
+    return sum;
+}
+
+double tw_logits_sum(const float *logits, int64_t count, float maximum) {
+    const int64_t rest = count % LOGITS_BLOCK, whole = count - rest;
+    float weight[LOGITS_BLOCK];
+    double sum = 0;
+    for (int64_t i = 0; i < whole; i += LOGITS_BLOCK)
+        sum += weigh_block(logits + i, same(maximum), same(1), weight);
+    if (rest) sum += weigh_rest(logits + whole, rest, same(maximum), same(1), weight);
     return sum;
 }

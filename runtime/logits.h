@@ -15,4 +15,7 @@ float tw_logits_maximum(const float *logits, int64_t count);
 double tw_logits_weights(const float *logits, int64_t count, float maximum, float temperature,
                          float *weight, double *block_sum);
 
+/* The sum of exp(logits[i] - maximum), 1 for the maximum itself. */
+double tw_logits_sum(const float *logits, int64_t count, float maximum);
+
 #endif

@@ -86,3 +86,13 @@ TwStatus tw_model_session(TwModel *model, const TwSessionOptions *options, TwSes
 size_t tw_model_session_bytes(const TwModel *model, const TwSessionOptions *options) {
     return model ? tw_session_bytes(model->program, options) : 0;
 }
+
+TwStatus tw_model_sampler(const TwModel *model, const TwSamplerOptions *options, TwSampler **out) {
+    if (out) *out = NULL;
+    if (!model) return TW_BAD_ARGUMENT;
+    return tw_sampler_create_from(options, model->program->vocab, out);
+}
+
+size_t tw_model_sampler_bytes(const TwModel *model, const TwSamplerOptions *options) {
+    return model ? tw_sampler_bytes(options, model->program->vocab) : 0;
+}

@@ -96,8 +96,8 @@ TW_API TwStatus tw_session_prefill(TwSession *session, const int32_t *tokens, in
 TW_API TwStatus tw_session_decode(TwSession *session, int32_t token);
 
 /* What the model gives in row `row` of the last call: tw_program_outputs() floats, logits or what
- * else it was described to give, owned by the session, valid until its next call. Rows count from 0,
- * the last is rows - 1. Null when there is none. A model that pools gives one row in a call. */
+ * else it was described to give, owned by the session, valid until its next call. Rows count from
+ * 0, the last is rows - 1. Null when there is none. A model that pools gives one row in a call. */
 TW_API const float *tw_session_logits(const TwSession *session, int64_t row);
 TW_API int64_t tw_session_position(const TwSession *session);
 TW_API int tw_session_threads(const TwSession *session);
@@ -137,21 +137,77 @@ TW_API size_t tw_model_session_bytes(const TwModel *model, const TwSessionOption
 
 /* ---- sampling ---- */
 
-typedef struct TwSampling {
-    float temperature; /* 0: greedy, the lowest token of the highest logit */
-    int64_t top_k;     /* 0: all */
-    float top_p;       /* 1: all */
-    uint64_t seed;
-} TwSampling;
+typedef struct TwLogitBias {
+    int32_t token;
+    float bias; /* added to its logit; -infinity: it is never drawn */
+} TwLogitBias;
+
+/* All zero: greedy, the lowest token of the highest logit. Of what is left by each of top_k, top_p
+ * and min_p, at the temperature, a token is drawn. Written headers have a copy of it: fields are
+ * added at its end. */
+typedef struct TwSamplerOptions {
+    size_t struct_bytes;     /* sizeof(TwSamplerOptions); 0: as long as in its first version */
+    float temperature;       /* divides the logits; 0: greedy */
+    float top_p;             /* the likeliest tokens that together reach it; 0 or 1: all */
+    int64_t top_k;           /* so many of the likeliest; 0: all */
+    uint64_t seed;           /* of the draws */
+    float min_p;             /* tokens of at least so much of the likeliest's probability; 0: all */
+    float repeat_penalty;    /* of an accepted token a logit above 0 is divided by it, another is
+                              * multiplied by it; 0 or 1: none */
+    float frequency_penalty; /* is subtracted for each time that a token was accepted */
+    float presence_penalty;  /* is subtracted once from an accepted token's logit */
+    int64_t repeat_window;   /* so many of the last accepted tokens count for these; 0: all */
+    const TwLogitBias *biases; /* [bias_count], copied; added before the penalties */
+    int64_t bias_count;
+    void *memory;        /* for all that the sampler needs; null: taken from malloc */
+    size_t memory_bytes; /* at least tw_sampler_bytes() */
+} TwSamplerOptions;
 
 typedef struct TwSampler TwSampler;
 
 /* Takes all memory a draw needs. Draws from the same seed and logits are the same on any machine.
  */
-TW_API TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler **out);
+TW_API TwStatus tw_sampler_create_from(const TwSamplerOptions *options, int64_t vocab,
+                                       TwSampler **out);
 TW_API void tw_sampler_destroy(TwSampler *sampler);
-/* A logit that is no number never wins; -1, which is no token: none of them is a number. */
+
+/* What a sampler with these options needs as `memory`; 0: it cannot be. */
+TW_API size_t tw_sampler_bytes(const TwSamplerOptions *options, int64_t vocab);
+
+/* Tells the sampler tokens, of the prompt and those drawn, for its penalties. Drawing does not. */
+TW_API TwStatus tw_sampler_accept(TwSampler *sampler, const int32_t *tokens, int64_t count);
+
+/* The next token, from `vocab` logits. A logit that is no number never wins; -1, which is no token:
+ * none of them is a number, or an argument is null. */
 TW_API int32_t tw_sampler_draw(TwSampler *sampler, const float *logits);
+
+/* tw_sampler_create_from() and tw_sampler_bytes() for a model. */
+TW_API TwStatus tw_model_sampler(const TwModel *model, const TwSamplerOptions *options,
+                                 TwSampler **out);
+TW_API size_t tw_model_sampler_bytes(const TwModel *model, const TwSamplerOptions *options);
+
+/* A sampler without the later options. */
+typedef struct TwSampling {
+    float temperature; /* 0: greedy */
+    int64_t top_k;     /* 0: all */
+    float top_p;       /* 1: all, 0: the likeliest alone */
+    uint64_t seed;
+} TwSampling;
+
+TW_API TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler **out);
+
+/* The natural logarithm of a token's probability, as the model gives it: softmax of the row at the
+ * temperature 1. NaN: it has none. */
+TW_API double tw_logprob(const float *logits, int64_t vocab, int32_t token);
+
+typedef struct TwLogprob {
+    int32_t token;
+    double logprob;
+} TwLogprob;
+
+/* The `most` likeliest tokens of a row, the best first, of equals the lowest; returns how many
+ * there are. Takes time in proportion to vocab + most * most. */
+TW_API int64_t tw_top_logprobs(const float *logits, int64_t vocab, int64_t most, TwLogprob *out);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,8 @@
 /* sampler.c - draws the next token from a row of logits.
  *
- * In this order: the top_k highest logits stay; softmax of what is left, at the temperature; of
- * that the likeliest tokens stay that together reach top_p; one is drawn in proportion. Equal
+ * In this order: biases and penalties (penalties.c); the top_k highest logits stay; softmax of what
+ * is left, at the temperature; of that the likeliest tokens stay that together reach top_p, and of
+ * these those of at least min_p of the likeliest's; one is drawn in proportion. Equal
  * logits rank by token, lowest first, so that nothing depends on how ties are sorted.
  *
  * All arithmetic is in a fixed order. The one function whose last bit a platform may choose is
@@ -13,11 +14,12 @@
  * rows are gone over in vectors, and in blocks that are skipped where nothing in them matters.
  */
 #include "runtime/logits.h"
-#include "runtime/runtime.h"
+#include "runtime/penalties.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct Candidate {
     double weight; /* softmax before the division by the sum */
@@ -26,40 +28,168 @@ typedef struct Candidate {
 } Candidate;
 
 struct TwSampler {
-    TwSampling sampling;
-    int64_t vocab;
+    double temperature, top_p, min_p;
+    int64_t top_k, vocab;
     uint64_t random;
-    double *block_sum;     /* [vocab / LOGITS_BLOCK], rounded up */
-    float *weight;         /* [vocab] */
-    Candidate candidate[]; /* [vocab] */
+    Candidate *candidate; /* [vocab] */
+    double *block_sum;    /* [vocab / LOGITS_BLOCK], rounded up */
+    float *weight;        /* [vocab] */
+    TwPenalties penalties;
+    bool is_placed; /* in memory of the caller */
 };
 
-TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler **out) {
-    if (!out) return TW_BAD_ARGUMENT;
-    *out = NULL;
-    if (!sampling || vocab < 1 || vocab > INT32_MAX) return TW_BAD_ARGUMENT;
-    if (!(sampling->temperature >= 0) || !isfinite(sampling->temperature)) return TW_BAD_ARGUMENT;
-    if (sampling->top_k < 0 || !(sampling->top_p >= 0 && sampling->top_p <= 1))
-        return TW_BAD_ARGUMENT;
-    const int64_t blocks = (vocab + LOGITS_BLOCK - 1) / LOGITS_BLOCK;
-    const uint64_t bytes = (uint64_t)vocab * (sizeof(Candidate) + sizeof(float)) +
-                           (uint64_t)blocks * sizeof(double) + sizeof(TwSampler);
-    if (bytes > PTRDIFF_MAX) return TW_NO_MEMORY;
+/* The fields of its first version. */
+enum { LEAST_OPTION_BYTES = offsetof(TwSamplerOptions, memory_bytes) + sizeof(size_t) };
 
-    TwSampler *sampler = malloc((size_t)bytes);
-    if (!sampler) return TW_NO_MEMORY;
-    sampler->sampling = *sampling;
-    sampler->vocab = vocab;
-    sampler->block_sum = (double *)(sampler->candidate + vocab);
-    sampler->weight = (float *)(sampler->block_sum + blocks);
-    sampler->random = sampling->seed;
-    *out = sampler;
+/* ---- what is asked for ---- */
+
+static bool is_share(float x) {
+    return x >= 0 && x <= 1;
+}
+
+static bool is_finite_from(float x, float least) {
+    return x >= least && isfinite(x);
+}
+
+static TwStatus check_biases(const TwSamplerOptions *options, int64_t vocab) {
+    if (options->bias_count < 0 || options->bias_count > INT32_MAX) return TW_BAD_ARGUMENT;
+    if (options->bias_count && !options->biases) return TW_BAD_ARGUMENT;
+    for (int64_t i = 0; i < options->bias_count; i++) {
+        const TwLogitBias *bias = &options->biases[i];
+        if (bias->token < 0 || bias->token >= vocab) return TW_BAD_TOKEN;
+        if (isnan(bias->bias)) return TW_BAD_ARGUMENT;
+    }
     return TW_OK;
 }
 
-void tw_sampler_destroy(TwSampler *sampler) {
-    free(sampler);
+/* All options, with the defaults in place. */
+static TwStatus complete_options(const TwSamplerOptions *given, int64_t vocab,
+                                 TwSamplerOptions *options) {
+    *options = (TwSamplerOptions){0};
+    if (given) {
+        const size_t bytes = given->struct_bytes ? given->struct_bytes : LEAST_OPTION_BYTES;
+        if (bytes < LEAST_OPTION_BYTES || bytes > sizeof *options) return TW_BAD_ABI;
+        memcpy(options, given, bytes);
+    }
+    if (vocab < 1 || vocab > INT32_MAX) return TW_BAD_ARGUMENT;
+    if (!is_finite_from(options->temperature, 0) || options->top_k < 0) return TW_BAD_ARGUMENT;
+    if (!is_share(options->top_p) || !is_share(options->min_p)) return TW_BAD_ARGUMENT;
+    if (!is_finite_from(options->repeat_penalty, 0) || !isfinite(options->frequency_penalty) ||
+        !isfinite(options->presence_penalty))
+        return TW_BAD_ARGUMENT;
+    if (options->repeat_window < 0 || options->repeat_window > INT32_MAX) return TW_BAD_ARGUMENT;
+    if (options->top_p == 0) options->top_p = 1;
+    if (options->repeat_penalty == 0) options->repeat_penalty = 1;
+    return check_biases(options, vocab);
 }
+
+/* ---- its memory ---- */
+
+typedef struct Room {
+    char *memory; /* null: only counted */
+    uint64_t used;
+} Room;
+
+enum { ALIGNMENT = 16 }; /* as malloc's */
+
+static void *take(Room *room, int64_t count, size_t size) {
+    void *taken = room->memory ? room->memory + room->used : NULL;
+    room->used += ((uint64_t)count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return taken;
+}
+
+/* What a sampler is made of; returns where it stands. */
+static TwSampler *lay_out(const TwSamplerOptions *options, int64_t vocab, Room *room,
+                          TwSampler *sampler) {
+    const bool is_counting = options->repeat_penalty != 1 || options->frequency_penalty != 0 ||
+                             options->presence_penalty != 0;
+    TwPenalties *penalties = &sampler->penalties;
+    TwSampler *place = take(room, 1, sizeof *sampler);
+    sampler->candidate = take(room, vocab, sizeof *sampler->candidate);
+    sampler->block_sum = take(room, (vocab + LOGITS_BLOCK - 1) / LOGITS_BLOCK, sizeof(double));
+    sampler->weight = take(room, vocab, sizeof *sampler->weight);
+    if (options->bias_count)
+        penalties->bias = take(room, options->bias_count, sizeof *penalties->bias);
+    if (is_counting) penalties->times = take(room, vocab, sizeof *penalties->times);
+    if (is_counting && options->repeat_window)
+        penalties->window = take(room, options->repeat_window, sizeof *penalties->window);
+    if (is_counting || options->bias_count)
+        penalties->row = take(room, vocab, sizeof *penalties->row);
+    return place;
+}
+
+static size_t bytes_of(const TwSamplerOptions *options, int64_t vocab) {
+    Room room = {0};
+    TwSampler none = {0};
+    lay_out(options, vocab, &room, &none);
+    if (options->memory) room.used += ALIGNMENT - 1;
+    return room.used <= PTRDIFF_MAX ? (size_t)room.used : 0;
+}
+
+size_t tw_sampler_bytes(const TwSamplerOptions *options, int64_t vocab) {
+    TwSamplerOptions all;
+    if (complete_options(options, vocab, &all) != TW_OK) return 0;
+    all.memory = &all; /* of the caller: of any alignment */
+    return bytes_of(&all, vocab);
+}
+
+static TwSampler *make(const TwSamplerOptions *options, int64_t vocab, char *memory) {
+    Room room = {.memory = memory};
+    TwSampler sampler = {.temperature = (double)options->temperature,
+                         .top_p = (double)options->top_p,
+                         .min_p = (double)options->min_p,
+                         .top_k = options->top_k,
+                         .vocab = vocab,
+                         .random = options->seed,
+                         .penalties = {.repeat = options->repeat_penalty,
+                                       .frequency = options->frequency_penalty,
+                                       .presence = options->presence_penalty,
+                                       .vocab = vocab,
+                                       .bias_count = options->bias_count,
+                                       .window_tokens = options->repeat_window},
+                         .is_placed = options->memory != NULL};
+    TwSampler *place = lay_out(options, vocab, &room, &sampler);
+    TwPenalties *penalties = &sampler.penalties;
+    if (penalties->times) memset(penalties->times, 0, (size_t)vocab * sizeof *penalties->times);
+    if (penalties->bias)
+        memcpy(penalties->bias, options->biases,
+               (size_t)penalties->bias_count * sizeof *penalties->bias);
+    *place = sampler;
+    return place;
+}
+
+TwStatus tw_sampler_create_from(const TwSamplerOptions *options, int64_t vocab, TwSampler **out) {
+    if (!out) return TW_BAD_ARGUMENT;
+    *out = NULL;
+    TwSamplerOptions all;
+    const TwStatus status = complete_options(options, vocab, &all);
+    if (status != TW_OK) return status;
+    const size_t bytes = bytes_of(&all, vocab);
+    if (!bytes || (all.memory && all.memory_bytes < bytes)) return TW_NO_MEMORY;
+    char *memory = all.memory ? all.memory : malloc(bytes);
+    if (!memory) return TW_NO_MEMORY;
+    memory += -(uintptr_t)memory % ALIGNMENT;
+    *out = make(&all, vocab, memory);
+    return TW_OK;
+}
+
+TwStatus tw_sampler_create(const TwSampling *sampling, int64_t vocab, TwSampler **out) {
+    if (out) *out = NULL;
+    if (!sampling) return TW_BAD_ARGUMENT;
+    const TwSamplerOptions options = {
+        .temperature = sampling->temperature,
+        .top_k = sampling->top_k,
+        .top_p = sampling->top_p == 0 ? FLT_MIN : sampling->top_p,
+        .seed = sampling->seed,
+    };
+    return tw_sampler_create_from(&options, vocab, out);
+}
+
+void tw_sampler_destroy(TwSampler *sampler) {
+    if (sampler && !sampler->is_placed) free(sampler);
+}
+
+/* ---- random numbers ---- */
 
 /* SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). */
 static uint64_t next_random(uint64_t *state) {
@@ -246,34 +376,58 @@ static int32_t pick_from_row(const TwSampler *sampler, double at) {
     return (int32_t)token;
 }
 
+/* Keeps those of a weight of at least min_p: the likeliest has 1. *sum becomes theirs. */
+static int64_t keep_min_p(Candidate *candidate, int64_t count, double min_p, double *sum) {
+    int64_t kept = 0;
+    *sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (candidate[i].weight < min_p) continue;
+        *sum += candidate[i].weight;
+        candidate[kept++] = candidate[i];
+    }
+    return kept;
+}
+
+/* Of candidates that are not all of what `sum` was of: those that stay, and one of them. */
+static int32_t draw_from_candidates(TwSampler *sampler, int64_t count, double sum, double uniform) {
+    Candidate *candidate = sampler->candidate;
+    if (sampler->top_p < 1) count = keep_top_p(candidate, count, sampler->top_p, &sum);
+    if (sampler->min_p > 0) count = keep_min_p(candidate, count, sampler->min_p, &sum);
+    return pick(candidate, count, uniform * sum);
+}
+
 /* `uniform`: the share of the sum of weights at which to draw. */
 static int32_t draw_from_top_k(TwSampler *sampler, const float *logits, double uniform) {
-    const TwSampling *sampling = &sampler->sampling;
-    int64_t count = gather_top_k(sampler, logits, sampling->top_k);
+    const int64_t count = gather_top_k(sampler, logits, sampler->top_k);
     if (count == 0) return -1;
-    double sum = weigh(sampler->candidate, count, sampling->temperature);
-    if (sampling->top_p < 1) count = keep_top_p(sampler->candidate, count, sampling->top_p, &sum);
-    return pick(sampler->candidate, count, uniform * sum);
+    const double sum = weigh(sampler->candidate, count, sampler->temperature);
+    return draw_from_candidates(sampler, count, sum, uniform);
 }
 
 static int32_t draw_from_all(TwSampler *sampler, const float *logits, double uniform) {
-    const TwSampling *sampling = &sampler->sampling;
-    double sum =
+    const double sum =
         tw_logits_weights(logits, sampler->vocab, tw_logits_maximum(logits, sampler->vocab),
-                          sampling->temperature, sampler->weight, sampler->block_sum);
+                          (float)sampler->temperature, sampler->weight, sampler->block_sum);
     if (sum == 0) return -1;
-    if (sampling->top_p == 1) return pick_from_row(sampler, uniform * sum);
-    const double bound = nucleus_bound(sampling->top_p, sum, sampler->vocab);
-    int64_t count = gather_likely(sampler, logits, bound);
-    count = keep_top_p(sampler->candidate, count, sampling->top_p, &sum);
-    return pick(sampler->candidate, count, uniform * sum);
+    if (sampler->top_p == 1 && sampler->min_p == 0) return pick_from_row(sampler, uniform * sum);
+    const double bound = fmax(nucleus_bound(sampler->top_p, sum, sampler->vocab), sampler->min_p);
+    return draw_from_candidates(sampler, gather_likely(sampler, logits, bound), sum, uniform);
 }
 
 int32_t tw_sampler_draw(TwSampler *sampler, const float *logits) {
-    const TwSampling *sampling = &sampler->sampling;
-    if (sampling->temperature == 0) return highest(logits, sampler->vocab);
+    if (!sampler || !logits) return -1;
+    const float *row = tw_penalties_apply(&sampler->penalties, logits);
+    if (sampler->temperature == 0) return highest(row, sampler->vocab);
     const double uniform = next_uniform(&sampler->random); /* one a draw, whatever logits are */
-    const bool is_limited = sampling->top_k > 0 && sampling->top_k < sampler->vocab;
-    return is_limited ? draw_from_top_k(sampler, logits, uniform)
-                      : draw_from_all(sampler, logits, uniform);
+    const bool is_limited = sampler->top_k > 0 && sampler->top_k < sampler->vocab;
+    return is_limited ? draw_from_top_k(sampler, row, uniform)
+                      : draw_from_all(sampler, row, uniform);
+}
+
+TwStatus tw_sampler_accept(TwSampler *sampler, const int32_t *tokens, int64_t count) {
+    if (!sampler || count < 0 || (count && !tokens)) return TW_BAD_ARGUMENT;
+    for (int64_t i = 0; i < count; i++)
+        if (tokens[i] < 0 || tokens[i] >= sampler->vocab) return TW_BAD_TOKEN;
+    for (int64_t i = 0; i < count; i++) tw_penalties_accept(&sampler->penalties, tokens[i]);
+    return TW_OK;
 }

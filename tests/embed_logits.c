@@ -107,6 +107,42 @@ static void run(shakespeare_session *session, const int32_t *tokens, int64_t cou
     }
 }
 
+/* Each field of the options has its say, in memory of the caller. */
+static void draw(shakespeare_model *model) {
+    static char memory[1 << 16];
+    static float logits[SHAKESPEARE_VOCAB];
+    const shakespeare_logit_bias biases[] = {{1, -100}, {2, 1}};
+    const int32_t twice[] = {2, 2};
+    shakespeare_sampler_options options = {.struct_bytes = sizeof options,
+                                           .temperature = 0.5F,
+                                           .top_p = 0.999F,
+                                           .top_k = 200,
+                                           .seed = 7,
+                                           .min_p = 0.5F,
+                                           .repeat_penalty = 1.25F,
+                                           .frequency_penalty = 1,
+                                           .presence_penalty = 0.5F,
+                                           .repeat_window = 2,
+                                           .biases = biases,
+                                           .bias_count = 2,
+                                           .memory = memory + 1,
+                                           .memory_bytes = sizeof memory - 1};
+    shakespeare_sampler *sampler;
+    logits[1] = 50;
+    logits[2] = 9;
+    logits[3] = 6;
+    need(shakespeare_sampler_new(model, &options, &sampler));
+    if (shakespeare_sampler_draw(sampler, logits) != 2) abort();
+    need(shakespeare_sampler_accept(sampler, twice, 2));         /* 10 / 1.25 - 2.5 is 5.5 */
+    if (shakespeare_sampler_draw(sampler, logits) != 3) abort(); /* exp(-0.5 / 0.5) is below 0.5 */
+    need(shakespeare_sampler_accept(sampler, (const int32_t[]){5, 6}, 2));
+    if (shakespeare_sampler_draw(sampler, logits) != 2) abort();
+    if (shakespeare_sampler_draw(sampler, NULL) != -1) abort();
+    shakespeare_sampler_free(sampler);
+    options.memory_bytes = shakespeare_sampler_bytes(model, &options) - 1;
+    if (shakespeare_sampler_new(model, &options, &sampler) != SHAKESPEARE_NO_MEMORY) abort();
+}
+
 int main(int argc, char **argv) {
     static char output[1 << 16];
     static Team team;
@@ -146,6 +182,7 @@ int main(int argc, char **argv) {
     shakespeare_reset(session);
     if (shakespeare_snapshot(session) != 0 || shakespeare_logits(session, 0)) return 6;
     shakespeare_session_free(session);
+    draw(model);
     shakespeare_close(model);
     end_team(&team);
     return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -114,7 +114,7 @@ for library in libc.so.6 libm.so.6 librt.so.1 libresolv.so.2 libgomp.so.1 libstd
     file=$("$compiler" -print-file-name="$library")
     case $file in /*) nm -D --defined-only "$file" 2>/dev/null || : ;; esac
 done | awk '$3 !~ /[^@]@[^@]/ { print $3 }' | sed 's/@.*//' | grep '^[A-Za-z]' | sort -u >exported
-for word in $words model session task options module weights programs; do
+for word in $words model session task options sampler sampler_options logit_bias module weights programs; do
     sed -n "s/_$word\$//p" exported
 done | tr '[:upper:]' '[:lower:]' | sort -u >stems
 grep -qx shm stems || fail 'names of the C library are not found'

@@ -124,8 +124,14 @@ static void find_calls(Plan *plan) {
                          plan->outputs == plan->vocab;
 }
 
+bool plan_draws(const Plan *plan) {
+    return plan->gives_logits && !plan->takes_whole_sequences;
+}
+
 bool plan_has_call(const Plan *plan, const char *name) {
-    return !plan->takes_whole_sequences || strcmp(name, "step") != 0;
+    static const char sampler[] = "sampler_";
+    if (strcmp(name, "step") == 0) return !plan->takes_whole_sequences;
+    return plan_draws(plan) || strncmp(name, sampler, sizeof sampler - 1) != 0;
 }
 
 static bool check_phase(const Graph *graph) {

@@ -23,7 +23,11 @@ typedef struct {
     int64_t scratch_floats; /* of each thread */
 } Plan;
 
-/* Whether objects have the call of object_calls.def: a sequence that is taken whole has no step. */
+/* Whether tokens can be drawn from rows and fed one by one. */
+bool plan_draws(const Plan *plan);
+
+/* Whether objects have the call of object_calls.def: a sequence that is taken whole has no step,
+ * and where no tokens are drawn there is no sampler. */
 bool plan_has_call(const Plan *plan, const char *name);
 
 /* The graphs outlive the plan. Null: reported to their diag. */

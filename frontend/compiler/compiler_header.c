@@ -247,6 +247,41 @@ static const char types[] =
     "    void *team_context;\n"
     "} @_options;\n";
 
+static const char sampler_types[] =
+    "\n"
+    "typedef struct @_sampler @_sampler; /* draws tokens from logits */\n"
+    "\n"
+    "typedef struct @_logit_bias {\n"
+    "    int32_t token;\n"
+    "    float bias; /* added to its logit; -infinity: it is never drawn */\n"
+    "} @_logit_bias;\n"
+    "\n"
+    "/* All zero: greedy. */\n"
+    "typedef struct @_sampler_options {\n"
+    "    size_t struct_bytes;       /* sizeof(@_sampler_options); 0: as long as at first */\n"
+    "    float temperature;         /* divides the logits; 0: greedy, the highest of them */\n"
+    "    float top_p;               /* the likeliest tokens that reach it together; 0 or 1: all "
+    "*/\n"
+    "    int64_t top_k;             /* so many of the likeliest tokens; 0: all */\n"
+    "    uint64_t seed;             /* of the draws: the same seed draws the same */\n"
+    "    float min_p;               /* tokens of that part of the likeliest's probability; 0: all "
+    "*/\n"
+    "    float repeat_penalty;      /* divides logits above 0 of accepted tokens, multiplies "
+    "others; 0 "
+    "or\n"
+    "                                * 1: none */\n"
+    "    float frequency_penalty;   /* subtracted for each time that a token was accepted */\n"
+    "    float presence_penalty;    /* subtracted once if it was */\n"
+    "    int64_t repeat_window;     /* of the last accepted tokens, for these penalties; 0: all "
+    "*/\n"
+    "    const @_logit_bias *biases; /* [bias_count], copied */\n"
+    "    int64_t bias_count;\n"
+    "    void *memory;              /* all that the sampler needs, aligned as for malloc; null: "
+    "malloc "
+    "*/\n"
+    "    size_t memory_bytes;       /* at least sampler_bytes() */\n"
+    "} @_sampler_options;\n";
+
 /* ---- calls ---- */
 
 static const char whole_sequences[] =
@@ -290,6 +325,7 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
     print_sizes(h, thalweg);
     print_errors(h);
     print(h, types);
+    if (plan_draws(thalweg->plan)) print(h, sampler_types);
     print_calls(h, thalweg);
     print(h, "\n/* For the library's own interface, thalweg/runtime/runtime.h. */\n"
              "extern const struct TwModule @_module;\n"
