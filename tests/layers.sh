@@ -49,7 +49,8 @@ owner() { # header, files
 
 layer runtime
 layer runtime/text runtime
-layer runtime/standalone runtime/runtime.h runtime/text/text.h
+layer runtime/generation runtime/runtime.h runtime/text/text.h
+layer runtime/standalone runtime/generation runtime/runtime.h runtime/text/text.h
 layer ir
 layer passes ir
 
@@ -69,7 +70,7 @@ layer frontend/compiler frontend/files frontend/weights frontend/text frontend/m
     frontend/tune codegen/pack codegen/emit codegen/object passes ir runtime runtime/text
 layer frontend/measure frontend/compiler frontend/files ir runtime runtime/text
 layer frontend/command frontend/measure frontend/compiler frontend/files frontend/text frontend/tune \
-    codegen/target/target.h ir runtime runtime/text
+    codegen/target/target.h ir runtime runtime/text runtime/generation
 layer frontend/manual frontend/command codegen/target/targets.def passes/passes.def ir/enums.def
 
 # Every folder with sources is a layer.

@@ -16,7 +16,7 @@ symbols() {
 }
 
 # What LLVM puts in for copies comes from the C library; all else from the runtime.
-allowed='^(tw_team_barrier|tw_model_[a-z_]*|tw_session_[a-z_]*|tw_status_text|memcpy|memmove|memset)$'
+allowed='^(tw_team_barrier|tw_model_[a-z_]*|tw_session_[a-z_]*|tw_sampler_[a-z_]*|tw_status_text|memcpy|memmove|memset)$'
 
 check_object() { # what it was made for
     strange=$(symbols | awk '$3 == "UND" { print $4 }' | grep -vE "$allowed")

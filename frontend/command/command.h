@@ -65,7 +65,7 @@ bool command_read(Progress *progress, const char *path, size_t most, CommandInpu
 
 /* How many of the options that say what is fed are given, of which there can be one. */
 int command_prompts(const Arguments *arguments);
-#define COMMAND_ONE_PROMPT "--prompt, --tokens and --tokens-file exclude each other"
+#define COMMAND_ONE_PROMPT "--prompt, --file, --tokens and --tokens-file exclude each other"
 
 /* Reads what these options say, for a model. False: said, or a signal came. */
 bool command_prompt(const Arguments *arguments, Progress *progress, const ThalwegModel *model,

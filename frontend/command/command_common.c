@@ -146,7 +146,8 @@ bool command_read(Progress *progress, const char *path, size_t most, CommandInpu
 /* ---- what a model is fed ---- */
 
 int command_prompts(const Arguments *arguments) {
-    return !!arguments->prompt + !!arguments->tokens + !!arguments->tokens_file;
+    return !!arguments->prompt + !!arguments->prompt_file + !!arguments->tokens +
+           !!arguments->tokens_file;
 }
 
 static Bytes bytes_of(const char *text) {
@@ -157,9 +158,11 @@ static Bytes bytes_of(const char *text) {
 static bool read_source(const Arguments *arguments, Progress *progress, CommandInput *input,
                         PromptSource *source) {
     enum { MOST_BYTES = 64 << 20 };
-    const bool is_text = arguments->prompt && strcmp(arguments->prompt, "-") == 0;
+    const bool is_input = arguments->prompt && strcmp(arguments->prompt, "-") == 0;
     const bool is_list = arguments->tokens && strcmp(arguments->tokens, "-") == 0;
-    const char *path = is_text || is_list ? "-" : arguments->tokens_file;
+    const bool is_text = is_input || arguments->prompt_file;
+    const char *path = arguments->prompt_file ? arguments->prompt_file : arguments->tokens_file;
+    if (is_input || is_list) path = "-";
     if (!path) return true;
     if (!command_read(progress, path, MOST_BYTES, input)) return false;
     *(is_text ? &source->text : &source->tokens) = (Bytes){input->bytes, input->length};
@@ -172,6 +175,7 @@ bool command_prompt(const Arguments *arguments, Progress *progress, const Thalwe
     PromptSource source = {.text = bytes_of(arguments->prompt),
                            .tokens = bytes_of(arguments->tokens),
                            .has_byte_tokens = model->has_byte_tokens,
+                           .names_specials = arguments->special,
                            .vocab = model->vocab,
                            .context = model->context};
     CommandInput input = {0};

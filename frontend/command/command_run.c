@@ -3,6 +3,8 @@
 
 #include "frontend/command/interrupt.h"
 #include "frontend/command/prompt.h"
+#include "frontend/command/run_output.h"
+#include "frontend/command/sampling.h"
 #include "frontend/files/npy.h"
 #include "frontend/files/program_path.h"
 #include "frontend/measure/clock.h"
@@ -10,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DEFAULT_COUNT = 200 };
@@ -23,12 +24,17 @@ typedef struct {
     Prompt prompt;
     Engine *engine;
     TwSampler *sampler;
+    StopTexts *stops;
     Npy npy;
     bool has_npy;
     Diag diag; /* of the file of logits */
 
-    int64_t asked, wanted, generated; /* tokens; wanted are as many of those asked as fit */
-    bool is_line_open;                /* the text ends within a line */
+    int64_t asked, wanted; /* tokens; wanted are as many of those asked as fit */
+    int64_t numbers;       /* that were written in place of text */
+    GenerationOptions options;
+    Generation generation;
+    Transcript transcript; /* with --json */
+    RunOutput output;
     double compile_seconds, prompt_seconds, generate_seconds;
 } Run;
 
@@ -72,9 +78,9 @@ static const char *why_not(const ThalwegModel *model) {
 static bool choose_count(Run *run) {
     const int64_t room = run->model.context - run->prompt.count;
     run->asked = run->arguments->count;
-    if (run->asked < 0) run->asked = run->arguments->logits ? 0 : DEFAULT_COUNT;
-    run->wanted = run->asked < room ? run->asked : room;
-    if (run->asked > 0 && !run->model.generates)
+    if (run->asked == OPTION_NOT_GIVEN) run->asked = run->arguments->logits ? 0 : DEFAULT_COUNT;
+    run->wanted = run->asked >= 0 && run->asked < room ? run->asked : room;
+    if (run->asked != 0 && !run->model.generates)
         return command_fail(run->progress,
                             "'%s' %s: it cannot generate; ask for its --logits, without -n",
                             run->model.name, why_not(&run->model));
@@ -97,14 +103,27 @@ static bool open_engine(Run *run) {
     return run->engine;
 }
 
-static bool open_sampler(Run *run) {
+/* How tokens are drawn, what they are as text, and what ends it. */
+static bool choose_generation(Run *run) {
     const Arguments *arguments = run->arguments;
-    const TwSampling sampling = {.temperature = (float)arguments->temperature,
-                                 .top_k = arguments->top_k,
-                                 .top_p = (float)arguments->top_p,
-                                 .seed = (uint64_t)arguments->seed};
+    const bool is_text = run->model.has_byte_tokens;
+    run->stops = sampling_stops(arguments, is_text, run->progress);
+    if (run->stops) run->sampler = sampling_create(arguments, &run->model, run->progress);
+    if (!run->sampler) return false;
+    run->transcript =
+        (Transcript){.vocab = run->model.vocab, .top = arguments->logprobs, .has_text = is_text};
+    run->options = (GenerationOptions){
+        .sampler = run->sampler,
+        .text = is_text ? token_text_of_bytes() : token_text_of_numbers(&run->numbers),
+        .stops = run->stops,
+        .most = run->wanted,
+        .ignores_ends = arguments->ignore_eos,
+        .write = arguments->run_json ? transcript_add_text : run_output_write,
+        .context = arguments->run_json ? (void *)&run->transcript : &run->output,
+        .transcript = arguments->run_json ? &run->transcript : NULL,
+    };
     return command_runs(run->progress,
-                        tw_sampler_create(&sampling, run->model.vocab, &run->sampler));
+                        tw_sampler_accept(run->sampler, run->prompt.tokens, run->prompt.count));
 }
 
 static bool open_logits(Run *run) {
@@ -117,24 +136,12 @@ static bool open_logits(Run *run) {
 
 /* ---- generation ---- */
 
-static bool is_same_stream(int a, int b) {
-    struct stat one, other;
-    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
-/* What is said comes on a line of its own, also where standard error goes behind the text. */
-static void begin_line(Run *run) {
-    if (run->is_line_open && is_same_stream(STDOUT_FILENO, STDERR_FILENO)) fputc('\n', stderr);
-    run->is_line_open = false;
-}
-
 /* One call, and its logits into the file. */
 static bool feed(Run *run, const int32_t *tokens, int64_t count) {
     const int64_t rows = run->has_npy && !run->model.is_pooled ? count : 1;
     TwStatus status;
     if (!engine_step(run->engine, tokens, count, rows, &status)) {
-        begin_line(run);
+        run_output_begin_line(&run->output);
         return command_runs(run->progress, status) && false;
     }
     for (int64_t i = 0; run->has_npy && i < rows; i++)
@@ -159,19 +166,13 @@ static bool feed_prompt(Run *run) {
     return true;
 }
 
-static void print_token(Run *run, int32_t token) {
-    if (!run->model.has_byte_tokens)
-        printf(run->generated ? " %d" : "%d", token);
-    else if (token < 256)
-        putchar(token);
-    else
-        printf("<%d>", token);
-    run->is_line_open = token != '\n' || !run->model.has_byte_tokens;
-    fflush(stdout);
-}
-
-static bool report_no_number(Run *run) {
-    begin_line(run);
+/* False: it ended for no good reason, which is said. */
+static bool say_end(Run *run) {
+    const GenerationEnd end = run->generation.end;
+    const bool has_memory = end != GENERATION_NO_MEMORY && !run->transcript.is_cut;
+    if (has_memory && end != GENERATION_NO_NUMBERS) return true;
+    run_output_begin_line(&run->output);
+    if (!has_memory) return command_fail(run->progress, "out of memory");
     return command_fail(run->progress,
                         "the logits after token %lld are not numbers (NaN): values inside the "
                         "model are beyond what an f32 holds",
@@ -179,52 +180,38 @@ static bool report_no_number(Run *run) {
 }
 
 static bool generate(Run *run) {
+    Generation *generation = &run->generation;
     const double begin = clock_seconds();
     int64_t row = run->has_npy ? (run->prompt.count - 1) % engine_chunk(run->engine) : 0;
     if (run->arguments->no_prefill) row = 0;
-    bool is_fine = true;
-    while (is_fine && run->generated < run->wanted) {
-        const int32_t token = tw_sampler_draw(run->sampler, engine_logits(run->engine, row));
-        if (token < 0) return report_no_number(run);
-        print_token(run, token);
-        run->generated++;
-        is_fine = !interrupt_signal() && !ferror(stdout);
-        if (is_fine && run->generated < run->wanted) is_fine = feed(run, &token, 1);
+    bool is_fed = true;
+    generation_begin(generation, &run->options);
+    while (is_fed && !interrupt_signal() && !ferror(stdout) &&
+           generation_next(generation, engine_logits(run->engine, row))) {
+        is_fed = feed(run, &generation->token, 1);
         row = 0;
     }
+    generation_end(generation);
     run->generate_seconds = clock_seconds() - begin;
-    return is_fine;
-}
-
-/* Ends the line, where text that is piped on has to stay as it is. */
-static void end_text(Run *run) {
-    const bool is_text = run->model.has_byte_tokens;
-    if (run->generated && (!is_text || (run->is_line_open && isatty(STDOUT_FILENO)))) {
-        putchar('\n');
-        run->is_line_open = false;
-    }
-    fflush(stdout);
+    return is_fed && say_end(run) && !interrupt_signal() && !ferror(stdout);
 }
 
 static void print_end(Run *run) {
-    const bool is_full = run->generated == run->wanted && run->wanted < run->asked;
-    const bool has_stats = run->arguments->stats || terminal_is(stderr);
-    if (is_full || has_stats) begin_line(run);
-    if (is_full)
-        fprintf(stderr, "note: stopped after %lld tokens: the context of %lld is full\n",
-                (long long)run->generated, (long long)run->model.context);
-    if (!has_stats) return;
-    const int threads = engine_threads(run->engine), fewest = engine_fewest_threads(run->engine);
-    fprintf(stderr, "%s: ready in %.0f ms, %d threads", run->model.name, 1e3 * run->compile_seconds,
-            threads);
-    if (fewest < threads) fprintf(stderr, " (at times %d: the processors are busy)", fewest);
-    fprintf(stderr, "; prompt of %lld at %.1f tokens/s", (long long)run->prompt.count,
-            (double)run->prompt.count / run->prompt_seconds);
-    /* The first token comes from the prompt's logits. */
-    if (run->generated > 1)
-        fprintf(stderr, "; %lld generated at %.1f tokens/s", (long long)run->generated,
-                (double)(run->generated - 1) / run->generate_seconds);
-    fputc('\n', stderr);
+    const bool is_full = run->generation.count == run->wanted && run->wanted != run->asked;
+    const RunReport report = {.model = run->model.name,
+                              .context = run->model.context,
+                              .prompt_tokens = run->prompt.count,
+                              .tokens = run->generation.count,
+                              .is_full = is_full,
+                              .is_cut = is_full && run->asked >= 0,
+                              .is_interrupted = interrupt_signal(),
+                              .threads = engine_threads(run->engine),
+                              .fewest_threads = engine_fewest_threads(run->engine),
+                              .ready_seconds = run->compile_seconds,
+                              .prompt_seconds = run->prompt_seconds,
+                              .generate_seconds = run->generate_seconds};
+    if (run->arguments->run_json) run_output_json(&report, &run->generation, &run->transcript);
+    run_output_say(&run->output, &report, run->arguments->stats || terminal_is(stderr));
 }
 
 static bool run_all(Run *run) {
@@ -233,12 +220,12 @@ static bool run_all(Run *run) {
         !command_prompt(run->arguments, run->progress, &run->model, &run->prompt) ||
         !choose_count(run))
         return false;
-    if (!open_engine(run) || !open_sampler(run) || !open_logits(run)) return false;
+    if (!choose_generation(run) || !open_engine(run) || !open_logits(run)) return false;
     run->compile_seconds = clock_seconds() - begin;
     progress_end(run->progress);
     if (!feed_prompt(run)) return false;
     const bool is_fine = generate(run);
-    end_text(run);
+    run_output_end_text(&run->output, run->model.has_byte_tokens);
     if (is_fine || interrupt_signal()) print_end(run);
     return is_fine;
 }
@@ -253,10 +240,13 @@ static bool close_logits(Run *run, bool is_done) {
 /* Prints what there is to say, and frees all. Returns the exit code. */
 static int end_run(Run *run, bool is_done) {
     const bool is_unread = run->has_npy && run->npy.file.error == EPIPE;
-    if (run->diag.first || thalweg_diagnostic_count(run->thalweg)) begin_line(run);
+    if (run->diag.first || thalweg_diagnostic_count(run->thalweg))
+        run_output_begin_line(&run->output);
     diag_print(&run->diag, stderr);
     engine_destroy(run->engine);
     tw_sampler_destroy(run->sampler);
+    stop_texts_destroy(run->stops);
+    transcript_free(&run->transcript);
     free(run->prompt.tokens);
     arena_destroy(run->diag.arena);
     const int code = command_end(run->thalweg, run->progress, is_done);
@@ -265,6 +255,10 @@ static int end_run(Run *run, bool is_done) {
 
 int command_run(const Arguments *arguments) {
     if (command_prompts(arguments) > 1) return command_misused(COMMAND_run, COMMAND_ONE_PROMPT);
+    const char *wrong = sampling_misused(arguments);
+    if (arguments->logprobs && !arguments->run_json)
+        wrong = "--logprobs are a part of what --json writes";
+    if (wrong) return command_misused(COMMAND_run, wrong);
     Progress progress;
     Run run = {.arguments = arguments, .progress = &progress};
     run.thalweg = command_thalweg(arguments, &progress);

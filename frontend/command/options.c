@@ -83,10 +83,18 @@ static bool read_number(const Option *option, const char *text, double *out) {
     return true;
 }
 
+static bool add(const Option *option, const char *text, OptionList *list, Complaint *complaint) {
+    if (list->count == MOST_LISTED)
+        return complain(complaint, "--%s is given more than %d times", option->name, MOST_LISTED);
+    list->item[list->count++] = text;
+    return true;
+}
+
 static bool set(const Option *option, const char *text, Arguments *arguments,
                 Complaint *complaint) {
     void *field = (char *)arguments + option->offset;
     switch (option->kind) {
+    case KIND_LIST: return add(option, text, field, complaint);
     case KIND_FLAG: *(bool *)field = true; return true;
     case KIND_TEXT:
     case KIND_OPTIONAL: *(const char **)field = text; return true;
@@ -119,7 +127,7 @@ static void set_fallbacks(Arguments *arguments) {
         if (option->fallback)
             set(option, option->fallback, arguments, &none);
         else if (option->kind == KIND_COUNT || option->kind == KIND_SIZE)
-            *(int64_t *)((char *)arguments + option->offset) = -1;
+            *(int64_t *)((char *)arguments + option->offset) = OPTION_NOT_GIVEN;
     }
 }
 

@@ -3,7 +3,7 @@
  *
  * `--name value`, `--name=value`, `-x value` and `-xvalue` are the same. A name may be shortened
  * as long as it says which one is meant. Options and operands mix; `--` ends the options. Of an
- * option that is given twice the later counts. A value that may be left out stands in the same
+ * option that is given twice the later counts, unless it is a list. A value that may be left out stands in the same
  * word, or in the next one where that would be an operand too many.
  */
 #ifndef FRONTEND_OPTIONS_H
@@ -30,6 +30,17 @@ enum { ENGINE_NATIVE, ENGINE_INTERPRETER }; /* the words of --engine */
 #define OPTION_TYPE_REAL     double
 #define OPTION_TYPE_WORD     int
 #define OPTION_TYPE_OPTIONAL const char *
+#define OPTION_TYPE_LIST     OptionList
+
+/* The values of an option that may be given several times, in order. */
+enum { MOST_LISTED = 256 };
+typedef struct OptionList {
+    const char *item[MOST_LISTED];
+    int count;
+} OptionList;
+
+/* Of a COUNT or SIZE that is not given and has no fallback. */
+#define OPTION_NOT_GIVEN INT64_MIN
 
 typedef struct Arguments {
 #define OPTION(field, name, letter, kind, ...) OPTION_TYPE_##kind field;

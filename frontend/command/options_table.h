@@ -7,7 +7,16 @@
 
 #include <stddef.h>
 
-typedef enum { KIND_FLAG, KIND_TEXT, KIND_COUNT, KIND_SIZE, KIND_REAL, KIND_WORD, KIND_OPTIONAL } OptionKind;
+typedef enum {
+    KIND_FLAG,
+    KIND_TEXT,
+    KIND_COUNT,
+    KIND_SIZE,
+    KIND_REAL,
+    KIND_WORD,
+    KIND_OPTIONAL,
+    KIND_LIST
+} OptionKind;
 
 typedef struct {
     const char *name;

@@ -105,6 +105,8 @@ bool prompt_read(const PromptSource *source, Prompt *out, Complaint *complaint) 
     *out = (Prompt){0};
     if (!source->tokens.data && !source->has_byte_tokens)
         return complain(complaint, "the model has no tokenizer for text: give --tokens, as 1,2,3");
+    if (source->names_specials)
+        return complain(complaint, "the model has no special tokens: leave --special out");
     const size_t most = (source->tokens.data ? source->tokens.count : source->text.count) + 1;
     const size_t context = (size_t)source->context;
     Reading reading = {.source = source, .complaint = complaint};

@@ -12,6 +12,7 @@ typedef struct PromptSource {
     int64_t lines;        /* of the file before them, where they are one line of it */
     bool is_line;         /* they are: what is said of all of them says which */
     bool has_byte_tokens; /* text is its bytes */
+    bool names_specials;  /* names of special tokens in the text are these tokens */
     int64_t vocab, context;
 } PromptSource;
 

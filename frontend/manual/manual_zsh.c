@@ -45,7 +45,7 @@ static void write_offer(ManualOffer offer, FILE *out) {
 }
 
 /* '(-n --name)'{-n+,--name=}'[what it does]:VALUE:what there is': each excludes the other, a value
- * may stand in the same word or in the next. */
+ * may stand in the same word or in the next. '*--name=[...': it may be given several times. */
 static void write_option(const Option *option, FILE *out) {
     const bool is_flag = option->kind == KIND_FLAG, is_optional = option->kind == KIND_OPTIONAL;
     const char *after_letter = is_flag ? "" : is_optional ? "-" : "+";
@@ -56,7 +56,7 @@ static void write_option(const Option *option, FILE *out) {
         fprintf(out, "'(-%c --%s)'{-%c%s,--%s%s}'[", option->letter, option->name, option->letter,
                 after_letter, option->name, after_name);
     else
-        fprintf(out, "'--%s%s[", option->name, after_name);
+        fprintf(out, "'%s--%s%s[", option->kind == KIND_LIST ? "*" : "", option->name, after_name);
     write_quoted(clause, "[]\\", out);
     fputc(']', out);
     if (!is_flag) {

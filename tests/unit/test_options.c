@@ -37,11 +37,11 @@ START_TEST(options_that_are_not_given_have_their_fallbacks) {
     const char *none[] = {NULL};
     Line line = parse_words(COMMAND_run, none);
     ck_assert(line.is_parsed);
-    ck_assert_int_eq(line.arguments.count, -1);
+    ck_assert_int_eq(line.arguments.count, OPTION_NOT_GIVEN);
     ck_assert_double_eq(line.arguments.temperature, 0.8);
     ck_assert_int_eq(line.arguments.engine, ENGINE_NATIVE);
     ck_assert_ptr_null(line.arguments.prompt);
-    ck_assert_int_eq(line.arguments.prefill, -1);
+    ck_assert_int_eq(line.arguments.prefill, OPTION_NOT_GIVEN);
     ck_assert(!line.arguments.stats);
     ck_assert_int_eq(line.arguments.operand_count, 0);
 }
@@ -77,6 +77,28 @@ END_TEST
 
 START_TEST(the_later_of_two_counts) {
     ck_assert_int_eq(PARSE(run, "-n", "1", "--count=2").arguments.count, 2);
+}
+END_TEST
+
+START_TEST(a_list_keeps_all_values_in_order) {
+    Line line = PARSE(run, "a", "--stop", "x", "b", "--stop=", "--stop", "--stop");
+    ck_assert(line.is_parsed);
+    ck_assert_int_eq(line.arguments.stop.count, 3);
+    ck_assert_str_eq(line.arguments.stop.item[0], "x");
+    ck_assert_str_eq(line.arguments.stop.item[1], "");
+    ck_assert_str_eq(line.arguments.stop.item[2], "--stop");
+    ck_assert_int_eq(line.arguments.operand_count, 2);
+}
+END_TEST
+
+START_TEST(a_list_has_an_end) {
+    const char *words[MOST_LISTED + 1];
+    Arguments arguments;
+    Complaint complaint;
+    for (int i = 0; i <= MOST_LISTED; i++) words[i] = "--stop=a";
+    ck_assert(options_parse(COMMAND_run, MOST_LISTED, words, &arguments, &complaint));
+    ck_assert(!options_parse(COMMAND_run, MOST_LISTED + 1, words, &arguments, &complaint));
+    ck_assert_str_eq(complaint.text, "--stop is given more than 256 times");
 }
 END_TEST
 
@@ -129,13 +151,14 @@ START_TEST(numbers_are_read_whole_and_within_their_range) {
                                "1e3",
                                "--1",
                                "one",
-                               "-1",
+                               "-2",
                                "2147483648",
                                "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(!PARSE(run, "-n", bad[i]).is_parsed, "'%s'", bad[i]);
-    expect_refused(PARSE(run, "-n", "-1"),
-                   "--count is '-1'; expected a whole number from 0 to 2147483647");
+    ck_assert_int_eq(PARSE(run, "-n", "-1").arguments.count, -1);
+    expect_refused(PARSE(run, "-n", "-2"),
+                   "--count is '-2'; expected a whole number from -1 to 2147483647");
     ck_assert_int_eq(PARSE(run, "--seed", "9223372036854775807").arguments.seed, INT64_MAX);
     ck_assert(!PARSE(run, "--seed", "9223372036854775808").is_parsed);
 }
@@ -204,7 +227,7 @@ START_TEST(a_size_has_a_letter_for_its_power) {
     ck_assert_int_eq(PARSE(cache, "--prune", "3K").arguments.prune, 3000);
     ck_assert_int_eq(PARSE(cache, "--prune", "20G").arguments.prune, 20000000000);
     ck_assert_int_eq(PARSE(cache, "--prune=0").arguments.prune, 0);
-    ck_assert_int_eq(PARSE(cache, "--json").arguments.prune, -1);
+    ck_assert_int_eq(PARSE(cache, "--json").arguments.prune, OPTION_NOT_GIVEN);
     static const char *const bad[] = {"", "G", "1.5G", "-1", "1k", "9999999999T", "1GB"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const Line line = PARSE(cache, "--prune", bad[i]);
@@ -238,6 +261,8 @@ int main(void) {
     tcase_add_test(all, operands_and_options_mix);
     tcase_add_test(all, a_size_has_a_letter_for_its_power);
     tcase_add_test(all, the_later_of_two_counts);
+    tcase_add_test(all, a_list_keeps_all_values_in_order);
+    tcase_add_test(all, a_list_has_an_end);
     tcase_add_test(all, a_name_may_be_shortened_while_it_is_clear);
     tcase_add_test(all, unknown_options_are_named_with_what_was_meant);
     tcase_add_test(all, names_of_any_length_are_refused);

@@ -1,0 +1,78 @@
+#include "runtime/standalone/prompt_tokens.h"
+
+#include "runtime/standalone/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Numbers, with a comma or white space between each and the next, and NUL behind them. */
+static bool read_list(const char *text, PromptTokens *out) {
+    static const char spaces[] = " \t\n\v\f\r";
+    for (char *end;; text = end) {
+        errno = 0;
+        const long token = strtol(text, &end, 10);
+        if (end == text || errno || token < 0 || token > INT32_MAX) return false;
+        out->token[out->count++] = (int32_t)token;
+        const char *next = end + strspn(end, spaces);
+        if (!*next) return true;
+        if (next == end && *next != ',') return false;
+        end += next - end + (*next == ',');
+    }
+}
+
+/* All of a file, and NUL; malloc. Null: said. */
+static char *read_file(const Arguments *a, FILE *file, const char *name, size_t *length) {
+    enum { MOST = 64 << 20 };
+    char *text = NULL;
+    size_t room = 1 << 16;
+    for (*length = 0;; room *= 2) {
+        char *more = realloc(text, room + 1);
+        if (!more) break;
+        text = more;
+        *length += fread(text + *length, 1, room - *length, file);
+        text[*length] = 0;
+        if (*length < room && !ferror(file)) return text;
+        if (*length < room || room >= MOST) break;
+    }
+    message_error(a->program, "cannot be read, or is too long", name);
+    free(text);
+    return NULL;
+}
+
+/* The same of the file of that name; "-": standard input. */
+static char *read_input(const Arguments *a, const char *name, size_t *length) {
+    if (strcmp(name, "-") == 0) return read_file(a, stdin, "standard input", length);
+    FILE *file = fopen(name, "re");
+    if (!file) message_error(a->program, strerror(errno), name);
+    char *text = file ? read_file(a, file, name, length) : NULL;
+    if (file) fclose(file);
+    return text;
+}
+
+/* Of a text that comes from there. */
+static int read_tokens(const Arguments *a, const char *text, size_t length, const char *name,
+                       PromptTokens *out) {
+    if (!length) return message_error(a->program, "the prompt is empty", NULL);
+    out->token = calloc(length, sizeof *out->token);
+    if (!out->token) return message_error(a->program, "out of memory", NULL);
+    if (a->tokens)
+        return read_list(text, out)
+                   ? 0
+                   : message_error(a->program, "is no list of tokens, as 1,2,3", name);
+    for (size_t i = 0; i < length; i++) out->token[out->count++] = (unsigned char)text[i];
+    return 0;
+}
+
+int prompt_tokens_read(const Arguments *a, PromptTokens *out) {
+    const char *text = a->tokens ? a->tokens : a->prompt ? a->prompt : "\n";
+    const char *path = a->file ? a->file : strcmp(text, "-") == 0 ? text : NULL;
+    if (!path) return read_tokens(a, text, strlen(text), text, out);
+    size_t length;
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    char *input = read_input(a, path, &length);
+    const int code = input ? read_tokens(a, input, length, name, out) : EXIT_FAILURE;
+    free(input);
+    return code;
+}
