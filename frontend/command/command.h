@@ -54,6 +54,9 @@ bool command_runs(Progress *progress, TwStatus status);
 /* What a model runs on. Null: said. */
 Engine *command_engine(Thalweg *thalweg, const EngineOptions *options, Progress *progress);
 
+/* Why a model does not generate. */
+const char *command_why_not(const ThalwegModel *model);
+
 typedef struct {
     char *bytes; /* malloc */
     size_t length;

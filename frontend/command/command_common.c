@@ -100,6 +100,11 @@ Engine *command_engine(Thalweg *thalweg, const EngineOptions *options, Progress 
     return engine;
 }
 
+const char *command_why_not(const ThalwegModel *model) {
+    if (!model->is_causal) return "is not causal";
+    return model->is_pooled ? "pools its tokens" : "gives no logits of its tokens";
+}
+
 /* ---- standard streams ---- */
 
 /* Until there is something to be read, or a signal came: read() would begin anew after a signal. */

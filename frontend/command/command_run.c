@@ -69,12 +69,6 @@ static bool read_model(Run *run) {
 
 /* ---- how much follows ---- */
 
-/* Why a model does not generate. */
-static const char *why_not(const ThalwegModel *model) {
-    if (!model->is_causal) return "is not causal";
-    return model->is_pooled ? "pools its tokens" : "gives no logits of its tokens";
-}
-
 static bool choose_count(Run *run) {
     const int64_t room = run->model.context - run->prompt.count;
     run->asked = run->arguments->count;
@@ -83,11 +77,11 @@ static bool choose_count(Run *run) {
     if (run->asked != 0 && !run->model.generates)
         return command_fail(run->progress,
                             "'%s' %s: it cannot generate; ask for its --logits, without -n",
-                            run->model.name, why_not(&run->model));
+                            run->model.name, command_why_not(&run->model));
     if (run->arguments->no_prefill && run->prompt.count > 1 && run->model.takes_whole_sequences)
         return command_fail(run->progress,
                             "'%s' %s: its tokens cannot be fed one by one; leave --no-prefill out",
-                            run->model.name, why_not(&run->model));
+                            run->model.name, command_why_not(&run->model));
     return true;
 }
 

@@ -338,7 +338,7 @@ void options_print_usage(FILE *out) {
     fprintf(out, "Usage: thalweg COMMAND [OPTION]... [OPERAND]...\n\n"
                  "Compiles models built around a residual stream into native code.\n\nCommands:\n");
     for (int i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-10s%s\n", options_commands[i].name, options_commands[i].summary);
+        fprintf(out, "  %-12s%s\n", options_commands[i].name, options_commands[i].summary);
     fprintf(out,
             "\n`thalweg COMMAND --help` says more; `thalweg --version` says which one this is.\n"
             "Exit codes: 0 done, 1 the input was bad or the work failed, 2 wrong usage.\n");
