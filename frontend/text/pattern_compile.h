@@ -10,4 +10,7 @@
 bool pattern_compile(TextString expression, const char *where, Loc loc, TextBuffer *out,
                      Diag *diag);
 
+/* A text that is to be matched as it is, as an expression. */
+TextString pattern_literal(TextString text, Arena *arena);
+
 #endif
