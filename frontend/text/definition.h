@@ -19,8 +19,9 @@ typedef struct {
 
 typedef struct {
     TextNormalKind kind;
-    TextString from;   /* replace; of replace_pattern the expression; of charsmap its bytes */
-    TextString text;   /* replace, replace_pattern, prepend, append */
+    TextString from; /* replace; of replace_pattern the expression; of charsmap its bytes */
+    TextString text; /* replace, replace_pattern, prepend, append */
+    bool is_longest; /* charsmap: the longest match, as SentencePiece; else by grapheme clusters */
     const char *where; /* for messages: "normalizer.normalizers[1]" */
 } TextNormal;
 
@@ -47,17 +48,19 @@ typedef struct {
     double score; /* Unigram; of tokenizer.model and GGUF also BPE, where merges are null */
     bool is_byte; /* <0xNN> of a vocabulary with byte fallback */
     uint8_t byte;
+    bool is_hidden; /* not found by the model, nor made by merges: control tokens and the like */
 } TextToken;
 
 typedef struct {
-    int32_t left, right, token; /* in order of rank */
+    int32_t left, right, token;
+    uint32_t rank; /* the lowest is merged first, of equal ones the leftmost */
 } TextPair;
 
 typedef struct {
     TextModelKind kind;
     TextToken *token;
     int32_t token_count;
-    TextPair *merge; /* BPE */
+    TextPair *merge; /* BPE, in order of rank */
     size_t merge_count;
     int32_t unknown; /* -1: none */
     bool byte_fallback, fuse_unknown, ignore_merges;

@@ -14,7 +14,12 @@
 #include "runtime/text/text.h"
 
 #define TEXT_TABLES_MAGIC "thalwegT" /* 8 bytes */
-enum { TEXT_TABLES_VERSION = 1, TEXT_ALIGNMENT = 64, TEXT_MAX_SECTIONS = 256 };
+enum {
+    TEXT_TABLES_VERSION = 1,
+    TEXT_ALIGNMENT = 64,
+    TEXT_MAX_SECTIONS = 256,
+    TEXT_MAX_SPLITS = 16
+};
 
 typedef struct TextFileHeader {
     char magic[8];
@@ -62,7 +67,14 @@ enum { /* TextHead.flags */
        /* Decoding: a run of byte tokens that is no UTF-8 gives U+FFFD for each byte, not for each
         * longest piece that begins a character. */
        TEXT_FFFD_FOR_EACH_BYTE = 32,
+       /* Decoding: the last ' ' of a token waits for another token. */
+       TEXT_HOLD_SPACE = 64,
+       TEXT_ALL_FLAGS = 127
 };
+
+/* What decoding a token of so many bytes writes at most: three that waited and all of its own may
+ * be U+FFFD. */
+#define TEXT_LONGEST(bytes) (3 * ((bytes) + 4))
 
 typedef struct TextHead {
     uint32_t model; /* TextModelKind */
@@ -80,9 +92,8 @@ typedef struct TextHead {
 
 enum {                         /* token_flags */
        TEXT_TOKEN_SPECIAL = 1, /* not decoded unless it is asked for */
-       TEXT_TOKEN_ADDED = 2,
-       TEXT_TOKEN_BYTE = 4,  /* decoded to one byte of a character */
-       TEXT_TOKEN_EXISTS = 8 /* numbers without it are holes in the vocabulary */
+       TEXT_TOKEN_ADDED = 2,   /* found before all else */
+       TEXT_TOKEN_EXISTS = 4   /* numbers without it are holes in the vocabulary */
 };
 
 typedef struct TextFirst {
@@ -147,7 +158,6 @@ enum { /* TextAdded.flags */
        TEXT_ADDED_SPECIAL = 1,
        TEXT_ADDED_LSTRIP = 2, /* takes white space before it */
        TEXT_ADDED_RSTRIP = 4, /* and behind it */
-       TEXT_ADDED_WORD = 8    /* only between characters that are no letters, digits or '_' */
 };
 
 typedef struct TextAdded {
@@ -180,7 +190,7 @@ typedef struct TextTables {
 #undef SECTION
 } TextTables;
 
-/* A whole file in memory, aligned to TEXT_ALIGNMENT, that outlives the tables. */
+/* A whole file in memory, aligned as for malloc, that outlives the tables. */
 TwStatus tw_text_tables_open(const void *file, uint64_t bytes, TextTables *out);
 
 /* Fills in magic, version, size and checksum of a file that is written otherwise. False: no memory.
@@ -188,10 +198,19 @@ TwStatus tw_text_tables_open(const void *file, uint64_t bytes, TextTables *out);
 bool tw_text_tables_seal(void *file, uint64_t bytes);
 
 /* A section by its place in the directory, as steps have it. */
-const uint8_t *tw_text_section(const TextTables *tables, uint32_t index, uint64_t *bytes);
+static inline const uint8_t *tw_text_section(const TextTables *tables, uint32_t index,
+                                             uint64_t *bytes) {
+    *bytes = tables->directory[index].bytes;
+    return tables->file + tables->directory[index].offset;
+}
 
-/* Of a piece, for the hashes of tables. */
+/* Of a piece, and of a pair of tokens, for the hashes of tables. */
 uint64_t tw_text_hash(const uint8_t *bytes, size_t count);
+static inline uint64_t tw_text_hash_pair(int32_t left, int32_t right) {
+    const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    const uint64_t mixed = (pair ^ pair >> 29) * 0x9E3779B97F4A7C15u;
+    return mixed ^ mixed >> 32;
+}
 
 /* The token of a piece; -1: there is none. */
 int32_t tw_text_piece(const TextTables *tables, const uint8_t *bytes, size_t count);

@@ -19,7 +19,7 @@ typedef struct TwTokenizer TwTokenizer;
 /* Maps a file NAME.tokenizer and checks all of it: what opens cannot be read wrongly later. */
 TW_API TwStatus tw_tokenizer_open(const char *path, TwTokenizer **out);
 
-/* The same from memory that outlives the tokenizer, aligned to 64 bytes. */
+/* The same from memory that outlives the tokenizer, aligned as for malloc. */
 TW_API TwStatus tw_tokenizer_open_memory(const void *tables, uint64_t bytes, TwTokenizer **out);
 TW_API void tw_tokenizer_close(TwTokenizer *tokenizer);
 
