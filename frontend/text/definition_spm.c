@@ -257,6 +257,16 @@ static bool make_tokens(Spm *spm) {
     return true;
 }
 
+/* SentencePiece merges to a piece that is unused, and takes it apart again in the end. */
+static bool check_unused(const Spm *spm) {
+    for (int32_t i = 0; spm->trainer.model == BPE && i < spm->pieces; i++)
+        if (spm->piece[i].type == UNUSED &&
+            merges_would_make(&spm->definition->model, i, spm->arena))
+            return wrong(spm, "pieces[%d].type: an unused piece that merges make is not supported",
+                         i);
+    return true;
+}
+
 static void make_model(Spm *spm) {
     TextModel *model = &spm->definition->model;
     model->kind = spm->trainer.model == BPE ? TEXT_MODEL_bpe : TEXT_MODEL_unigram;
@@ -338,7 +348,7 @@ TextDefinition *definition_parse_spm(const char *name, const void *bytes, size_t
     }
     if (!read_model(&spm, bytes, count)) return NULL;
     spm.definition = definition_create(name, spm.loc, arena);
-    if (!check_kind(&spm) || !make_tokens(&spm)) return NULL;
+    if (!check_kind(&spm) || !make_tokens(&spm) || !check_unused(&spm)) return NULL;
     make_model(&spm);
     make_steps(&spm);
     make_special(&spm);

@@ -14,4 +14,7 @@
  * or bytes are neither joined nor made. */
 void merges_by_score(TextModel *model, Arena *arena);
 
+/* Whether two pieces would be joined to a token that is hidden, if it were not. */
+bool merges_would_make(const TextModel *model, int32_t token, Arena *arena);
+
 #endif
