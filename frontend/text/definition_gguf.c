@@ -131,6 +131,17 @@ static void take_type(GgufKeys *keys, int32_t number, int64_t type) {
                definition_add_token(keys->definition, number, type != USER, keys->arena));
 }
 
+/* What ends a text is never made of text that does not ask for it. */
+static void hide_stops(const GgufKeys *keys) {
+    TextDefinition *definition = keys->definition;
+    for (int i = 0; i < definition->added_count; i++)
+        for (int k = 0; k < definition->stop_count; k++)
+            if (definition->added[i].token == definition->stop[k]) {
+                definition->added[i].is_special = true;
+                definition->model.token[definition->stop[k]].is_hidden = true;
+            }
+}
+
 static bool read_types(GgufKeys *keys) {
     const GgufValue *array;
     GgufValue value;
@@ -426,8 +437,10 @@ TextDefinition *definition_read_gguf(const Gguf *gguf, Arena *arena, Diag *diag)
         definition_create(loc.source ? loc.source->name : "", loc, arena);
     const Kind *kind = find_kind(&keys);
     if (!kind || !read_habits(&keys) || !read_texts(&keys) || !read_scores(&keys) ||
-        !read_types(&keys) || !read_special(&keys, kind) || !gguf_keys_stops(&keys) ||
-        !kind->read(&keys) || !read_around(&keys, kind) || !read_template(&keys))
+        !read_types(&keys) || !read_special(&keys, kind) || !gguf_keys_stops(&keys))
+        return NULL;
+    hide_stops(&keys);
+    if (!kind->read(&keys) || !read_around(&keys, kind) || !read_template(&keys))
         return NULL;
     if (definition->model.kind != TEXT_MODEL_bpe || definition->model.byte_fallback)
         definition->model.unknown = definition->special[TW_UNKNOWN];

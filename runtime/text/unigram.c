@@ -68,15 +68,21 @@ static void go_on(Search *s, size_t from, size_t next) {
 
 /* ---- writing them ---- */
 
+/* The tokens of its bytes, if there are such. */
+static bool write_bytes(Search *s, const uint8_t *text, size_t bytes) {
+    if (!(s->tables->head->flags & TEXT_BYTE_FALLBACK)) return false;
+    for (size_t i = 0; i < bytes; i++)
+        if (s->tables->byte_tokens[text[i]] < 0) return false;
+    for (size_t i = 0; i < bytes; i++) tw_text_sink_add(s->sink, s->tables->byte_tokens[text[i]]);
+    return true;
+}
+
 static void write_unknown(Search *s, const uint8_t *text, size_t bytes) {
     const TextHead *head = s->tables->head;
     const bool joins = s->is_joined && (head->flags & TEXT_FUSE_UNKNOWN);
+    if (write_bytes(s, text, bytes)) return;
     s->is_joined = true;
-    if (head->flags & TEXT_BYTE_FALLBACK)
-        for (size_t i = 0; i < bytes; i++)
-            tw_text_sink_add(s->sink, s->tables->byte_tokens[text[i]]);
-    else if (!joins && head->unknown >= 0)
-        tw_text_sink_add(s->sink, head->unknown);
+    if (!joins && head->unknown >= 0) tw_text_sink_add(s->sink, head->unknown);
 }
 
 /* Tokens of the best way, which stand one after the other. */
