@@ -9,6 +9,21 @@
 
 enum { MAX_STOPS = 64, MAX_TEMPLATE = 1 << 20 /* bytes */ };
 
+int32_t definition_find_token(const TextDefinition *definition, TextString text) {
+    for (int i = 0; i < definition->added_count; i++) {
+        const TextString added = definition->added[i].text;
+        if (added.count == text.count && memcmp(added.bytes, text.bytes, text.count) == 0)
+            return definition->added[i].token;
+    }
+    for (int32_t i = 0; i < definition->model.token_count; i++) {
+        const TextString token = definition->model.token[i].text;
+        if (token.bytes && token.count == text.count &&
+            memcmp(token.bytes, text.bytes, text.count) == 0)
+            return i;
+    }
+    return -1;
+}
+
 typedef struct {
     const char *folder;
     TextDefinition *definition;
@@ -51,28 +66,28 @@ static void read_texts(const Folder *folder, const json_t *json) {
         take_special(folder, (TwSpecial)i, token_of_text(folder, json_object_get(json, keys[i])));
 }
 
-static void add_stop(TextDefinition *definition, json_int_t token) {
+static void add_stop(TextDefinition *definition, int32_t token) {
     if (token < 0 || token >= definition->model.token_count) return;
     for (int i = 0; i < definition->stop_count; i++)
         if (definition->stop[i] == token) return;
-    if (definition->stop_count < MAX_STOPS)
-        definition->stop[definition->stop_count++] = (int32_t)token;
+    if (definition->stop_count < MAX_STOPS) definition->stop[definition->stop_count++] = token;
+}
+
+/* -1: no token. */
+static int32_t token_of_number(const json_t *json) {
+    const double number = json_is_number(json) ? json_number_value(json) : -1;
+    return number >= 0 && number < DEFINITION_MAX_TOKENS ? (int32_t)number : -1;
 }
 
 /* A number, or a list of them, as generation_config.json has them. */
-static void read_stops(const Folder *folder, const json_t *json) {
-    if (json_is_integer(json)) add_stop(folder->definition, json_integer_value(json));
-    for (size_t i = 0; i < json_array_size(json); i++)
-        add_stop(folder->definition, json_integer_value(json_array_get(json, i)));
-}
-
 static void read_numbers(const Folder *folder, const json_t *json) {
-    const json_t *bos = json_object_get(json, "bos_token_id");
     const json_t *eos = json_object_get(json, "eos_token_id");
     const json_t *first = json_is_array(eos) ? json_array_get(eos, 0) : eos;
-    read_stops(folder, eos);
-    if (json_is_integer(bos)) take_special(folder, TW_BOS, (int32_t)json_integer_value(bos));
-    if (json_is_integer(first)) take_special(folder, TW_EOS, (int32_t)json_integer_value(first));
+    if (!json_is_array(eos)) add_stop(folder->definition, token_of_number(eos));
+    for (size_t i = 0; i < json_array_size(eos); i++)
+        add_stop(folder->definition, token_of_number(json_array_get(eos, i)));
+    take_special(folder, TW_BOS, token_of_number(json_object_get(json, "bos_token_id")));
+    take_special(folder, TW_EOS, token_of_number(first));
 }
 
 static void read_names(const Folder *folder) {

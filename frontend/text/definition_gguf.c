@@ -440,8 +440,7 @@ TextDefinition *definition_read_gguf(const Gguf *gguf, Arena *arena, Diag *diag)
         !read_types(&keys) || !read_special(&keys, kind) || !gguf_keys_stops(&keys))
         return NULL;
     hide_stops(&keys);
-    if (!kind->read(&keys) || !read_around(&keys, kind) || !read_template(&keys))
-        return NULL;
+    if (!kind->read(&keys) || !read_around(&keys, kind) || !read_template(&keys)) return NULL;
     if (definition->model.kind != TEXT_MODEL_bpe || definition->model.byte_fallback)
         definition->model.unknown = definition->special[TW_UNKNOWN];
     definition->source_id = tensor_set_identity(gguf_tensors(gguf));

@@ -7,21 +7,6 @@
 
 #include <string.h>
 
-int32_t definition_find_token(const TextDefinition *definition, TextString text) {
-    for (int i = 0; i < definition->added_count; i++) {
-        const TextString added = definition->added[i].text;
-        if (added.count == text.count && memcmp(added.bytes, text.bytes, text.count) == 0)
-            return definition->added[i].token;
-    }
-    for (int32_t i = 0; i < definition->model.token_count; i++) {
-        const TextString token = definition->model.token[i].text;
-        if (token.bytes && token.count == text.count &&
-            memcmp(token.bytes, text.bytes, text.count) == 0)
-            return i;
-    }
-    return -1;
-}
-
 /* ---- added tokens ---- */
 
 static bool read_added(const JsonReader *reader, JsonPlace place, TextAddedToken *added) {

@@ -16,7 +16,9 @@ json_t *json_place_load(const char *path, bool may_lack, Arena *arena, Diag *dia
         return NULL;
     }
     json_error_t error;
-    json_t *json = json_loadf(file, JSON_ALLOW_NUL, &error);
+    /* Files of settings have numbers that no integer holds, as 1e30 written out. */
+    const size_t reals = may_lack ? JSON_DECODE_INT_AS_REAL : 0;
+    json_t *json = json_loadf(file, JSON_ALLOW_NUL | reals, &error);
     fclose(file);
     if (json && json_is_object(json)) return json;
     if (json)
