@@ -8,6 +8,7 @@
 
 #include "frontend/files/source_file.h"
 #include "frontend/text/definition_lists.h"
+#include "frontend/text/definition_parts.h"
 #include "frontend/text/definition_read.h"
 #include "frontend/text/merges_by_score.h"
 #include "frontend/text/protobuf.h"
@@ -320,10 +321,6 @@ static void make_special(Spm *spm) {
         definition_put_before(definition, definition->special[TW_BOS], spm->arena);
     else
         definition_put_after(definition, definition->special[TW_EOS], spm->arena);
-    if (definition->special[TW_EOS] < 0) return;
-    definition->stop = ARENA_NEW(spm->arena, int32_t);
-    definition->stop[0] = definition->special[TW_EOS];
-    definition->stop_count = 1;
 }
 
 /* ---- the file ---- */
@@ -356,6 +353,21 @@ TextDefinition *definition_parse_spm(const char *name, const void *bytes, size_t
     return spm.definition;
 }
 
+/* What tokenizer_config.json says of that. */
+static bool read_around(const char *folder, TextDefinition *definition, Arena *arena, Diag *diag) {
+    const int errors = diag->errors;
+    const char *path = arena_printf(arena, "%s%stokenizer_config.json", folder, *folder ? "/" : "");
+    json_t *json = json_place_load(path, true, arena, diag);
+    const json_t *bos = json_object_get(json, "add_bos_token"),
+                 *eos = json_object_get(json, "add_eos_token");
+    if (json_is_boolean(bos)) definition->before_count = 0;
+    if (json_is_true(bos)) definition_put_before(definition, definition->special[TW_BOS], arena);
+    if (json_is_boolean(eos)) definition->after_count = 0;
+    if (json_is_true(eos)) definition_put_after(definition, definition->special[TW_EOS], arena);
+    json_decref(json);
+    return diag->errors == errors;
+}
+
 TextDefinition *definition_read_spm(const char *path, Arena *arena, Diag *diag) {
     struct stat status;
     const bool is_there = stat(path, &status) == 0;
@@ -367,5 +379,10 @@ TextDefinition *definition_read_spm(const char *path, Arena *arena, Diag *diag) 
         return NULL;
     }
     const Source *file = source_file_read(path, is_there ? (size_t)status.st_size : 0, arena, diag);
-    return file ? definition_parse_spm(file->name, file->text, file->length, arena, diag) : NULL;
+    TextDefinition *definition =
+        file ? definition_parse_spm(file->name, file->text, file->length, arena, diag) : NULL;
+    const char *folder = source_file_directory(path, arena);
+    const bool done = definition && definition_read_folder(folder, definition, arena, diag) &&
+                      read_around(folder, definition, arena, diag);
+    return done ? definition : NULL;
 }

@@ -1,6 +1,7 @@
 /* normal_compile.c - what utf8proc knows of characters, as tables of the steps that need it. */
 #include "frontend/text/normal_compile.h"
 
+#include "frontend/text/charsmap_compile.h"
 #include "frontend/text/form_make.h"
 #include "frontend/text/pattern_compile.h"
 
@@ -197,6 +198,10 @@ bool normal_compile(const TextNormal *normal, Loc loc, TextBuffer *out, TextSect
     if (normal->kind == TEXT_NORMAL_replace_pattern) {
         *kind = TEXT_SECTION_pattern;
         return pattern_compile(normal->from, normal->where, loc, out, diag);
+    }
+    if (normal->kind == TEXT_NORMAL_charsmap) {
+        *kind = TEXT_SECTION_charsmap;
+        return charsmap_compile(normal->from, normal->is_longest, normal->where, loc, out, diag);
     }
     Arena *arena = arena_create();
     if (make_form(normal->kind, arena, out)) *kind = TEXT_SECTION_form;

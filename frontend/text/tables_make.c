@@ -58,8 +58,11 @@ static bool add_model(const TextDefinition *definition, TablesFile *file, TextHe
                       Arena *arena, Diag *diag) {
     switch (definition->model.kind) {
     case TEXT_MODEL_bpe: return tables_bpe(definition, file, head, arena, diag);
-    default: return diag_error(diag, definition->loc, "model.type: only BPE is supported");
+    case TEXT_MODEL_unigram: return tables_unigram(definition, file, head, arena, diag);
+    case TEXT_MODEL_wordpiece: return tables_wordpiece(definition, file, head, arena, diag);
+    case TEXT_MODEL_COUNT: break;
     }
+    return false;
 }
 
 static bool out_of_memory(const TextDefinition *definition, Diag *diag) {

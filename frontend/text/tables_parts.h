@@ -20,6 +20,12 @@ bool tables_decode(const TextDefinition *definition, TablesFile *file, TextHead 
 bool tables_bpe(const TextDefinition *definition, TablesFile *file, TextHead *head, Arena *arena,
                 Diag *diag);
 
+/* The vocabulary as a trie, and what else the other models read. */
+bool tables_unigram(const TextDefinition *definition, TablesFile *file, TextHead *head,
+                    Arena *arena, Diag *diag);
+bool tables_wordpiece(const TextDefinition *definition, TablesFile *file, TextHead *head,
+                      Arena *arena, Diag *diag);
+
 /* Tokens that are found before all else. `normaliser`: open tables with the steps, and no more. */
 bool tables_added(const TextDefinition *definition, TablesFile *file, const TextTables *normaliser,
                   Arena *arena);

@@ -1,5 +1,6 @@
 /* normal.c - see normal.h. */
 #include "runtime/text/normal.h"
+#include "runtime/text/charsmap.h"
 #include "runtime/text/form.h"
 #include "runtime/text/pattern.h"
 #include "runtime/text/utf8.h"
@@ -106,6 +107,11 @@ void tw_text_normal(const TextTables *tables, const TextStep *step, const uint8_
         if (where & TEXT_ENDS) bytes = trailing_space(text, bytes);
         break;
     case TEXT_NORMAL_charsmap:
+        tw_charsmap(tw_text_section(tables, step->section, &section_bytes), text, bytes, out);
+        return;
+    case TEXT_NORMAL_spaces:
+        tw_text_spaces(text, bytes, where & TEXT_BEGINS, where & TEXT_ENDS, out);
+        return;
     case TEXT_NORMAL_COUNT: break;
     }
     tw_text_buffer_add(out, text, bytes);
@@ -130,8 +136,9 @@ bool tw_text_normal_check(const TextTables *tables, const TextStep *step) {
     case TEXT_NORMAL_prepend:
     case TEXT_NORMAL_append:
     case TEXT_NORMAL_strip_left:
-    case TEXT_NORMAL_strip_right: return true;
-    case TEXT_NORMAL_charsmap:
+    case TEXT_NORMAL_strip_right:
+    case TEXT_NORMAL_spaces: return true;
+    case TEXT_NORMAL_charsmap: return tw_charsmap_check(section, bytes);
     case TEXT_NORMAL_COUNT: break;
     }
     return false;

@@ -3,6 +3,7 @@
 #include "runtime/text/encoder.h"
 #include "runtime/text/pattern.h"
 #include "runtime/text/utf8.h"
+#include "runtime/text/vocabulary.h"
 
 #include <string.h>
 
@@ -15,7 +16,15 @@ static void encode_piece(Encoder *encoder, const uint8_t *piece, size_t bytes) {
         encoder->status =
             tw_bpe_encode(encoder->tables, piece, bytes, &encoder->scratch, &encoder->sink);
         return;
-    default: encoder->status = TW_BAD_TOKENIZER; return;
+    case TEXT_MODEL_unigram:
+        encoder->status =
+            tw_unigram_encode(encoder->tables, piece, bytes, &encoder->scratch, &encoder->sink);
+        return;
+    case TEXT_MODEL_wordpiece:
+        encoder->status =
+            tw_wordpiece_encode(encoder->tables, piece, bytes, &encoder->scratch, &encoder->sink);
+        return;
+    case TEXT_MODEL_COUNT: return;
     }
 }
 

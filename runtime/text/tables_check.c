@@ -4,6 +4,7 @@
 #include "runtime/text/normal.h"
 #include "runtime/text/pattern.h"
 #include "runtime/text/utf8.h"
+#include "runtime/text/vocabulary.h"
 
 #include <string.h>
 
@@ -103,6 +104,14 @@ static bool check_merges(const TextTables *tables) {
     return empty > 0 && wrong == 0;
 }
 
+static bool check_model(const TextTables *tables) {
+    switch ((TextModelKind)tables->head->model) {
+    case TEXT_MODEL_unigram: return tw_unigram_check(tables);
+    case TEXT_MODEL_wordpiece: return tw_wordpiece_check(tables);
+    default: return true;
+    }
+}
+
 static bool check_bytes(const TextTables *tables) {
     const bool are_needed =
         (tables->head->flags & (TEXT_BYTES | TEXT_BYTE_FALLBACK)) && tables->head->vocab;
@@ -175,7 +184,7 @@ static bool check_added(const TextTables *tables) {
 
 bool tw_text_tables_check(const TextTables *tables) {
     return check_head(tables) && check_tokens(tables) && check_pieces(tables) &&
-           check_merges(tables) && check_bytes(tables) && check_steps(tables) &&
+           check_merges(tables) && check_model(tables) && check_bytes(tables) && check_steps(tables) &&
            check_added(tables) && are_tokens(tables, tables->before, tables->before_count) &&
            are_tokens(tables, tables->after, tables->after_count) &&
            are_tokens(tables, tables->stops, tables->stops_count);
