@@ -70,9 +70,10 @@ bool command_read(Progress *progress, const char *path, size_t most, CommandInpu
 int command_prompts(const Arguments *arguments);
 #define COMMAND_ONE_PROMPT "--prompt, --file, --tokens and --tokens-file exclude each other"
 
-/* Reads what these options say, for a model. False: said, or a signal came. */
-bool command_prompt(const Arguments *arguments, Progress *progress, const ThalwegModel *model,
-                    Prompt *out);
+/* Reads what these options say, for the model of a Thalweg, at most `context` tokens. False: said,
+ * reported, or a signal came. */
+bool command_prompt(const Arguments *arguments, Progress *progress, Thalweg *thalweg,
+                    int64_t context, Prompt *out);
 
 /* Whether standard output went to a pipe or a socket that nobody reads any more, as of `| head`.
  * There is nobody to be told. */

@@ -175,14 +175,20 @@ static bool read_source(const Arguments *arguments, Progress *progress, CommandI
     return true;
 }
 
-bool command_prompt(const Arguments *arguments, Progress *progress, const ThalwegModel *model,
-                    Prompt *out) {
+bool command_prompt(const Arguments *arguments, Progress *progress, Thalweg *thalweg,
+                    int64_t context, Prompt *out) {
+    const ThalwegModel model = thalweg_model(thalweg);
     PromptSource source = {.text = bytes_of(arguments->prompt),
                            .tokens = bytes_of(arguments->tokens),
-                           .has_byte_tokens = model->has_byte_tokens,
+                           .has_byte_tokens = model.has_byte_tokens,
                            .names_specials = arguments->special,
-                           .vocab = model->vocab,
-                           .context = model->context};
+                           .vocab = model.vocab,
+                           .context = context};
+    const bool is_numbers = arguments->tokens || arguments->tokens_file;
+    if (model.has_tokenizer && !is_numbers) {
+        source.tokenizer = thalweg_tokenizer(thalweg);
+        if (!source.tokenizer) return false;
+    }
     CommandInput input = {0};
     Complaint complaint = {""};
     const bool is_there = read_source(arguments, progress, &input, &source);

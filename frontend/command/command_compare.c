@@ -75,12 +75,13 @@ static bool make_up_tokens(Compare *compare, int64_t context) {
 }
 
 static bool choose_tokens(Compare *compare) {
-    ThalwegModel model = compare->side.model;
+    int64_t context = compare->side.model.context;
     const ThalwegModel *other = &compare->against.model;
-    if (other->name && other->context < model.context) model.context = other->context;
+    if (other->name && other->context < context) context = other->context;
     if (command_prompts(compare->arguments))
-        return command_prompt(compare->arguments, compare->progress, &model, &compare->prompt);
-    return make_up_tokens(compare, model.context);
+        return command_prompt(compare->arguments, compare->progress, compare->side.thalweg, context,
+                              &compare->prompt);
+    return make_up_tokens(compare, context);
 }
 
 /* ---- the reference ---- */

@@ -63,6 +63,7 @@ static bool read_text(Perplexity *p) {
         return false;
     }
     *(numbers ? &source.tokens : &source.text) = (Bytes){input.bytes, input.length};
+    if (p->model.has_tokenizer && !numbers) source.tokenizer = thalweg_tokenizer(p->thalweg);
     p->bytes = numbers ? 0 : (int64_t)input.length;
     const bool is_read = prompt_read(&source, &p->text, &complaint);
     free(input.bytes);

@@ -31,6 +31,7 @@ typedef struct {
 
     int64_t asked, wanted; /* tokens; wanted are as many of those asked as fit */
     int64_t numbers;       /* that were written in place of text */
+    TokenDecoder decoder;  /* without a tokenizer: they are no text, or bytes */
     GenerationOptions options;
     Generation generation;
     Transcript transcript; /* with --json */
@@ -97,10 +98,32 @@ static bool open_engine(Run *run) {
     return run->engine;
 }
 
+/* Text goes on from where the prompt ends: the first token is not the first of all. */
+static bool open_decoder(Run *run) {
+    TokenDecoder *d = &run->decoder;
+    if (!run->model.has_tokenizer) return true;
+    *d = (TokenDecoder){.tokenizer = thalweg_tokenizer(run->thalweg),
+                        .flags = run->arguments->special ? TW_DECODE_SPECIAL : 0};
+    if (!d->tokenizer) return false;
+    const size_t room = tw_tokenizer_longest(d->tokenizer);
+    char *out = malloc(room + 1);
+    if (!out) return command_fail(run->progress, "out of memory");
+    for (int64_t i = 0; i < run->prompt.count; i++)
+        tw_decode(d->tokenizer, &d->decoder, run->prompt.tokens[i], d->flags, out, room);
+    free(out);
+    return true;
+}
+
+static TokenText text_of(Run *run) {
+    if (run->model.has_byte_tokens) return token_text_of_bytes();
+    if (run->decoder.tokenizer) return token_text_of_tokenizer(&run->decoder);
+    return token_text_of_numbers(&run->numbers);
+}
+
 /* How tokens are drawn, what they are as text, and what ends it. */
 static bool choose_generation(Run *run) {
     const Arguments *arguments = run->arguments;
-    const bool is_text = run->model.has_byte_tokens;
+    const bool is_text = run->model.has_byte_tokens || run->decoder.tokenizer;
     run->stops = sampling_stops(arguments, is_text, run->progress);
     if (run->stops) run->sampler = sampling_create(arguments, &run->model, run->progress);
     if (!run->sampler) return false;
@@ -108,7 +131,7 @@ static bool choose_generation(Run *run) {
         (Transcript){.vocab = run->model.vocab, .top = arguments->logprobs, .has_text = is_text};
     run->options = (GenerationOptions){
         .sampler = run->sampler,
-        .text = is_text ? token_text_of_bytes() : token_text_of_numbers(&run->numbers),
+        .text = text_of(run),
         .stops = run->stops,
         .most = run->wanted,
         .ignores_ends = arguments->ignore_eos,
@@ -211,15 +234,17 @@ static void print_end(Run *run) {
 static bool run_all(Run *run) {
     const double begin = clock_seconds();
     if (!read_model(run) ||
-        !command_prompt(run->arguments, run->progress, &run->model, &run->prompt) ||
+        !command_prompt(run->arguments, run->progress, run->thalweg, run->model.context,
+                        &run->prompt) ||
         !choose_count(run))
         return false;
-    if (!choose_generation(run) || !open_engine(run) || !open_logits(run)) return false;
+    if (!open_decoder(run) || !choose_generation(run) || !open_engine(run) || !open_logits(run))
+        return false;
     run->compile_seconds = clock_seconds() - begin;
     progress_end(run->progress);
     if (!feed_prompt(run)) return false;
     const bool is_fine = generate(run);
-    run_output_end_text(&run->output, run->model.has_byte_tokens);
+    run_output_end_text(&run->output, run->transcript.has_text);
     if (is_fine || interrupt_signal()) print_end(run);
     return is_fine;
 }

@@ -101,12 +101,76 @@ static bool read_tokens(Reading *reading) {
     return read_bytes(reading, source->text.data ? source->text : empty_line);
 }
 
+/* ---- text that a tokenizer turns into tokens ---- */
+
+static bool say_status(Complaint *complaint, TwStatus status) {
+    return complain(complaint, tw_status_text(status));
+}
+
+/* As many tokens as there are, counted first. Null: said. */
+static int32_t *encode(const PromptSource *source, Bytes text, unsigned flags, size_t *count,
+                       Complaint *complaint) {
+    TwStatus status = tw_encode(source->tokenizer, text.data, text.count, flags, NULL, 0, count);
+    if (status != TW_OK && status != TW_NO_ROOM) return say_status(complaint, status), NULL;
+    int32_t *tokens = calloc(*count + 1, sizeof *tokens);
+    if (!tokens) return complain(complaint, "out of memory"), NULL;
+    status = tw_encode(source->tokenizer, text.data, text.count, flags, tokens, *count, count);
+    if (status == TW_OK) return tokens;
+    free(tokens);
+    return say_status(complaint, status), NULL;
+}
+
+/* What a text of nothing begins with, where the tokenizer puts nothing before it. */
+static bool begin_text(const PromptSource *source, int32_t *tokens, size_t *count,
+                       Complaint *complaint) {
+    tokens[0] = tw_tokenizer_special(source->tokenizer, TW_BOS);
+    if (tokens[0] < 0) tokens[0] = tw_tokenizer_special(source->tokenizer, TW_EOS);
+    *count = 1;
+    return tokens[0] >= 0 ||
+           complain(complaint, "the prompt is empty, and the tokenizer has no token "
+                               "that begins a text: give at least one character");
+}
+
+static bool check_tokens(const PromptSource *source, const int32_t *tokens, size_t count,
+                         Complaint *complaint) {
+    const char *file = source->file ? source->file : "the prompt";
+    for (size_t i = 0; i < count; i++)
+        if (tokens[i] >= source->vocab) {
+            snprintf(complaint->text, sizeof complaint->text,
+                     "%.200s has the token %d, and the model's vocabulary ends with %lld", file,
+                     (int)tokens[i], (long long)source->vocab - 1);
+            return false;
+        }
+    if ((int64_t)count <= source->context) return true;
+    snprintf(complaint->text, sizeof complaint->text,
+             "%.200s has %zu tokens, the model's context %lld", file, count,
+             (long long)source->context);
+    return false;
+}
+
+static bool read_text(const PromptSource *source, Prompt *out, Complaint *complaint) {
+    const Bytes text = source->text.data ? source->text : (Bytes){"", 0};
+    const unsigned flags = TW_ENCODE_ADD | (source->names_specials ? TW_ENCODE_SPECIAL : 0);
+    size_t count;
+    int32_t *tokens = encode(source, text, flags, &count, complaint);
+    if (tokens && (count > 0 || begin_text(source, tokens, &count, complaint)) &&
+        check_tokens(source, tokens, count, complaint)) {
+        *out = (Prompt){tokens, (int64_t)count};
+        return true;
+    }
+    free(tokens);
+    return false;
+}
+
 bool prompt_read(const PromptSource *source, Prompt *out, Complaint *complaint) {
     *out = (Prompt){0};
+    if (!source->tokens.data && source->tokenizer) return read_text(source, out, complaint);
     if (!source->tokens.data && !source->has_byte_tokens)
         return complain(complaint, "the model has no tokenizer for text: give --tokens, as 1,2,3");
     if (source->names_specials)
-        return complain(complaint, "the model has no special tokens: leave --special out");
+        return complain(complaint, source->tokenizer
+                                       ? "--special is about text, and --tokens are numbers"
+                                       : "the model has no special tokens: leave --special out");
     const size_t most = (source->tokens.data ? source->tokens.count : source->text.count) + 1;
     const size_t context = (size_t)source->context;
     Reading reading = {.source = source, .complaint = complaint};

@@ -4,15 +4,17 @@
 
 #include "frontend/command/options.h"
 #include "ir/bytes.h"
+#include "runtime/text/text.h"
 
 typedef struct PromptSource {
-    Bytes text;           /* without data: none was given */
-    Bytes tokens;         /* "1,2,3", in place of the text; without data: none */
-    const char *file;     /* where the tokens stand; null: on the command line */
-    int64_t lines;        /* of the file before them, where they are one line of it */
-    bool is_line;         /* they are: what is said of all of them says which */
-    bool has_byte_tokens; /* text is its bytes */
-    bool names_specials;  /* names of special tokens in the text are these tokens */
+    Bytes text;                   /* without data: none was given */
+    Bytes tokens;                 /* "1,2,3", in place of the text; without data: none */
+    const char *file;             /* where the tokens stand; null: on the command line */
+    int64_t lines;                /* of the file before them, where they are one line of it */
+    bool is_line;                 /* they are: what is said of all of them says which */
+    bool has_byte_tokens;         /* text is its bytes */
+    const TwTokenizer *tokenizer; /* of text, where it is not; null: none */
+    bool names_specials;          /* names of special tokens in the text are these tokens */
     int64_t vocab, context;
 } PromptSource;
 

@@ -61,6 +61,8 @@ struct Thalweg {
     int held; /* the file of the cache that these are in, while is_held */
     bool is_held;
     Interp *interp;
+    TwTokenizer *tokenizer;
+    Bytes tables; /* of the tokenizer */
 };
 
 /* ---- compiler_state.c ---- */
@@ -190,6 +192,12 @@ extern const CacheKind compiler_weights_kind;
 bool compiler_checkpoint(Thalweg *thalweg);
 bool compiler_weights(Thalweg *thalweg);
 bool compiler_write_weights(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_tokenizer.c ---- */
+
+/* The tables of the model's tokenizer, from the cache or made and put there, and opened. */
+bool compiler_tokenizer(Thalweg *thalweg);
+bool compiler_write_tokenizer(Thalweg *thalweg, const char *path);
 
 /* ---- compiler_kept.c ---- */
 

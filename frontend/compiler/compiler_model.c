@@ -89,6 +89,7 @@ ThalwegModel compiler_model(const Thalweg *thalweg) {
                           .width = model->width,
                           .parameters = ir_count_parameters(graph),
                           .has_byte_tokens = model->tokenizer == TOKENIZER_bytes,
+                          .has_tokenizer = model->tokenizer == TOKENIZER_file,
                           .is_causal = causal,
                           .outputs = outputs,
                           .generates = causal && !pooled && gives_logits(model, outputs),

@@ -24,6 +24,7 @@ Thalweg *compiler_create(const ThalwegOptions *options) {
 void compiler_destroy(Thalweg *thalweg) {
     if (!thalweg) return;
     interp_destroy(thalweg->interp);
+    tw_tokenizer_close(thalweg->tokenizer);
     tw_weights_close(thalweg->weights);
     if (thalweg->is_held) close(thalweg->held);
     checkpoint_close(thalweg->checkpoint);

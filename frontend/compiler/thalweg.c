@@ -155,6 +155,24 @@ const TwWeights *thalweg_weights(Thalweg *thalweg) {
     return call(thalweg, weights, NULL) ? thalweg->weights : NULL;
 }
 
+static bool tokenizer(Thalweg *thalweg, Call *call) {
+    (void)call;
+    return compiler_tokenizer(thalweg);
+}
+
+const TwTokenizer *thalweg_tokenizer(Thalweg *thalweg) {
+    if (!thalweg_model(thalweg).has_tokenizer) return NULL;
+    return call(thalweg, tokenizer, NULL) ? thalweg->tokenizer : NULL;
+}
+
+static bool write_tokenizer(Thalweg *thalweg, Call *call) {
+    return compiler_write_tokenizer(thalweg, call->path);
+}
+
+bool thalweg_write_tokenizer(Thalweg *thalweg, const char *path) {
+    return call(thalweg, write_tokenizer, &(Call){.path = path});
+}
+
 static bool tuning(Thalweg *thalweg, Call *call) {
     if (!compiler_plan(thalweg)) return false;
     call->text = compiler_tuning_text(thalweg);

@@ -20,7 +20,7 @@
 #ifndef THALWEG_THALWEG_H
 #define THALWEG_THALWEG_H
 
-#include "runtime/runtime.h"
+#include "runtime/text/text.h"
 
 #include <stdio.h>
 
@@ -70,7 +70,8 @@ TW_API void thalweg_destroy(Thalweg *thalweg);
 
 /* Reads and checks a model: a description, whose weights are looked for beside the file (in
  * `directory` for text, which the caller keeps until thalweg_destroy); or what thalweg_import()
- * makes a description of: a folder of Hugging Face, its config.json, or a file that ends in .gguf. */
+ * makes a description of: a folder of Hugging Face, its config.json, or a file that ends in .gguf.
+ */
 TW_API bool thalweg_read_file(Thalweg *thalweg, const char *path);
 TW_API bool thalweg_read_text(Thalweg *thalweg, const char *name, const char *text, size_t length,
                               const char *directory);
@@ -86,6 +87,7 @@ typedef struct ThalwegModel {
     int64_t vocab, context, width;
     int64_t parameters;         /* values of all tensors of the weights */
     bool has_byte_tokens;       /* a token is a byte of text */
+    bool has_tokenizer;         /* a file says which text its tokens are */
     bool is_causal;             /* no token sees those after it */
     int64_t outputs;            /* values of a row of the result: logits, classes, hidden values */
     bool generates;             /* rows are logits of the next token, and tokens come one by one */
@@ -113,13 +115,21 @@ TW_API const TwProgram *thalweg_program(Thalweg *thalweg);
  * Owned by the Thalweg. */
 TW_API const TwWeights *thalweg_weights(Thalweg *thalweg);
 
+/* What turns text into the model's tokens and back: tables of the tokenizer that the description
+ * names, from the cache, where they are put if they are not there yet. Owned by the Thalweg. Null:
+ * it has none, or it is reported why there is none. */
+TW_API const TwTokenizer *thalweg_tokenizer(Thalweg *thalweg);
+
 /* Files that are written between these two get their names together, or with `is_complete` false
- * not at all: at most the weights, a header and code. */
+ * not at all: at most the weights, a tokenizer, a header and code. */
 TW_API void thalweg_begin_files(Thalweg *thalweg);
 TW_API bool thalweg_end_files(Thalweg *thalweg, bool is_complete);
 
 /* Writes the packed weights to a file, which appears whole or not at all. */
 TW_API bool thalweg_write_weights(Thalweg *thalweg, const char *path);
+
+/* Writes the tables of the model's tokenizer, as tw_tokenizer_open() reads them. */
+TW_API bool thalweg_write_tokenizer(Thalweg *thalweg, const char *path);
 
 typedef enum ThalwegEmit {
     THALWEG_LLVM,

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 /* Files that get their names together, when all of them are whole. All zero: none yet. */
-enum { OUTPUT_BATCH_FILES = 3 };
+enum { OUTPUT_BATCH_FILES = 4 };
 typedef struct OutputBatch {
     struct {
         const char *path, *temporary, *target; /* as of an OutputFile */

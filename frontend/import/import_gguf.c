@@ -56,6 +56,10 @@ static bool find_config(const Import *import, Value *root, Findings *findings) {
     return true;
 }
 
+static bool has_tokenizer(const Gguf *gguf) {
+    return gguf_find(gguf, "tokenizer.ggml.model") && gguf_find(gguf, "tokenizer.ggml.tokens");
+}
+
 bool import_gguf_file(const Import *import, const Gguf *gguf, const char *path, const char *name,
                       Imported *out) {
     Value *root = gguf_value_read(gguf, import->arena);
@@ -65,7 +69,8 @@ bool import_gguf_file(const Import *import, const Gguf *gguf, const char *path, 
         .name = name,
         .origin =
             arena_printf(import->arena, "From a GGUF of architecture %s.", findings.config->key),
-        .weights = import_named(import, path)};
+        .weights = import_named(import, path),
+        .tokenizer = has_tokenizer(gguf) ? import_named(import, path) : NULL};
     return import_describe(import, &findings, &files, path, out);
 }
 

@@ -12,12 +12,13 @@
 
 enum { MAX_NAMED_FILES = 4, POINTER_BYTES = 1024 };
 
-#define CONFIG     "config.json"
-#define INDEX      "model.safetensors.index.json"
-#define ONE_FILE   "model.safetensors"
-#define TOKENIZER  "tokenizer.json"
-#define ADAPTER    "adapter_config.json"
-#define LFS_PREFIX "version https://git-lfs"
+#define CONFIG        "config.json"
+#define INDEX         "model.safetensors.index.json"
+#define ONE_FILE      "model.safetensors"
+#define TOKENIZER     "tokenizer.json"
+#define SENTENCEPIECE "tokenizer.model"
+#define ADAPTER       "adapter_config.json"
+#define LFS_PREFIX    "version https://git-lfs"
 
 typedef struct {
     const char *folder;
@@ -231,7 +232,10 @@ bool model_folder_find(const char *folder, bool needs_weights, ModelFolder *out,
     Listing listing = {.folder = folder, .loc = {source, 0}, .arena = arena, .diag = diag};
     *out = (ModelFolder){.folder = folder};
     if (!read_listing(&listing) || !find_config(&listing, out)) return false;
-    if (has_file(&listing, TOKENIZER)) out->tokenizer = path_of(&listing, TOKENIZER);
+    if (has_file(&listing, TOKENIZER))
+        out->tokenizer = path_of(&listing, TOKENIZER);
+    else if (has_file(&listing, SENTENCEPIECE))
+        out->tokenizer = path_of(&listing, SENTENCEPIECE);
     return find_weights(&listing, needs_weights, out);
 }
 

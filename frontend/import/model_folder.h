@@ -8,7 +8,7 @@ typedef struct {
     const char *folder;
     const char *config;    /* its path */
     const char *weights;   /* path of the safetensors file or index; null: there are none */
-    const char *tokenizer; /* path of tokenizer.json; null: there is none */
+    const char *tokenizer; /* path of tokenizer.json or tokenizer.model; null: there is none */
 } ModelFolder;
 
 /* False: reported, with all that is missing in one error. Without `needs_weights`, having none is

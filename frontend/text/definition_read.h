@@ -18,4 +18,7 @@ TextDefinition *definition_read_spm(const char *path, Arena *arena, Diag *diag);
 /* The keys tokenizer.* of a GGUF. */
 TextDefinition *definition_read_gguf(const Gguf *gguf, Arena *arena, Diag *diag);
 
+/* Whichever of these the path is, by its ending; or a folder that has one of the first two. */
+TextDefinition *definition_read(const char *path, Arena *arena, Diag *diag);
+
 #endif

@@ -30,3 +30,22 @@ TokenText token_text_of_bytes(void) {
 TokenText token_text_of_numbers(int64_t *count) {
     return (TokenText){.context = count, .decode = decode_number};
 }
+
+static size_t decode_token(void *context, int32_t token, char *out, size_t room) {
+    TokenDecoder *d = context;
+    return tw_decode(d->tokenizer, &d->decoder, token, d->flags, out, room);
+}
+
+static size_t decode_end(void *context, char *out, size_t room) {
+    TokenDecoder *d = context;
+    return tw_decode_end(d->tokenizer, &d->decoder, out, room);
+}
+
+static bool ends(const void *context, int32_t token) {
+    const TokenDecoder *d = context;
+    return tw_tokenizer_stops(d->tokenizer, token);
+}
+
+TokenText token_text_of_tokenizer(TokenDecoder *decoder) {
+    return (TokenText){decoder, decode_token, decode_end, ends};
+}

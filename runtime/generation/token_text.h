@@ -2,9 +2,7 @@
 #ifndef GENERATION_TOKEN_TEXT_H
 #define GENERATION_TOKEN_TEXT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "runtime/text/text.h"
 
 typedef struct TokenText {
     void *context; /* of the functions */
@@ -20,6 +18,15 @@ typedef struct TokenText {
 
 /* A token below 256 is a byte, another stands there as "<300>". */
 TokenText token_text_of_bytes(void);
+
+/* The text of a tokenizer's tokens, special ones where `flags` say so. The decoder is the caller's,
+ * {0} at the begin of a text. Tokens that end a text are none of it. */
+typedef struct TokenDecoder {
+    const TwTokenizer *tokenizer;
+    TwDecoder decoder;
+    unsigned flags;
+} TokenDecoder;
+TokenText token_text_of_tokenizer(TokenDecoder *decoder);
 
 /* Numbers with a space between them. `count` of them there are: 0 at first. */
 TokenText token_text_of_numbers(int64_t *count);
