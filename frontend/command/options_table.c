@@ -10,6 +10,7 @@ enum {
     EXPLAIN = 1 << COMMAND_explain,
     BENCH = 1 << COMMAND_bench,
     COMPARE = 1 << COMMAND_compare,
+    TOKENIZE = 1 << COMMAND_tokenize,
     PERPLEXITY = 1 << COMMAND_perplexity,
     CACHE = 1 << COMMAND_cache,
     TUNE = 1 << COMMAND_tune,

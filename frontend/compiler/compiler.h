@@ -62,7 +62,8 @@ struct Thalweg {
     bool is_held;
     Interp *interp;
     TwTokenizer *tokenizer;
-    Bytes tables; /* of the tokenizer */
+    Bytes tables;      /* of the tokenizer */
+    Arena *definition; /* of a tokenizer of which something was reported; null: none */
 };
 
 /* ---- compiler_state.c ---- */
@@ -197,6 +198,9 @@ bool compiler_write_weights(Thalweg *thalweg, const char *path);
 
 /* The tables of the model's tokenizer, from the cache or made and put there, and opened. */
 bool compiler_tokenizer(Thalweg *thalweg);
+
+/* The same of a tokenizer alone: a file, or a folder. `name`: of what is kept. */
+bool compiler_open_tokenizer(Thalweg *thalweg, const char *name, const char *path);
 bool compiler_write_tokenizer(Thalweg *thalweg, const char *path);
 
 /* ---- compiler_kept.c ---- */

@@ -33,6 +33,7 @@ void compiler_destroy(Thalweg *thalweg) {
     module_destroy(thalweg->module);
     for (int i = 0; i < thalweg->others; i++) compiler_destroy(thalweg->other[i]);
     target_destroy(thalweg->target);
+    arena_destroy(thalweg->definition);
     arena_destroy(thalweg->arena);
     if (thalweg->locale) freelocale(thalweg->locale);
     free(thalweg);

@@ -34,6 +34,7 @@ static const char *tokenizer_path(const Thalweg *thalweg) {
 static bool make(Thalweg *thalweg, const char *path, Bytes *tables) {
     Arena *arena = arena_create();
     TextBuffer out = {0};
+    const Diagnostic *last = thalweg->diag.last;
     const TextDefinition *definition = definition_read(path, arena, &thalweg->diag);
     const bool is_made = definition && tables_make(definition, &out, &thalweg->diag);
     if (is_made) {
@@ -42,7 +43,10 @@ static bool make(Thalweg *thalweg, const char *path, Bytes *tables) {
         *tables = (Bytes){copy, out.count};
     }
     tw_text_buffer_free(&out);
-    arena_destroy(arena);
+    if (thalweg->diag.last == last || thalweg->definition)
+        arena_destroy(arena);
+    else
+        thalweg->definition = arena; /* where what was reported may point to */
     return is_made;
 }
 
@@ -74,12 +78,12 @@ static const char *stamps(const char *path, Arena *arena) {
     return arena_printf(arena, "%s%*s", all, fill, "");
 }
 
-static Place choose_place(Thalweg *thalweg, const char *path) {
+static Place choose_place(Thalweg *thalweg, const char *name, const char *path) {
     Place place = {.folder = compiler_cache_directory(thalweg)};
     if (thalweg->options.no_code_cache || !place.folder) return (Place){0};
     const char *key = stamps(path, thalweg->arena);
     place.key = (Bytes){key, strlen(key)};
-    place.name = code_file_name(thalweg->model->name, place.key, thalweg->arena);
+    place.name = code_file_name(name, place.key, thalweg->arena);
     return place;
 }
 
@@ -119,29 +123,22 @@ static bool open_tables(Thalweg *thalweg, Bytes tables) {
     return status == TW_OK;
 }
 
-static bool check_vocabulary(Thalweg *thalweg, const char *path) {
-    const int64_t tokens = tw_tokenizer_vocab(thalweg->tokenizer);
-    if (tokens <= thalweg->model->vocab) return true;
-    diag_warning(&thalweg->diag, (Loc){0},
-                 "'%s' has %lld tokens, the model %lld: text that needs the others cannot be fed",
-                 path, (long long)tokens, (long long)thalweg->model->vocab);
-    return true;
+bool compiler_open_tokenizer(Thalweg *thalweg, const char *name, const char *path) {
+    Bytes tables = {0};
+    Place place = choose_place(thalweg, name, path);
+    if (find(thalweg, &place, &tables) && open_tables(thalweg, tables)) return true;
+    if (!make(thalweg, path, &tables)) return false;
+    keep(thalweg, &place, tables);
+    return open_tables(thalweg, tables) ||
+           diag_error(&thalweg->diag, (Loc){0},
+                      "'%s' became tables that cannot be opened, which is a bug of the compiler",
+                      path);
 }
 
 bool compiler_tokenizer(Thalweg *thalweg) {
-    Bytes tables = {0};
     if (thalweg->tokenizer) return true;
-    if (!has_tokenizer(thalweg)) return false;
-    const char *path = tokenizer_path(thalweg);
-    Place place = choose_place(thalweg, path);
-    if (find(thalweg, &place, &tables) && open_tables(thalweg, tables))
-        return check_vocabulary(thalweg, path);
-    if (!make(thalweg, path, &tables)) return false;
-    keep(thalweg, &place, tables);
-    if (open_tables(thalweg, tables)) return check_vocabulary(thalweg, path);
-    return diag_error(&thalweg->diag, (Loc){0},
-                      "'%s' became tables that cannot be opened, which is a bug of the compiler",
-                      path);
+    return has_tokenizer(thalweg) &&
+           compiler_open_tokenizer(thalweg, thalweg->model->name, tokenizer_path(thalweg));
 }
 
 bool compiler_write_tokenizer(Thalweg *thalweg, const char *path) {

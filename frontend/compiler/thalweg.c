@@ -165,6 +165,14 @@ const TwTokenizer *thalweg_tokenizer(Thalweg *thalweg) {
     return call(thalweg, tokenizer, NULL) ? thalweg->tokenizer : NULL;
 }
 
+static bool read_tokenizer(Thalweg *thalweg, Call *call) {
+    return thalweg->tokenizer || compiler_open_tokenizer(thalweg, "tokenizer", call->path);
+}
+
+const TwTokenizer *thalweg_read_tokenizer(Thalweg *thalweg, const char *path) {
+    return call(thalweg, read_tokenizer, &(Call){.path = path}) ? thalweg->tokenizer : NULL;
+}
+
 static bool write_tokenizer(Thalweg *thalweg, Call *call) {
     return compiler_write_tokenizer(thalweg, call->path);
 }

@@ -120,6 +120,10 @@ TW_API const TwWeights *thalweg_weights(Thalweg *thalweg);
  * it has none, or it is reported why there is none. */
 TW_API const TwTokenizer *thalweg_tokenizer(Thalweg *thalweg);
 
+/* The same of a tokenizer alone, in a Thalweg that has read no model: a tokenizer.json, a
+ * tokenizer.model, a .gguf, or a folder that has one of the first two. */
+TW_API const TwTokenizer *thalweg_read_tokenizer(Thalweg *thalweg, const char *path);
+
 /* Files that are written between these two get their names together, or with `is_complete` false
  * not at all: at most the weights, a tokenizer, a header and code. */
 TW_API void thalweg_begin_files(Thalweg *thalweg);

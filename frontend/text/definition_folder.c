@@ -38,7 +38,7 @@ static const char *path_of(const Folder *folder, const char *name) {
 
 /* An object of the folder. Null: it is not there, or reported. */
 static json_t *load(const Folder *folder, const char *name) {
-    return json_place_load(path_of(folder, name), true, folder->arena, folder->diag);
+    return json_place_load(path_of(folder, name), true, folder->diag);
 }
 
 /* ---- special tokens ---- */

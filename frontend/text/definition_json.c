@@ -93,10 +93,10 @@ static bool read_parts(const JsonReader *reader, JsonPlace file, TextDefinition 
 }
 
 TextDefinition *definition_read_json(const char *path, Arena *arena, Diag *diag) {
-    json_t *json = json_place_load(path, false, arena, diag);
+    json_t *json = json_place_load(path, false, diag);
     if (!json) return NULL;
-    Source *source = ARENA_NEW(arena, Source);
-    source->name = arena_printf(arena, "%s", path);
+    Source *source = ARENA_NEW(diag->arena, Source);
+    source->name = arena_printf(diag->arena, "%s", path);
     TextDefinition *definition = ARENA_NEW(arena, TextDefinition);
     definition->name = source->name;
     definition->loc = (Loc){source, 0};

@@ -15,7 +15,7 @@ TextDefinition *definition_read_json(const char *path, Arena *arena, Diag *diag)
 /* A tokenizer.model of SentencePiece, with the same files beside it. */
 TextDefinition *definition_read_spm(const char *path, Arena *arena, Diag *diag);
 
-/* The keys tokenizer.* of a GGUF. */
+/* The keys tokenizer.* of a GGUF, which outlives the definition. */
 TextDefinition *definition_read_gguf(const Gguf *gguf, Arena *arena, Diag *diag);
 
 /* Whichever of these the path is, by its ending; or a folder that has one of the first two. */

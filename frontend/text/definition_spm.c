@@ -335,8 +335,8 @@ static bool is_tiktoken(const char *bytes, size_t count) {
 
 TextDefinition *definition_parse_spm(const char *name, const void *bytes, size_t count,
                                      Arena *arena, Diag *diag) {
-    Source *source = ARENA_NEW(arena, Source);
-    *source = (Source){.name = name};
+    Source *source = ARENA_NEW(diag->arena, Source);
+    *source = (Source){.name = arena_printf(diag->arena, "%s", name)};
     Spm spm = {.arena = arena, .diag = diag, .loc = {source, 0}, .file = bytes};
     if (is_tiktoken(bytes, count)) {
         wrong(&spm, "expected a model of SentencePiece, found one of tiktoken");
@@ -357,7 +357,7 @@ TextDefinition *definition_parse_spm(const char *name, const void *bytes, size_t
 static bool read_around(const char *folder, TextDefinition *definition, Arena *arena, Diag *diag) {
     const int errors = diag->errors;
     const char *path = arena_printf(arena, "%s%stokenizer_config.json", folder, *folder ? "/" : "");
-    json_t *json = json_place_load(path, true, arena, diag);
+    json_t *json = json_place_load(path, true, diag);
     const json_t *bos = json_object_get(json, "add_bos_token"),
                  *eos = json_object_get(json, "add_eos_token");
     if (json_is_boolean(bos)) definition->before_count = 0;
@@ -372,8 +372,8 @@ TextDefinition *definition_read_spm(const char *path, Arena *arena, Diag *diag) 
     struct stat status;
     const bool is_there = stat(path, &status) == 0;
     if (is_there && status.st_size > MAX_FILE) {
-        Source *source = ARENA_NEW(arena, Source);
-        source->name = arena_printf(arena, "%s", path);
+        Source *source = ARENA_NEW(diag->arena, Source);
+        source->name = arena_printf(diag->arena, "%s", path);
         diag_error(diag, (Loc){source, 0}, "expected at most %d bytes, found %jd", (int)MAX_FILE,
                    (intmax_t)status.st_size);
         return NULL;

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-json_t *json_place_load(const char *path, bool may_lack, Arena *arena, Diag *diag) {
-    Source *source = ARENA_NEW(arena, Source);
-    source->name = arena_printf(arena, "%s", path);
+json_t *json_place_load(const char *path, bool may_lack, Diag *diag) {
+    Source *source = ARENA_NEW(diag->arena, Source);
+    source->name = arena_printf(diag->arena, "%s", path);
     const Loc loc = {source, 0};
     if (may_lack && access(path, F_OK) != 0) return NULL;
     FILE *file = fopen(path, "re");

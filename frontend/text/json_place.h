@@ -23,7 +23,7 @@ typedef struct {
 
 /* The object of a whole file, to be given to json_decref(). Null: reported, unless the file is not
  * there and `may_lack`; all numbers are reals then. */
-json_t *json_place_load(const char *path, bool may_lack, Arena *arena, Diag *diag);
+json_t *json_place_load(const char *path, bool may_lack, Diag *diag);
 
 JsonPlace json_place_key(const JsonReader *reader, JsonPlace map, const char *key);
 JsonPlace json_place_item(const JsonReader *reader, JsonPlace list, size_t i);
