@@ -67,8 +67,8 @@ typedef struct TwProgram {
     int64_t scratch_floats;         /* that each thread has for itself */
     uint64_t takes_whole_sequences; /* 1: the model is not causal, or pools, so that a call is a
                                      * sequence from its first token to its last */
-    int64_t outputs;                /* columns of a row, which is none of logits; 0: vocab, logits */
-    uint64_t is_pooled;             /* 1: a call has one row, whatever it brings */
+    int64_t outputs;    /* columns of a row, which is none of logits; 0: vocab, logits */
+    uint64_t is_pooled; /* 1: a call has one row, whatever it brings */
 } TwProgram;
 
 typedef struct TwModule {
@@ -81,6 +81,10 @@ typedef struct TwModule {
     const char *weights;      /* a packed weight file, TW_WEIGHTS_ALIGNMENT; null: not inside */
     uint64_t weights_bytes;   /* of that file */
     uint64_t has_byte_tokens; /* 1: a token is a byte of text */
+    /* From here on 0 where the module ends before. */
+    uint64_t has_tokenizer;   /* 1: tables of a tokenizer belong to it, in a file or inside */
+    const void *tokenizer;    /* such a file, TW_WEIGHTS_ALIGNMENT; null: not inside */
+    uint64_t tokenizer_bytes; /* of that file */
 } TwModule;
 
 /* Of packed weights that are in memory. */

@@ -64,9 +64,9 @@ static void add_call(Object *o, const char *name, char result, const char *param
     emit_result(e, result == 'v' ? NULL : answer);
 }
 
-static void add_calls(Object *o, const Plan *plan) {
+static void add_calls(Object *o, const Plan *plan, bool has_tokenizer) {
 #define CALL(name, result, parameters, runtime, gets_module, ...)                                  \
-    if (plan_has_call(plan, #name))                                                                \
+    if (plan_has_call(plan, has_tokenizer, #name))                                                 \
         add_call(o, #name, #result[0], parameters, #runtime, gets_module);
 #include "codegen/emit/object_calls.def"
 #undef CALL
@@ -87,6 +87,14 @@ static Value add_weights(Object *o) {
     return global;
 }
 
+/* Tables of a tokenizer are small beside weights: they lie with other constants. */
+static Value add_tokenizer(Object *o, Bytes tables) {
+    Value bytes = LLVMConstStringInContext2(o->e->context, tables.data, tables.count, 1);
+    Value global = add_constant(o, arena_printf(o->arena, "%s_tokenizer", o->prefix), bytes, false);
+    LLVMSetAlignment(global, TW_WEIGHTS_ALIGNMENT);
+    return global;
+}
+
 /* ---- the whole ---- */
 
 static Value program_table(Object *o, int count, Value *programs) {
@@ -101,6 +109,7 @@ void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions
     Arena *arena = plan->layout->arena;
     Object o = {.e = e, .prefix = module_prefix(plan->name, arena), .arena = arena};
     const int64_t bytes = (int64_t)layout_file_bytes(plan->layout);
+    const Bytes tables = options->tokenizer;
     Value weights = LLVMConstNull(e->pointer);
     if (options->has_weights) weights = add_weights(&o);
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
@@ -110,9 +119,12 @@ void emit_object(Emit *e, const ModulePart *part, int count, const ModuleOptions
                       emit_int(e, count),
                       weights,
                       emit_int(e, options->has_weights ? bytes : 0),
-                      emit_int(e, options->has_byte_tokens)};
+                      emit_int(e, options->has_byte_tokens),
+                      emit_int(e, options->has_tokenizer),
+                      tables.data ? add_tokenizer(&o, tables) : LLVMConstNull(e->pointer),
+                      emit_int(e, (int64_t)tables.count)};
     Value value = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
     o.module = add_constant(&o, arena_printf(arena, "%s_module", o.prefix), value, true);
-    add_calls(&o, plan);
+    add_calls(&o, plan, options->has_tokenizer);
     if (options->is_program) add_constant(&o, "tw_program_module", o.module, true);
 }

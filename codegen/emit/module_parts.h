@@ -4,6 +4,7 @@
 
 #include "codegen/emit/plan.h"
 #include "codegen/target/target.h"
+#include "ir/bytes.h"
 
 typedef struct {
     const Plan *plan;
@@ -16,6 +17,8 @@ typedef struct {
     bool has_byte_tokens; /* of an object: a token is a byte of text */
     bool is_program;      /* of an object: main() finds it as `tw_program_module` */
     bool has_weights;     /* of an object: they are inside (MODULE_WEIGHTS_SECTION) */
+    bool has_tokenizer;   /* of an object: its tables are a file, or inside */
+    Bytes tokenizer;      /* which are inside; without data: none */
 } ModuleOptions;
 
 /* A function of a module, by its symbol without the model's name. What is not among them is shared

@@ -128,10 +128,16 @@ bool plan_draws(const Plan *plan) {
     return plan->gives_logits && !plan->takes_whole_sequences;
 }
 
-bool plan_has_call(const Plan *plan, const char *name) {
-    static const char sampler[] = "sampler_";
+static bool begins_with(const char *name, const char *start) {
+    return strncmp(name, start, strlen(start)) == 0;
+}
+
+bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name) {
     if (strcmp(name, "step") == 0) return !plan->takes_whole_sequences;
-    return plan_draws(plan) || strncmp(name, sampler, sizeof sampler - 1) != 0;
+    if (begins_with(name, "tokenizer_") || begins_with(name, "encode") ||
+        begins_with(name, "decode"))
+        return has_tokenizer;
+    return plan_draws(plan) || !begins_with(name, "sampler_");
 }
 
 static bool check_phase(const Graph *graph) {

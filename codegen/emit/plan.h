@@ -14,11 +14,11 @@ typedef struct {
     const char *name;
     PhasePlan prefill, decode;
     Layout *layout;
-    int64_t vocab;          /* tokens that it takes */
-    int64_t outputs;        /* columns of its result: rows of logits, or of other things */
-    bool gives_logits;      /* a row is one of logits, a column for each token */
+    int64_t vocab;              /* tokens that it takes */
+    int64_t outputs;            /* columns of its result: rows of logits, or of other things */
+    bool gives_logits;          /* a row is one of logits, a column for each token */
     bool takes_whole_sequences; /* the model is not causal, or pools */
-    bool is_pooled;         /* a call has one row, whatever it brings */
+    bool is_pooled;             /* a call has one row, whatever it brings */
     int64_t logits_stride, arena_floats, cache_floats;
     int64_t scratch_floats; /* of each thread */
 } Plan;
@@ -28,7 +28,7 @@ bool plan_draws(const Plan *plan);
 
 /* Whether objects have the call of object_calls.def: a sequence that is taken whole has no step,
  * and where no tokens are drawn there is no sampler. */
-bool plan_has_call(const Plan *plan, const char *name);
+bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name);
 
 /* The graphs outlive the plan. Null: reported to their diag. */
 Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena);

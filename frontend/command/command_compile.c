@@ -87,6 +87,9 @@ static bool write_parts(Compile *compile) {
     const bool has_weights = forms[form].has_weights && !compile->arguments->embed_weights;
     if (has_weights && !thalweg_write_weights(thalweg, file_name(compile, ".weights")))
         return false;
+    if (has_weights && thalweg_model(thalweg).has_tokenizer &&
+        !thalweg_write_tokenizer(thalweg, file_name(compile, ".tokenizer")))
+        return false;
     if (forms[form].has_header && !thalweg_write_header(thalweg, file_name(compile, ".h")))
         return false;
     return thalweg_write_code(thalweg, form, compile->code);
@@ -133,6 +136,9 @@ static void say_files(Compile *compile) {
     if (forms[form].has_header) fprintf(stderr, ", %s", file_name(compile, ".h"));
     if (forms[form].has_weights && !a->embed_weights)
         fprintf(stderr, ", %s", file_name(compile, ".weights"));
+    if (forms[form].has_weights && !a->embed_weights &&
+        thalweg_model(compile->thalweg).has_tokenizer)
+        fprintf(stderr, ", %s", file_name(compile, ".tokenizer"));
     const bool is_chosen = a->target || a->cpu || a->features;
     fprintf(stderr, ": for %s%s, at O3\n", thalweg_target(compile->thalweg),
             is_chosen ? "" : " (this machine)");

@@ -182,6 +182,24 @@ static void print_size(const Header *h, const char *name, const char *type, uint
             comment);
 }
 
+/* Tokens that mean something of their own. */
+static void print_tokens(const Header *h, const TwTokenizer *tokenizer) {
+    static const char *const token[TW_SPECIAL_COUNT][2] = {
+        [TW_BOS] = {"BOS", "the token that begins a text"},
+        [TW_EOS] = {"EOS", "that ends it"},
+        [TW_UNKNOWN] = {"UNKNOWN", "for what the vocabulary lacks"},
+        [TW_PAD] = {"PAD", "that fills rows up"},
+        [TW_SEPARATOR] = {"SEPARATOR", "between two texts"},
+        [TW_CLASS] = {"CLASS", "whose row stands for the text"},
+        [TW_MASK] = {"MASK", "that is to be guessed"}};
+    print_size(h, "TOKEN_BYTES", "size_t", tw_tokenizer_longest(tokenizer),
+               "of text, most that a token adds");
+    for (int i = 0; i < TW_SPECIAL_COUNT; i++) {
+        const int32_t number = tw_tokenizer_special(tokenizer, (TwSpecial)i);
+        if (number >= 0) print_size(h, token[i][0], "int32_t", (uint64_t)number, token[i][1]);
+    }
+}
+
 static void print_sizes(const Header *h, const Thalweg *thalweg) {
     const Plan *plan = thalweg->plan;
     const Graph *graph = plan->prefill.graph;
@@ -203,6 +221,7 @@ static void print_sizes(const Header *h, const Thalweg *thalweg) {
                "enough for a session of one thread, one row of logits");
     print_size(h, "THREAD_BYTES", "size_t", bytes_of_thread(thalweg),
                "more for each further thread");
+    if (thalweg->tokenizer) print_tokens(h, thalweg->tokenizer);
     fprintf(h->out,
             "#define %s_LAYOUT_ID     UINT64_C(0x%016" PRIx64
             ") /* of packed weights that fit */\n",
@@ -282,6 +301,18 @@ static const char sampler_types[] =
     "    size_t memory_bytes;       /* at least sampler_bytes() */\n"
     "} @_sampler_options;\n";
 
+static const char text_types[] =
+    "\n"
+    "typedef struct @_tokenizer @_tokenizer; /* tables that are open */\n"
+    "\n"
+    "/* Where a text stands between two tokens; {0} at its begin. */\n"
+    "typedef struct @_decoder {\n"
+    "    uint32_t state[2];\n"
+    "    unsigned char waiting[8];\n"
+    "} @_decoder;\n"
+    "\n"
+    "enum { ^_ENCODE_SPECIAL = 1, ^_ENCODE_ADD = 2, ^_DECODE_SPECIAL = 1 };\n";
+
 /* ---- calls ---- */
 
 static const char whole_sequences[] =
@@ -304,7 +335,7 @@ static void print_call(const Header *h, const Thalweg *thalweg, const char *name
     const Plan *plan = thalweg->plan;
     const bool takes_tokens = strstr(declaration, " token") || strstr(declaration, "*token");
     const char *more = plan->is_pooled ? pooled_sequences : whole_sequences;
-    if (!plan_has_call(plan, name)) return;
+    if (!plan_has_call(plan, thalweg->tokenizer, name)) return;
     if (strcmp(name, "logits") == 0 && !plan->gives_logits) comment = other_outputs;
     if (!takes_tokens || !plan->takes_whole_sequences) more = "";
     print_comment(h, arena_printf(thalweg->arena, "%s%s", comment, more));
@@ -326,6 +357,7 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
     print_errors(h);
     print(h, types);
     if (plan_draws(thalweg->plan)) print(h, sampler_types);
+    if (thalweg->tokenizer) print(h, text_types);
     print_calls(h, thalweg);
     print(h, "\n/* For the library's own interface, thalweg/runtime/runtime.h. */\n"
              "extern const struct TwModule @_module;\n"
@@ -334,6 +366,9 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
 
 bool compiler_write_header(Thalweg *thalweg, const char *path) {
     OutputFile file;
+    if (thalweg->model && thalweg->model->tokenizer == TOKENIZER_file &&
+        !compiler_tokenizer(thalweg))
+        return false;
     if (!compiler_plan_all(thalweg) || !output_file_open(&file, path, &thalweg->diag)) return false;
     file.batch = thalweg->batch;
     const char *prefix = module_prefix(thalweg->plan->name, thalweg->arena);

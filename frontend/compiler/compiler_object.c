@@ -24,7 +24,12 @@ Module *compiler_object_module(Thalweg *thalweg, bool is_program) {
     ModuleOptions options = {.is_object = true,
                              .is_program = is_program,
                              .has_weights = thalweg->options.embed_weights,
-                             .has_byte_tokens = thalweg->model->tokenizer == TOKENIZER_bytes};
+                             .has_byte_tokens = thalweg->model->tokenizer == TOKENIZER_bytes,
+                             .has_tokenizer = thalweg->model->tokenizer == TOKENIZER_file};
+    if (options.has_weights && options.has_tokenizer) {
+        if (!compiler_tokenizer(thalweg)) return NULL;
+        options.tokenizer = thalweg->tables;
+    }
     const int count = thalweg->others + 1;
     ModulePart *part = ARENA_ARRAY(thalweg->arena, ModulePart, (size_t)count);
     if (!compiler_plan_all(thalweg) || !make_parts(thalweg, part)) return NULL;

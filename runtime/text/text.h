@@ -21,6 +21,10 @@ TW_API TwStatus tw_tokenizer_open(const char *path, TwTokenizer **out);
 
 /* The same from memory that outlives the tokenizer, aligned as for malloc. */
 TW_API TwStatus tw_tokenizer_open_memory(const void *tables, uint64_t bytes, TwTokenizer **out);
+
+/* The first of these, or where the path is null what is inside of the object; TW_NO_TOKENIZER:
+ * nothing. */
+TW_API TwStatus tw_module_tokenizer(const TwModule *module, const char *path, TwTokenizer **out);
 TW_API void tw_tokenizer_close(TwTokenizer *tokenizer);
 
 /* One more than the highest token. */
@@ -39,8 +43,8 @@ typedef enum TwSpecial {
 } TwSpecial;
 TW_API int32_t tw_tokenizer_special(const TwTokenizer *tokenizer, TwSpecial which); /* -1: none */
 
-/* Whether generation ends with it: eos, the end of a turn, what the model's files name. */
-TW_API bool tw_tokenizer_stops(const TwTokenizer *tokenizer, int32_t token);
+/* 1: generation ends with it: eos, the end of a turn, what the model's files name; else 0. */
+TW_API int tw_tokenizer_stops(const TwTokenizer *tokenizer, int32_t token);
 
 /* The text of a token that stands alone, as its vocabulary has it decoded: bytes, not ended by a
  * zero, that may begin or end within a character. Null: there is no such token. */

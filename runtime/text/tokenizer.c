@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -64,6 +65,18 @@ TwStatus tw_tokenizer_open(const char *path, TwTokenizer **out) {
     return TW_OK;
 }
 
+/* Modules of before there were tokenizers end earlier. */
+TwStatus tw_module_tokenizer(const TwModule *module, const char *path, TwTokenizer **out) {
+    if (path) return tw_tokenizer_open(path, out);
+    if (!out) return TW_BAD_ARGUMENT;
+    *out = NULL;
+    if (!module) return TW_BAD_ARGUMENT;
+    const bool is_inside =
+        module->struct_bytes > offsetof(TwModule, tokenizer_bytes) && module->tokenizer;
+    if (!is_inside) return TW_NO_TOKENIZER;
+    return tw_tokenizer_open_memory(module->tokenizer, module->tokenizer_bytes, out);
+}
+
 void tw_tokenizer_close(TwTokenizer *tokenizer) {
     if (!tokenizer) return;
     if (tokenizer->map) munmap(tokenizer->map, tokenizer->map_bytes);
@@ -82,11 +95,11 @@ int32_t tw_tokenizer_special(const TwTokenizer *tokenizer, TwSpecial which) {
     return (unsigned)which < TW_SPECIAL_COUNT ? tokenizer->tables.head->special[which] : -1;
 }
 
-bool tw_tokenizer_stops(const TwTokenizer *tokenizer, int32_t token) {
+int tw_tokenizer_stops(const TwTokenizer *tokenizer, int32_t token) {
     const TextTables *tables = &tokenizer->tables;
     for (uint32_t i = 0; i < tables->stops_count; i++)
-        if (tables->stops[i] == token) return true;
-    return false;
+        if (tables->stops[i] == token) return 1;
+    return 0;
 }
 
 const char *tw_tokenizer_token(const TwTokenizer *tokenizer, int32_t token, size_t *bytes) {
