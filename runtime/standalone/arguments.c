@@ -13,7 +13,7 @@
 static const char help[] =
     "Continues a prompt, and writes what it generates to standard output.\n"
     "\n"
-    "  -p, --prompt TEXT       the text to continue (of models whose tokens are bytes); '-': "
+    "  -p, --prompt TEXT       the text to continue (of models whose tokens are text); '-': "
     "standard\n"
     "                          input\n"
     "  -f, --file FILE         a file whose text is the prompt; '-': standard input\n"
@@ -51,6 +51,7 @@ static const char help[] =
     "                          likeliest (0)\n"
     "  -j, --threads COUNT     0: as many as there are processors (0)\n"
     "  -w, --weights FILE      packed weights (those inside, or PROGRAM.weights)\n"
+    "      --tokenizer FILE    its tables (those inside, or PROGRAM.tokenizer)\n"
     "  -h, --help              show this\n";
 
 static const char not_causal[] =
@@ -122,6 +123,7 @@ enum {
     LOGITS,
     SPECIAL,
     STOP,
+    TOKENIZER,
     IGNORE_EOS,
     TOP_K,
     TOP_P,
@@ -154,6 +156,7 @@ static const struct option options[] = {{"prompt", required_argument, NULL, 'p'}
                                         {"logprobs", required_argument, NULL, LOGPROBS},
                                         {"threads", required_argument, NULL, 'j'},
                                         {"weights", required_argument, NULL, 'w'},
+                                        {"tokenizer", required_argument, NULL, TOKENIZER},
                                         {"help", no_argument, NULL, 'h'},
                                         {0}};
 
@@ -163,6 +166,7 @@ static bool set_option(Arguments *a, int option, const char *value, int64_t voca
     case 'p': a->prompt = value; return true;
     case 'f': a->file = value; return true;
     case 'w': a->weights = value; return true;
+    case TOKENIZER: a->tokenizer = value; return true;
     case TOKENS: a->tokens = value; return true;
     case LOGITS: a->logits = value; return true;
     case SPECIAL: a->names_specials = true; return true;
@@ -222,6 +226,7 @@ int arguments_check(const Arguments *a, const TwModule *module) {
     const TwProgram *program = module->program[0];
     const bool generates = tw_program_generates(program) ||
                            (a->logits && (a->count == 0 || a->count == COUNT_NOT_GIVEN));
+    const bool has_text = module->has_byte_tokens || module_has_tokenizer(module);
     const char *wrong = NULL;
     if (!generates)
         wrong =
@@ -229,11 +234,11 @@ int arguments_check(const Arguments *a, const TwModule *module) {
                 ? "the model is not causal: it cannot generate; ask for its --logits, without -n"
                 : "the model gives no logits of its tokens: it cannot generate; ask for its "
                   "--embeddings, without -n";
-    else if (a->names_specials)
+    else if (a->names_specials && !module_has_tokenizer(module))
         wrong = "the model has no special tokens: leave --special out";
-    else if (a->stop_count && !module->has_byte_tokens)
+    else if (a->stop_count && !has_text)
         wrong = "the model has no tokenizer for text: leave --stop out";
-    else if (!a->tokens && !module->has_byte_tokens)
+    else if (!a->tokens && !has_text)
         wrong = "the model has no tokenizer for text: give --tokens, as 1,2,3";
     return wrong ? message_error(a->program, wrong, NULL) : 0;
 }

@@ -9,7 +9,7 @@
 enum { COUNT_NOT_GIVEN = -2, MOST_GIVEN = 256 /* of an option that may be given several times */ };
 
 typedef struct Arguments {
-    const char *program, *prompt, *file, *tokens, *weights, *logits;
+    const char *program, *prompt, *file, *tokens, *weights, *tokenizer, *logits;
     long long count; /* -1: until the context ends */
     long long threads, logprobs;
     bool names_specials, ignores_ends, is_json;
@@ -18,6 +18,11 @@ typedef struct Arguments {
     int stop_count;
     TwSamplerOptions sampler; /* its biases are these */
 } Arguments;
+
+/* Earlier objects end before the field. */
+static inline bool module_has_tokenizer(const TwModule *module) {
+    return module->struct_bytes > offsetof(TwModule, tokenizer_bytes) && module->has_tokenizer;
+}
 
 /* -1: go on, else the exit code. */
 int arguments_read(int argc, char **argv, const TwProgram *program, Arguments *out);

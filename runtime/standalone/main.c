@@ -53,10 +53,9 @@ static bool find_program(char path[PATH_MAX]) {
     return length > 0 || (run && realpath(run, path));
 }
 
-/* PROGRAM.weights, wherever it is called from. */
-static bool find_weights(char path[PATH_MAX]) {
-    static const char ending[] = ".weights";
-    if (!find_program(path) || strlen(path) + sizeof ending > PATH_MAX) return false;
+/* PROGRAM and an ending, wherever it is called from. */
+static bool find_beside(const char *ending, char path[PATH_MAX]) {
+    if (!find_program(path) || strlen(path) + strlen(ending) >= PATH_MAX) return false;
     strcat(path, ending);
     return true;
 }
@@ -65,7 +64,7 @@ static int open_model(const Arguments *a, const TwModule *module, TwModel **out)
     char beside[PATH_MAX];
     const char *path = a->weights;
     if (!path && !module->weights) {
-        if (!find_weights(beside))
+        if (!find_beside(".weights", beside))
             return complain(a,
                             "nobody says where this program lies, and so its weights: name "
                             "them by --weights",
@@ -75,6 +74,23 @@ static int open_model(const Arguments *a, const TwModule *module, TwModel **out)
     const TwStatus status = tw_model_open(module, path, out);
     if (status == TW_OK) return 0;
     return complain(a, tw_status_text(status), status == TW_BAD_CPU ? NULL : path);
+}
+
+/* Without one, *out stays null. */
+static int open_tokenizer(const Arguments *a, const TwModule *module, TwTokenizer **out) {
+    char beside[PATH_MAX];
+    const char *path = a->tokenizer;
+    if (!module_has_tokenizer(module)) return 0;
+    if (!path && !module->tokenizer) {
+        if (!find_beside(".tokenizer", beside))
+            return complain(a,
+                            "nobody says where this program lies, and so its tokenizer: name it "
+                            "by --tokenizer",
+                            NULL);
+        path = beside;
+    }
+    const TwStatus status = tw_module_tokenizer(module, path, out);
+    return status == TW_OK ? 0 : complain(a, tw_status_text(status), path);
 }
 
 /* ---- generation ---- */
@@ -90,6 +106,7 @@ typedef struct {
     StopTexts *stops;
     LogitsFile *logits;    /* null: not asked for */
     int64_t numbers;       /* that were written in place of text */
+    TokenDecoder decoder;  /* without a tokenizer: they are no text, or bytes */
     Transcript transcript; /* with --json */
     GenerationOptions options;
     Generation generation;
@@ -149,19 +166,37 @@ static void write_text(void *context, const char *bytes, size_t count) {
     if (count) fflush(stdout);
 }
 
+/* Text goes on from where the prompt ends: the first token is not the first of all. */
+static bool feed_decoder(TokenDecoder *d, const PromptTokens *prompt) {
+    const size_t room = tw_tokenizer_longest(d->tokenizer);
+    char *out = malloc(room + 1);
+    for (int64_t i = 0; out && i < prompt->count; i++)
+        tw_decode(d->tokenizer, &d->decoder, prompt->token[i], d->flags, out, room);
+    free(out);
+    return out;
+}
+
+static TokenText text_of(Run *run) {
+    if (run->module->has_byte_tokens) return token_text_of_bytes();
+    if (run->decoder.tokenizer) return token_text_of_tokenizer(&run->decoder);
+    return token_text_of_numbers(&run->numbers);
+}
+
 static TwStatus choose_generation(Run *run) {
     const Arguments *a = run->arguments;
-    const bool is_text = run->module->has_byte_tokens;
+    const bool is_text = run->module->has_byte_tokens || run->decoder.tokenizer;
     const PromptTokens *prompt = run->prompt;
     TwStatus status = tw_sampler_create_from(&a->sampler, run->program->vocab, &run->sampler);
     if (status == TW_OK) status = tw_sampler_accept(run->sampler, prompt->token, prompt->count);
     run->stops = stop_texts_create(a->stop, a->stop_count);
     if (!run->stops) status = TW_NO_MEMORY;
+    run->decoder.flags = a->names_specials ? TW_DECODE_SPECIAL : 0;
+    if (run->decoder.tokenizer && !feed_decoder(&run->decoder, prompt)) status = TW_NO_MEMORY;
     run->transcript =
         (Transcript){.vocab = run->program->vocab, .top = a->logprobs, .has_text = is_text};
     run->options = (GenerationOptions){
         .sampler = run->sampler,
-        .text = is_text ? token_text_of_bytes() : token_text_of_numbers(&run->numbers),
+        .text = text_of(run),
         .stops = run->stops,
         .most = run->count,
         .ignores_ends = a->ignores_ends,
@@ -226,12 +261,13 @@ static int run(Run *run, TwModel *model) {
     return run_session(run);
 }
 
-static int run_model(const Arguments *a, const TwModule *module, const PromptTokens *prompt,
-                     TwModel *model, double begin) {
+static int run_model(const Arguments *a, const TwModule *module, const TwTokenizer *tokenizer,
+                     const PromptTokens *prompt, TwModel *model, double begin) {
     Run of_model = {.arguments = a,
                     .module = module,
                     .program = tw_model_program(model),
                     .prompt = prompt,
+                    .decoder = {.tokenizer = tokenizer},
                     .begin = begin};
     of_model.count = choose_count(a, of_model.program, prompt->count);
     const int code = run(&of_model, model);
@@ -251,16 +287,19 @@ int main(int argc, char **argv) {
         .sampler = {.temperature = 0.8F, .top_p = 1, .repeat_window = DEFAULT_WINDOW}};
     PromptTokens prompt = {0};
     TwModel *model = NULL;
+    TwTokenizer *tokenizer = NULL;
     if (!fill_standard_streams()) return EXIT_FAILURE;
     signal(SIGPIPE, SIG_IGN);
     int code = arguments_read(argc, argv, module->program[0], &arguments);
     if (code < 0) {
         code = arguments_check(&arguments, module);
-        if (!code) code = prompt_tokens_read(&arguments, &prompt);
+        if (!code) code = open_tokenizer(&arguments, module, &tokenizer);
+        if (!code) code = prompt_tokens_read(&arguments, tokenizer, &prompt);
         if (!code) code = open_model(&arguments, module, &model);
-        if (!code) code = run_model(&arguments, module, &prompt, model, begin);
+        if (!code) code = run_model(&arguments, module, tokenizer, &prompt, model, begin);
     }
     tw_model_close(model);
+    tw_tokenizer_close(tokenizer);
     free(prompt.token);
     return code;
 }

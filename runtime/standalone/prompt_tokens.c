@@ -51,9 +51,29 @@ static char *read_input(const Arguments *a, const char *name, size_t *length) {
     return text;
 }
 
+/* Of nothing, what begins a text. */
+static int encode(const Arguments *a, const TwTokenizer *tokenizer, const char *text, size_t length,
+                  PromptTokens *out) {
+    const unsigned flags = TW_ENCODE_ADD | (a->names_specials ? TW_ENCODE_SPECIAL : 0);
+    size_t count = 0;
+    TwStatus status = tw_encode(tokenizer, text, length, flags, NULL, 0, &count);
+    if (status == TW_OK || status == TW_NO_ROOM) {
+        out->token = calloc(count + 1, sizeof *out->token);
+        if (!out->token) return message_error(a->program, "out of memory", NULL);
+        status = tw_encode(tokenizer, text, length, flags, out->token, count, &count);
+    }
+    if (status != TW_OK) return message_error(a->program, tw_status_text(status), NULL);
+    out->count = (int64_t)count;
+    if (count) return 0;
+    *out->token = tw_tokenizer_special(tokenizer, TW_BOS);
+    out->count = *out->token >= 0;
+    return out->count ? 0 : message_error(a->program, "the prompt is empty", NULL);
+}
+
 /* Of a text that comes from there. */
-static int read_tokens(const Arguments *a, const char *text, size_t length, const char *name,
-                       PromptTokens *out) {
+static int read_tokens(const Arguments *a, const TwTokenizer *tokenizer, const char *text,
+                       size_t length, const char *name, PromptTokens *out) {
+    if (tokenizer && !a->tokens) return encode(a, tokenizer, text, length, out);
     if (!length) return message_error(a->program, "the prompt is empty", NULL);
     out->token = calloc(length, sizeof *out->token);
     if (!out->token) return message_error(a->program, "out of memory", NULL);
@@ -65,14 +85,15 @@ static int read_tokens(const Arguments *a, const char *text, size_t length, cons
     return 0;
 }
 
-int prompt_tokens_read(const Arguments *a, PromptTokens *out) {
-    const char *text = a->tokens ? a->tokens : a->prompt ? a->prompt : "\n";
+int prompt_tokens_read(const Arguments *a, const TwTokenizer *tokenizer, PromptTokens *out) {
+    const char *nothing = tokenizer ? "" : "\n";
+    const char *text = a->tokens ? a->tokens : a->prompt ? a->prompt : nothing;
     const char *path = a->file ? a->file : strcmp(text, "-") == 0 ? text : NULL;
-    if (!path) return read_tokens(a, text, strlen(text), text, out);
+    if (!path) return read_tokens(a, tokenizer, text, strlen(text), text, out);
     size_t length;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     char *input = read_input(a, path, &length);
-    const int code = input ? read_tokens(a, input, length, name, out) : EXIT_FAILURE;
+    const int code = input ? read_tokens(a, tokenizer, input, length, name, out) : EXIT_FAILURE;
     free(input);
     return code;
 }
