@@ -88,7 +88,8 @@ setup_packages() {
         return 0
     }
     missing=
-    for package in gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libjansson-dev libxxhash-dev "$@"; do
+    for package in gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libjansson-dev \
+        libutf8proc-dev libxxhash-dev "$@"; do
         setup_has_package "$package" || missing="$missing $package"
     done
     # pkgconf has taken the place of pkg-config.

@@ -48,7 +48,7 @@ run_fuzzer() {
     run_tests fuzzer RelWithDebInfo -DTHALWEG_SANITIZE=fuzzer -DCMAKE_C_COMPILER="clang-$setup_version"
 }
 
-setup_packages check gdb valgrind qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+setup_packages check libonig-dev gdb valgrind qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
     gcc-riscv64-linux-gnu libc6-dev-riscv64-cross dpkg-dev file groff-base mandoc zsh fish
 setup_has_package chromium || setup_install chromium ||
     setup_say 'There is no chromium to be had: the page that tune writes is not looked at.'

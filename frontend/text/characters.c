@@ -106,7 +106,8 @@ struct Characters {
     Arena *arena;
     int runs, folds, runs_room, folds_room;
     Run *run;
-    Fold *fold; /* of those that have case, and those that they fold to */
+    Fold *fold;      /* of those that have case, and those that they fold to */
+    uint8_t *is_met; /* of each character; 0 between calls */
 };
 
 static void *grow(Arena *arena, const void *old, int count, int *room, size_t size) {
@@ -137,6 +138,7 @@ static void read_fold(Characters *c, uint32_t character) {
 Characters *characters_create(Arena *arena) {
     Characters *c = ARENA_NEW(arena, Characters);
     c->arena = arena;
+    c->is_met = ARENA_ARRAY(arena, uint8_t, CHARACTERS);
     for (uint32_t i = 0; i < CHARACTERS; i++) {
         const int category = utf8proc_category((utf8proc_int32_t)i);
         read_fold(c, i);
@@ -152,14 +154,14 @@ Characters *characters_create(Arena *arena) {
 }
 
 CharacterSet characters_fold(Characters *c, CharacterSet set) {
-    uint8_t *is_met = ARENA_ARRAY(c->arena, uint8_t, CHARACTERS);
     CharacterRanges ranges = {.arena = c->arena};
     ranges_add_set(&ranges, set);
     for (int i = 0; i < c->folds; i++)
-        if (set_has(set, c->fold[i].character)) is_met[c->fold[i].folded] = 1;
+        if (set_has(set, c->fold[i].character)) c->is_met[c->fold[i].folded] = 1;
     for (int i = 0; i < c->folds; i++)
-        if (is_met[c->fold[i].folded])
+        if (c->is_met[c->fold[i].folded])
             ranges_add(&ranges, c->fold[i].character, c->fold[i].character);
+    for (int i = 0; i < c->folds; i++) c->is_met[c->fold[i].folded] = 0;
     return ranges_set(&ranges);
 }
 

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { PATTERN_STEPS = 100 * 1000 * 1000 /* at most, of time */, SLOTS = 1 << 15 };
+enum { PATTERN_STEPS = 20 * 1000 * 1000 /* at most, of time */, SLOTS = 1 << 15 };
 
 typedef struct {
     int automaton;
@@ -231,7 +231,8 @@ static void write_section(Maker *m, const uint32_t *start, TextBuffer *out) {
                               .blocks = share_blocks(m->states, block, class_of),
                               .rows = (uint32_t)m->rows,
                               .asks = (uint32_t)m->asks,
-                              .automata = automata};
+                              .automata = automata,
+                              .looks_behind = m->states->behind_count > 0};
     tw_text_buffer_add(out, &head, sizeof head);
     for (int i = 0; i < m->asks; i++) {
         TextAsk ask = m->ask[i];

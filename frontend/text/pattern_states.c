@@ -32,6 +32,10 @@ static int add_set(Builder *b, CharacterSet set) {
     States *s = b->states;
     for (int i = 0; i < s->set_count; i++)
         if (set_equal(s->set[i], set)) return i;
+    if (s->set_count == PATTERN_SETS) {
+        b->too_many = "sets of characters";
+        return 0;
+    }
     if (s->set_count == s->set_room) {
         s->set_room = s->set_room ? 2 * s->set_room : 32;
         CharacterSet *grown = ARENA_ARRAY(s->arena, CharacterSet, (size_t)s->set_room);

@@ -9,7 +9,12 @@
 
 #include "frontend/text/pattern_tree.h"
 
-enum { PATTERN_STATES = 20000, PATTERN_AUTOMATA = 16, PATTERN_BEHIND = 31 /* sets; all at most */ };
+enum { /* at most */
+       PATTERN_STATES = 20000,
+       PATTERN_SETS = 500,
+       PATTERN_AUTOMATA = 16,
+       PATTERN_BEHIND = 31 /* sets that are looked for behind */
+};
 
 typedef enum {
     STATE_MATCH,

@@ -57,7 +57,7 @@ set(CPACK_DEBIAN_COMPILER_PACKAGE_NAME libthalweg-compiler-dev)
 set(CPACK_DEBIAN_COMPILER_PACKAGE_SECTION libdevel)
 string(REGEX MATCH "^[0-9]+" llvm_major "${LLVM_VERSION}")
 set(CPACK_DEBIAN_COMPILER_PACKAGE_DEPENDS
-    "libthalweg-dev (= ${version}), llvm-${llvm_major}-dev, libyaml-dev, libjansson-dev, libxxhash-dev")
+    "libthalweg-dev (= ${version}), llvm-${llvm_major}-dev, libyaml-dev, libjansson-dev, libutf8proc-dev, libxxhash-dev")
 set(CPACK_DEBIAN_COMPILER_DESCRIPTION
     "Thalweg, the compiler of models, as a library
 Thalweg compiles models built around a residual stream into native code.

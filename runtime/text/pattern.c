@@ -4,6 +4,7 @@
 /* A section, taken apart. */
 typedef struct {
     uint32_t classes, columns;
+    bool looks_behind;
     const TextAsk *ask;
     const uint32_t *start, *entry;
     const uint16_t *block;
@@ -12,7 +13,8 @@ typedef struct {
 
 static inline Pattern open(const uint8_t *section) {
     const TextPattern *const head = (const TextPattern *)(const void *)section;
-    Pattern p = {.classes = head->classes, .columns = head->classes + 1};
+    Pattern p = {
+        .classes = head->classes, .columns = head->classes + 1, .looks_behind = head->looks_behind};
     p.ask = (const TextAsk *)(head + 1);
     p.start = (const uint32_t *)(p.ask + head->asks);
     p.entry = p.start + head->automata * p.columns;
@@ -49,52 +51,92 @@ static uint32_t class_before(const Pattern *p, const uint8_t *text, const uint8_
 
 /* ---- matches ---- */
 
-/* Whether automaton `asked` matches at a place, and what it says of it is certain. */
-static TextFound match(const Pattern *p, uint32_t asked, const uint8_t *text, const uint8_t *at,
-                       const uint8_t *end, bool is_end, const uint8_t **matched) {
-    const uint32_t flags = TEXT_ENTRY_MATCH | TEXT_ENTRY_STOP | TEXT_ENTRY_ASK;
-    uint32_t row = p->start[asked * p->columns + class_before(p, text, at)];
-    *matched = NULL;
-    for (;;) {
-        uint32_t bytes = 0, class = p->classes;
+enum { FLAGS = TEXT_ENTRY_MATCH | TEXT_ENTRY_STOP | TEXT_ENTRY_ASK };
+
+/* What an automaton reads. */
+typedef struct {
+    const uint8_t *text, *end;
+    bool is_end;
+} Window;
+
+static TextFound match(const Pattern *p, uint32_t automaton, const Window *window,
+                       const uint8_t *at, const uint8_t **matched);
+
+/* The entry in place of one that asks; one that says stop, without a match: *found says why. */
+static uint32_t answer(const Pattern *p, uint32_t automaton, const Window *window,
+                       const uint8_t *at, uint32_t class, uint32_t entry, TextFound *found) {
+    while (entry & TEXT_ENTRY_ASK) {
+        const TextAsk *const ask = &p->ask[entry >> TEXT_ENTRY_SHIFT];
+        const uint8_t *matched;
+        if (ask->asker != automaton) return TEXT_ENTRY_STOP; /* of no table of ours */
+        *found = match(p, ask->asked, window, at, &matched);
+        if (*found == TEXT_FOUND_MORE) return TEXT_ENTRY_STOP;
+        entry = p->entry[ask->row[*found == TEXT_FOUND] + class];
+    }
+    return entry;
+}
+
+static uint32_t start_row(const Pattern *p, uint32_t automaton, const Window *window,
+                          const uint8_t *at) {
+    const uint32_t *const start = p->start + automaton * p->columns;
+    return start[p->looks_behind ? class_before(p, window->text, at) : 0];
+}
+
+/* The match of an automaton that begins at a place. */
+static TextFound match(const Pattern *p, uint32_t automaton, const Window *window,
+                       const uint8_t *at, const uint8_t **matched) {
+    const uint32_t *const table = p->entry;
+    const uint8_t *const narrow = p->class_of, *const end = window->end, *last = NULL;
+    for (uint32_t row = start_row(p, automaton, window, at);;) {
+        uint32_t bytes = 1, class;
         if (at < end)
-            class = class_of(p, at, end, &bytes);
-        else if (!is_end)
+            class = *at < 0x80 ? narrow[*at] : class_of(p, at, end, &bytes);
+        else if (!window->is_end)
             return TEXT_FOUND_MORE;
-        uint32_t entry = p->entry[row + class];
-        if (entry & flags) {
-            while (entry & TEXT_ENTRY_ASK) {
-                const TextAsk *const ask = &p->ask[entry >> TEXT_ENTRY_SHIFT];
-                const uint8_t *found;
-                if (ask->asker != asked) return TEXT_FOUND_NONE; /* of no table of ours */
-                const TextFound answer = match(p, ask->asked, text, at, end, is_end, &found);
-                if (answer == TEXT_FOUND_MORE) return answer;
-                entry = p->entry[ask->row[answer == TEXT_FOUND] + class];
-            }
-            if (entry & TEXT_ENTRY_MATCH) *matched = at;
-            if (entry & TEXT_ENTRY_STOP) return *matched ? TEXT_FOUND : TEXT_FOUND_NONE;
+        else
+            class = p->classes;
+        uint32_t entry = table[row + class];
+        if (entry & FLAGS) {
+            TextFound found = TEXT_FOUND_NONE;
+            if (entry & TEXT_ENTRY_ASK)
+                entry = answer(p, automaton, window, at, class, entry, &found);
+            if (found == TEXT_FOUND_MORE) return found;
+            if (entry & TEXT_ENTRY_MATCH) last = at;
+            if (entry & TEXT_ENTRY_STOP) break;
         }
         row = entry >> TEXT_ENTRY_SHIFT;
         at += bytes;
     }
+    *matched = last;
+    return last ? TEXT_FOUND : TEXT_FOUND_NONE;
+}
+
+/* Behind characters with which no match begins, as far as that is known of one character. */
+static const uint8_t *skip(const Pattern *p, const Window *window, const uint8_t *at) {
+    if (p->looks_behind) return at;
+    const uint32_t *const row = p->entry + p->start[0];
+    for (uint32_t bytes; at < window->end; at += bytes)
+        if ((row[class_of(p, at, window->end, &bytes)] & FLAGS) != TEXT_ENTRY_STOP) break;
+    return at;
 }
 
 TextFound tw_text_pattern_find(const uint8_t *section, const uint8_t *text, size_t bytes,
                                size_t from, bool is_end, size_t *start, size_t *end) {
     const Pattern p = open(section);
-    const uint8_t *const stop = text + bytes;
+    const Window window = {text, text + bytes, is_end};
     uint32_t step = 0;
     for (const uint8_t *at = text + from;; at += step) {
         const uint8_t *matched;
-        const TextFound found = match(&p, 0, text, at, stop, is_end, &matched);
+        at = skip(&p, &window, at);
+        const TextFound found = match(&p, 0, &window, at, &matched);
         if (found == TEXT_FOUND && matched > text + from) {
             *start = (size_t)(at - text);
             *end = (size_t)(matched - text);
             return TEXT_FOUND;
         }
         if (found == TEXT_FOUND_MORE) return found;
-        if (at == stop) return TEXT_FOUND_NONE;
-        class_of(&p, at, stop, &step);
+        if (at == window.end) return TEXT_FOUND_NONE;
+        class_of(&p, at, window.end, &step);
     }
 }
 
@@ -137,10 +179,10 @@ static bool are_asks(const TextPattern *head, const Pattern *p) {
 
 bool tw_text_pattern_check(const uint8_t *section, uint64_t bytes) {
     const TextPattern *const head = (const TextPattern *)(const void *)section;
-    if (bytes < sizeof *head || !head->classes || head->classes > TEXT_PATTERN_CLASSES ||
-        !head->blocks || head->blocks > TEXT_PATTERN_BLOCKS || !head->rows ||
-        head->rows > TEXT_PATTERN_ROWS || head->asks > head->rows || !head->automata ||
-        head->automata > head->rows)
+    if (bytes < sizeof *head || head->looks_behind > 1 || !head->classes ||
+        head->classes > TEXT_PATTERN_CLASSES || !head->blocks ||
+        head->blocks > TEXT_PATTERN_BLOCKS || !head->rows || head->rows > TEXT_PATTERN_ROWS ||
+        head->asks > head->rows || !head->automata || head->automata > head->rows)
         return false;
     const Pattern p = open(section);
     if ((uint64_t)(p.class_of - section) + head->blocks * 128 != bytes || p.block[0]) return false;

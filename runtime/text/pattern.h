@@ -33,7 +33,8 @@ enum {
 typedef struct TextPattern {
     uint32_t classes, blocks, rows, asks;
     uint32_t automata; /* 0 is the expression, the others are asked */
-    uint32_t reserved[3];
+    uint32_t looks_behind; /* 0: where it starts is the same behind any character */
+    uint32_t reserved[2];
 } TextPattern;
 
 /* Does an automaton match here? It stands behind the one that asks. */

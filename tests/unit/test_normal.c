@@ -146,12 +146,16 @@ static void compare(const uint8_t *text, size_t bytes, int options) {
     free(his);
 }
 
+/* Of those with which nothing happens, some. */
 START_TEST(each_character_has_its_form) {
     make_step(forms[_i].kind, NULL, NULL);
     for (uint32_t c = 1; c < 0x110000; c++) {
-        uint8_t text[16] = "a";
-        if (c >= 0xD800 && c < 0xE000) continue;
-        compare(text + 1, put_character(text + 1, c), forms[_i].options);
+        const utf8proc_property_t *property = utf8proc_get_property((utf8proc_int32_t)c);
+        const bool is_quiet = property->decomp_seqindex == UINT16_MAX &&
+                              !property->combining_class && property->comb_index == UINT16_MAX;
+        if (c / 0x800 == 0x1B || (is_quiet && c % 64)) continue; /* surrogates */
+        uint8_t text[4];
+        compare(text, put_character(text, c), forms[_i].options);
     }
 }
 END_TEST
@@ -172,7 +176,7 @@ static uint32_t restless_character(void) {
 START_TEST(random_texts_have_their_form) {
     make_step(forms[_i].kind, NULL, NULL);
     random_state = 5;
-    for (int turn = 0; turn < 20000; turn++) {
+    for (int turn = 0; turn < 10000; turn++) {
         uint8_t text[400];
         size_t bytes = 0;
         for (uint32_t i = random_below(20); i; i--)
@@ -182,14 +186,27 @@ START_TEST(random_texts_have_their_form) {
 }
 END_TEST
 
-START_TEST(long_rows_of_marks_are_put_in_order) {
-    enum { MARKS = 100000 };
+/* As long as utf8proc can wait for, whose time is quadratic. */
+START_TEST(rows_of_marks_are_put_in_order) {
+    enum { MARKS = 1000 };
     make_step(TEXT_NORMAL_nfc, NULL, NULL);
-    uint8_t *text = malloc(2 * MARKS + 1);
+    uint8_t text[4 + 2 * MARKS];
     size_t bytes = put_character(text, 'a');
     for (int i = 0; i < MARKS; i++)
         bytes += put_character(text + bytes, 0x300 + random_below(0x30));
     compare(text, bytes, forms[0].options);
+}
+END_TEST
+
+START_TEST(a_long_row_of_marks_takes_no_time) {
+    enum { MARKS = 1000000 };
+    make_step(TEXT_NORMAL_nfd, NULL, NULL);
+    uint8_t *text = malloc(2 * MARKS);
+    for (size_t i = 0; i < MARKS; i++) put_character(text + 2 * i, i % 2 ? 0x301 : 0x323);
+    const char *formed = run_bytes(text, 2 * MARKS, 0);
+    ck_assert_uint_eq(result.count - 1, 2 * MARKS);
+    for (size_t i = 0; i < MARKS; i++)
+        ck_assert(!memcmp(formed + 2 * i, i < MARKS / 2 ? "\u0323" : "\u0301", 2));
     free(text);
 }
 END_TEST
@@ -236,7 +253,8 @@ int main(void) {
     tcase_add_test(tests, a_bad_expression_is_reported);
     tcase_add_loop_test(tests, each_character_has_its_form, 0, COUNT(forms));
     tcase_add_loop_test(tests, random_texts_have_their_form, 0, COUNT(forms));
-    tcase_add_test(tests, long_rows_of_marks_are_put_in_order);
+    tcase_add_test(tests, rows_of_marks_are_put_in_order);
+    tcase_add_test(tests, a_long_row_of_marks_takes_no_time);
     tcase_add_loop_test(tests, any_bytes_are_formed_without_harm, 0, COUNT(forms));
     tcase_add_loop_test(tests, damaged_forms_are_refused_or_harmless, 0, COUNT(forms));
     return suite_run(suite);

@@ -307,7 +307,7 @@ START_TEST(expressions_in_use_match_as_oniguruma_does) {
     OnigRegion *region = onig_region_new();
     TextBuffer section = compile(expression);
     random_state = 1 + (uint64_t)_i;
-    for (int turn = 0; turn < 4000; turn++)
+    for (int turn = 0; turn < 3000; turn++)
         compare_on(expression, section.bytes, regex, region, 40);
     tw_text_buffer_free(&section);
     onig_region_free(region, 1);
@@ -362,7 +362,7 @@ START_TEST(random_expressions_match_as_oniguruma_does) {
     int compared = 0;
     OnigRegion *region = onig_region_new();
     random_state = 77;
-    for (int turn = 0; turn < 300; turn++) {
+    for (int turn = 0; turn < 200; turn++) {
         FILE *out = text_begin();
         random_choice(out, 2);
         const char *expression = arena_printf(arena, "%s", text_end(out));
@@ -386,7 +386,7 @@ START_TEST(random_expressions_match_as_oniguruma_does) {
         if (regex) onig_free(regex);
         tw_text_buffer_free(&section);
     }
-    ck_assert_int_gt(compared, 4000);
+    ck_assert_int_gt(compared, 2000);
     onig_region_free(region, 1);
 }
 END_TEST
