@@ -1,5 +1,7 @@
 #include "frontend/text/characters.h"
 
+#include "frontend/text/unicode_later.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -135,26 +137,40 @@ static void read_fold(Characters *c, uint32_t character) {
     add_fold(c, (uint32_t)out[0], (uint32_t)out[0]);
 }
 
+static void add_run(Characters *c, uint32_t first, uint32_t last, int category) {
+    if (c->runs && c->run[c->runs - 1].category == category) {
+        c->run[c->runs - 1].last = last;
+        return;
+    }
+    if (c->runs == c->runs_room)
+        c->run = grow(c->arena, c->run, c->runs, &c->runs_room, sizeof *c->run);
+    c->run[c->runs++] = (Run){first, last, category};
+}
+
+/* Planes 4 to 13 have no characters, 15 and 16 are for private use, but for the last two of each.
+ */
 Characters *characters_create(Arena *arena) {
     Characters *c = ARENA_NEW(arena, Characters);
     c->arena = arena;
-    c->is_met = ARENA_ARRAY(arena, uint8_t, CHARACTERS);
-    for (uint32_t i = 0; i < CHARACTERS; i++) {
-        const int category = utf8proc_category((utf8proc_int32_t)i);
-        read_fold(c, i);
-        if (c->runs && c->run[c->runs - 1].category == category) {
-            c->run[c->runs - 1].last = i;
-            continue;
-        }
-        if (c->runs == c->runs_room)
-            c->run = grow(arena, c->run, c->runs, &c->runs_room, sizeof *c->run);
-        c->run[c->runs++] = (Run){i, i, category};
+    for (uint32_t i = 0; i < 0x40000; i++) add_run(c, i, i, unicode_category(i));
+    add_run(c, 0x40000, 0xDFFFF, UTF8PROC_CATEGORY_CN);
+    for (uint32_t i = 0xE0000; i < 0xF0000; i++) add_run(c, i, i, unicode_category(i));
+    for (uint32_t plane = 0xF0000; plane < CHARACTERS; plane += 0x10000) {
+        add_run(c, plane, plane + 0xFFFD, UTF8PROC_CATEGORY_CO);
+        add_run(c, plane + 0xFFFE, plane + 0xFFFF, UTF8PROC_CATEGORY_CN);
     }
     return c;
 }
 
+/* No character of planes behind the second has case. */
+static void read_folds(Characters *c) {
+    c->is_met = ARENA_ARRAY(c->arena, uint8_t, CHARACTERS);
+    for (uint32_t i = 0; i < 0x20000; i++) read_fold(c, i);
+}
+
 CharacterSet characters_fold(Characters *c, CharacterSet set) {
     CharacterRanges ranges = {.arena = c->arena};
+    if (!c->folds) read_folds(c);
     ranges_add_set(&ranges, set);
     for (int i = 0; i < c->folds; i++)
         if (set_has(set, c->fold[i].character)) c->is_met[c->fold[i].folded] = 1;
@@ -250,6 +266,18 @@ CharacterSet characters_word(Characters *c, bool is_in_class) {
     return ranges_set(&ranges);
 }
 
+/* Punctuation as of Unicode 8, and two characters that are none any more. */
+static CharacterSet old_punctuation(Characters *c) {
+    CharacterRanges ranges = {.arena = c->arena};
+    for (int i = 0; i < c->runs; i++)
+        for (uint32_t k = c->run[i].first;
+             categories[c->run[i].category].name[0] == 'P' && k <= c->run[i].last; k++)
+            if (unicode_age(k) <= UNICODE_BERT) ranges_add(&ranges, k, k);
+    ranges_add(&ranges, 0x166D, 0x166D);
+    ranges_add(&ranges, 0x111C9, 0x111C9);
+    return ranges_set(&ranges);
+}
+
 static const struct {
     const char *name;
     const CharacterRange *range;
@@ -307,6 +335,8 @@ bool characters_property(Characters *c, const char *name, size_t length, Charact
         *out = set_of(0, 127, c->arena);
     else if (is_named(name, length, "Space") || is_named(name, length, "White_Space"))
         *out = characters_space(c);
+    else if (is_named(name, length, "Old_Punctuation"))
+        *out = old_punctuation(c);
     else if (is_named(name, length, "Digit"))
         *out = characters_digit(c);
     else if (is_named(name, length, "Word"))

@@ -1,8 +1,8 @@
 /* characters.h - sets of characters, and what Unicode says of them.
  *
  * A set is a list of ranges of code points, sorted, that neither meet nor touch. Sets are values:
- * their ranges are in an arena, and are not changed once made. Categories, case and other forms are
- * utf8proc's; scripts are in scripts.def.
+ * their ranges are in an arena, and are not changed once made. Categories and case are utf8proc's
+ * and unicode_later.def's; scripts are in scripts.def.
  */
 #ifndef FRONTEND_TEXT_CHARACTERS_H
 #define FRONTEND_TEXT_CHARACTERS_H
@@ -54,7 +54,8 @@ CharacterSet characters_space(Characters *characters);
 CharacterSet characters_digit(Characters *characters);
 CharacterSet characters_word(Characters *characters, bool is_in_class);
 
-/* A general category (Lu, L, Letter), a script, Any, ASCII, Space, Digit, Word: as in \p{name};
+/* A general category (Lu, L, Letter), a script, Any, ASCII, Space, Digit, Word, and of our own
+ * Old_Punctuation, which Hugging Face's BERT cuts at: as in \p{name};
  * case, ' ', '-' and '_' count for nothing. False: there is none of that name. */
 bool characters_property(Characters *characters, const char *name, size_t length,
                          CharacterSet *out);

@@ -4,6 +4,7 @@
 #include "frontend/text/charsmap_compile.h"
 #include "frontend/text/form_make.h"
 #include "frontend/text/pattern_compile.h"
+#include "frontend/text/unicode_later.h"
 
 #include <utf8proc.h>
 
@@ -57,7 +58,7 @@ static uint8_t *find_seconds(FormMaker *maker, Arena *arena) {
     for (uint32_t c = 0; c < CODES; c++) {
         uint32_t first, second;
         if (utf8proc_get_property((utf8proc_int32_t)c)->decomp_seqindex == UINT16_MAX ||
-            !find_pair(c, &first, &second))
+            unicode_age(c) > UNICODE_FORMS || !find_pair(c, &first, &second))
             continue;
         form_maker_pair(maker, first, second, c);
         is_second[second] = 1;
@@ -76,6 +77,8 @@ static void make_normal_form(bool is_composed, bool is_compatible, Arena *arena,
         const uint32_t combining = (uint32_t)property->combining_class;
         uint32_t flags = is_second && is_second[c] ? TEXT_FORM_LOOKED_AT : 0;
         Decomposed d = {.count = 0};
+        const bool has_some = combining || property->decomp_seqindex != UINT16_MAX;
+        if (has_some && unicode_age(c) > UNICODE_FORMS) continue;
         if (property->decomp_seqindex != UINT16_MAX && !is_syllable(c)) {
             d = decompose(c, is_compatible);
             const Decomposed normal = is_composed ? compose(d) : d;
@@ -100,21 +103,28 @@ static void set_one(FormMaker *maker, uint32_t c, uint32_t to) {
 /* Of one character the lower case is two. */
 static void lowercase(FormMaker *maker, uint32_t c) {
     static const uint32_t dotted[] = {'i', 0x307};
-    const uint32_t lower = (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
+    const uint32_t lower = unicode_lower(c);
     if (c == 0x130)
         form_maker_set(maker, c, TEXT_FORM_REPLACED, 0, dotted, 2);
     else if (lower != c)
         set_one(maker, c, lower);
 }
 
+/* In Unicode 8 one more was nonspacing, and four were not. */
 static void strip_accents(FormMaker *maker, uint32_t c) {
-    if (utf8proc_category((utf8proc_int32_t)c) == UTF8PROC_CATEGORY_MN) set_empty(maker, c);
+    const bool is_nonspacing = unicode_category(c) == UTF8PROC_CATEGORY_MN;
+    const bool was_other = c == 0x1885 || c == 0x1886 || c == 0xA9BD || c == 0x111C9;
+    if ((is_nonspacing && unicode_age(c) <= UNICODE_BERT && !was_other) || c == 0x1734)
+        set_empty(maker, c);
 }
 
+/* Two were marks in Unicode 9 and one was none. */
 static void strip_combining(FormMaker *maker, uint32_t c) {
-    const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
-    if (category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC ||
-        category == UTF8PROC_CATEGORY_ME)
+    const int category = unicode_category(c);
+    const bool is_mark = category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC ||
+                         category == UTF8PROC_CATEGORY_ME;
+    const bool was_mark = c == 0x1CF2 || c == 0x1CF3, was_other = c == 0x111C9;
+    if ((is_mark && unicode_age(c) <= UNICODE_COMBINING && !was_other) || was_mark)
         set_empty(maker, c);
 }
 
@@ -127,6 +137,8 @@ static void bert_clean(FormMaker *maker, uint32_t c) {
             set_empty(maker, c);
         return;
     case UTF8PROC_CATEGORY_CF:
+        if (unicode_age(c) <= UNICODE_BERT) set_empty(maker, c);
+        return;
     case UTF8PROC_CATEGORY_CO: set_empty(maker, c); return;
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:

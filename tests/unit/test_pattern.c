@@ -91,6 +91,13 @@ START_TEST(classes_are_joined_and_intersected) {
 }
 END_TEST
 
+START_TEST(properties_are_those_of_unicode_16) {
+    ck_assert_str_eq(matches("\\p{L}+", "\U000105C0\U0002EBF0|\u1C89"), /* 16, 15.1, 16 */
+                     "[\U000105C0\U0002EBF0][\u1C89]");
+    ck_assert_str_eq(matches("\\p{Old_Punctuation}", "-\u2E43\u166D\u2E44"), "[-][\u166D]");
+}
+END_TEST
+
 START_TEST(lines_and_texts_begin_and_end) {
     ck_assert_str_eq(matches("\\s+$", "a  \n b  "), "[  ][  ]");
     ck_assert_str_eq(matches("^b", "ab\nb"), "[b]");
@@ -402,6 +409,7 @@ int main(void) {
     tcase_add_test(tests, what_repeats_possessively_gives_nothing_back);
     tcase_add_test(tests, case_counts_not_where_it_is_told_so);
     tcase_add_test(tests, classes_are_joined_and_intersected);
+    tcase_add_test(tests, properties_are_those_of_unicode_16);
     tcase_add_test(tests, lines_and_texts_begin_and_end);
     tcase_add_test(tests, what_no_automaton_can_do_is_refused_by_its_name);
     tcase_add_test(tests, a_literal_is_matched_as_it_is);
