@@ -37,9 +37,11 @@ static void replace_pattern(const TextTables *tables, const TextStep *step, cons
                             size_t bytes, TextBuffer *out) {
     uint64_t section_bytes;
     const uint8_t *const section = tw_text_section(tables, step->section, &section_bytes);
+    TextMemo memo;
+    memo.is_used = false;
     size_t at = 0, start, end;
-    while (at < bytes &&
-           tw_text_pattern_find(section, text, bytes, at, true, &start, &end) == TEXT_FOUND) {
+    while (at < bytes && tw_text_pattern_find(section, text, bytes, at, true, &memo, &start,
+                                              &end) == TEXT_FOUND) {
         tw_text_buffer_add(out, text + at, start - at);
         tw_text_buffer_add(out, tables->step_bytes + step->text, step->text_bytes);
         at = end;

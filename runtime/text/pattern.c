@@ -1,6 +1,8 @@
 /* pattern.c - see pattern.h. */
 #include "runtime/text/pattern.h"
 
+#include <string.h>
+
 /* A section, taken apart. */
 typedef struct {
     uint32_t classes, columns;
@@ -57,6 +59,7 @@ enum { FLAGS = TEXT_ENTRY_MATCH | TEXT_ENTRY_STOP | TEXT_ENTRY_ASK };
 typedef struct {
     const uint8_t *text, *end;
     bool is_end;
+    TextMemo *memo;
 } Window;
 
 static TextFound match(const Pattern *p, uint32_t automaton, const Window *window,
@@ -82,31 +85,99 @@ static uint32_t start_row(const Pattern *p, uint32_t automaton, const Window *wi
     return start[p->looks_behind ? class_before(p, window->text, at) : 0];
 }
 
+/* ---- long scans ---- */
+
+/* What follows from a row at a place: no match behind it, or, of what is asked, that there is one.
+ */
+enum { UNKNOWN, NONE, MATCHES };
+
+enum { SHORT = 64 /* bytes that a scan takes before it looks */, STRIDE = 32 };
+
+/* The first place behind `at` where a scan looks. */
+static const uint8_t *next_look(const Window *window, const uint8_t *at) {
+    const size_t offset = ((size_t)(at - window->text) | (STRIDE - 1)) + 1;
+    const size_t bytes = (size_t)(window->end - window->text);
+    return window->text + (offset < bytes ? offset : bytes);
+}
+
+/* What is known of a row at a place. A scan notes where it is, once at each level: at level n the
+ * first multiple of STRIDE^(n+1) behind `first`. So one that begins a little later meets a note
+ * soon, and seldom has to go to that of the next level. */
+static uint32_t look(const Window *window, uint32_t automaton, const uint8_t *first,
+                     const uint8_t *at, uint32_t row, uint32_t *levels) {
+    TextMemo *const memo = window->memo;
+    if (!memo->is_used) memset(memo, 0, sizeof *memo);
+    memo->is_used = true;
+    size_t multiple = (size_t)(at - window->text) / STRIDE;
+    for (int level = 0; level < TEXT_SEEN_LEVELS; level++, multiple /= STRIDE) {
+        TextSeen *free = NULL;
+        for (int way = 0; way < TEXT_SEEN_WAYS; way++) {
+            TextSeen *const seen = &memo->seen[level][way];
+            if (seen->at == at && seen->row == row && seen->outcome) return seen->outcome;
+            if (!seen->at || seen->at < first) free = seen;
+        }
+        if (free && !(*levels >> level & 1)) {
+            *free = (TextSeen){at, row, (uint16_t)automaton, UNKNOWN};
+            *levels |= 1U << level;
+        }
+        if (multiple % STRIDE) break;
+    }
+    return UNKNOWN;
+}
+
+/* A scan has ended: its notes behind the match say what became of it. */
+static void conclude(const Window *window, uint32_t automaton, const uint8_t *last, bool is_known) {
+    TextSeen *seen = window->memo->seen[0];
+    for (int i = 0; i < TEXT_SEEN_LEVELS * TEXT_SEEN_WAYS; i++, seen++) {
+        if (seen->outcome || seen->automaton != automaton) continue;
+        if (automaton && is_known)
+            seen->outcome = last ? MATCHES : NONE;
+        else if (is_known && (!last || seen->at > last))
+            seen->outcome = NONE;
+        else
+            seen->at = NULL;
+    }
+}
+
+/* ---- scans ---- */
+
 /* The match of an automaton that begins at a place. */
 static TextFound match(const Pattern *p, uint32_t automaton, const Window *window,
                        const uint8_t *at, const uint8_t **matched) {
     const uint32_t *const table = p->entry;
     const uint8_t *const narrow = p->class_of, *const end = window->end, *last = NULL;
+    const uint8_t *const first = end - at > SHORT ? at + SHORT : end;
+    const uint8_t *stop = end == first ? end : next_look(window, first);
+    TextFound found = TEXT_FOUND_NONE;
+    uint32_t levels = 0; /* of which it made notes */
+    *matched = NULL;
     for (uint32_t row = start_row(p, automaton, window, at);;) {
-        uint32_t bytes = 1, class;
-        if (at < end)
+        uint32_t bytes = 1, class = p->classes;
+        if (at < stop) {
             class = *at < 0x80 ? narrow[*at] : class_of(p, at, end, &bytes);
-        else if (!window->is_end)
-            return TEXT_FOUND_MORE;
-        else
-            class = p->classes;
+        } else if (at < end) {
+            const uint32_t known = look(window, automaton, first, at, row, &levels);
+            if (known == MATCHES) last = at;
+            if (known) break;
+            stop = next_look(window, at);
+            continue;
+        } else if (!window->is_end) {
+            found = TEXT_FOUND_MORE;
+            break;
+        }
         uint32_t entry = table[row + class];
         if (entry & FLAGS) {
-            TextFound found = TEXT_FOUND_NONE;
             if (entry & TEXT_ENTRY_ASK)
                 entry = answer(p, automaton, window, at, class, entry, &found);
-            if (found == TEXT_FOUND_MORE) return found;
+            if (found == TEXT_FOUND_MORE) break;
             if (entry & TEXT_ENTRY_MATCH) last = at;
             if (entry & TEXT_ENTRY_STOP) break;
         }
         row = entry >> TEXT_ENTRY_SHIFT;
         at += bytes;
     }
+    if (levels) conclude(window, automaton, last, found != TEXT_FOUND_MORE);
+    if (found == TEXT_FOUND_MORE) return found;
     *matched = last;
     return last ? TEXT_FOUND : TEXT_FOUND_NONE;
 }
@@ -121,9 +192,10 @@ static const uint8_t *skip(const Pattern *p, const Window *window, const uint8_t
 }
 
 TextFound tw_text_pattern_find(const uint8_t *section, const uint8_t *text, size_t bytes,
-                               size_t from, bool is_end, size_t *start, size_t *end) {
+                               size_t from, bool is_end, TextMemo *memo, size_t *start,
+                               size_t *end) {
     const Pattern p = open(section);
-    const Window window = {text, text + bytes, is_end};
+    const Window window = {text, text + bytes, is_end, memo};
     uint32_t step = 0;
     for (const uint8_t *at = text + from;; at += step) {
         const uint8_t *matched;

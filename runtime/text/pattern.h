@@ -32,7 +32,7 @@ enum {
 
 typedef struct TextPattern {
     uint32_t classes, blocks, rows, asks;
-    uint32_t automata; /* 0 is the expression, the others are asked */
+    uint32_t automata;     /* 0 is the expression, the others are asked */
     uint32_t looks_behind; /* 0: where it starts is the same behind any character */
     uint32_t reserved[2];
 } TextPattern;
@@ -52,11 +52,28 @@ typedef enum TextFound {
 /* Whether a section of a file is an automaton whose every state and offset can be trusted. */
 bool tw_text_pattern_check(const uint8_t *section, uint64_t bytes);
 
+/* What scans of a text have seen, so that none goes a long way for what one before found out: time
+ * stays in proportion to the text where engines' is quadratic. Of one section and one text that
+ * stays where it is; not is_used at first. */
+typedef struct TextSeen {
+    const uint8_t *at; /* null: nothing */
+    uint32_t row;
+    uint16_t automaton, outcome;
+} TextSeen;
+
+enum { TEXT_SEEN_LEVELS = 4, TEXT_SEEN_WAYS = 16 };
+
+typedef struct TextMemo {
+    bool is_used;
+    TextSeen seen[TEXT_SEEN_LEVELS][TEXT_SEEN_WAYS];
+} TextMemo;
+
 /* The leftmost match of text[from .. bytes), as a backtracking matcher finds it (of alternatives
  * the first); an empty one only behind `from`. What lies before `from` is looked at by what looks
  * behind. `is_end`: the text ends here; else TEXT_FOUND_MORE where another end could give another
  * match. */
 TextFound tw_text_pattern_find(const uint8_t *section, const uint8_t *text, size_t bytes,
-                               size_t from, bool is_end, size_t *start, size_t *end);
+                               size_t from, bool is_end, TextMemo *memo, size_t *start,
+                               size_t *end);
 
 #endif

@@ -181,10 +181,12 @@ static size_t split_by_pattern(Encoder *encoder, uint32_t step, const uint8_t *t
     uint64_t section_bytes;
     const uint8_t *pattern = tw_text_section(encoder->tables, at_step->section, &section_bytes);
     Cutter cutter = {encoder, at_step, text, step + 1, is_first, {0}};
+    TextMemo memo;
+    memo.is_used = false;
     size_t done = 0, start, end;
     while (done < bytes && encoder->status == TW_OK) {
         const TextFound found =
-            tw_text_pattern_find(pattern, text, bytes, done, is_end, &start, &end);
+            tw_text_pattern_find(pattern, text, bytes, done, is_end, &memo, &start, &end);
         if (found == TEXT_FOUND_MORE) break;
         if (found == TEXT_FOUND_NONE) {
             if (!is_end) break;

@@ -13,14 +13,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void match_all(const TextBuffer *section, const uint8_t *text, size_t bytes) {
     size_t start, end, part_start, part_end;
+    TextMemo memo, other;
+    memo.is_used = other.is_used = false;
     const bool is_text = tw_utf8_valid(text, bytes) == bytes;
     for (size_t from = 0; from <= bytes; from = end) {
         const TextFound found =
-            tw_text_pattern_find(section->bytes, text, bytes, from, true, &start, &end);
+            tw_text_pattern_find(section->bytes, text, bytes, from, true, &memo, &start, &end);
         if (found == TEXT_FOUND_MORE) abort();
         const size_t cut = from + (bytes - from) / 2;
-        const TextFound part =
-            tw_text_pattern_find(section->bytes, text, cut, from, false, &part_start, &part_end);
+        const TextFound part = tw_text_pattern_find(section->bytes, text, cut, from, false, &other,
+                                                    &part_start, &part_end);
         const bool is_whole = cut == bytes || (text[cut] & 0xC0) != 0x80;
         if (part != TEXT_FOUND_MORE && is_text && is_whole &&
             (found != part || (found == TEXT_FOUND && (start != part_start || end != part_end))))

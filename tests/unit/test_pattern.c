@@ -14,6 +14,12 @@ static TextString text_string(const char *text) {
     return (TextString){text, strlen(text)};
 }
 
+static TextMemo *memo(void) {
+    static TextMemo fresh;
+    fresh.is_used = false;
+    return &fresh;
+}
+
 static TextBuffer compile(const char *expression) {
     diag = (Diag){.arena = arena};
     TextBuffer section = {0};
@@ -40,7 +46,7 @@ static const char *matches(const char *expression, const char *text) {
     FILE *out = text_begin();
     size_t start, end, from = 0;
     while (tw_text_pattern_find(section.bytes, (const uint8_t *)text, strlen(text), from, true,
-                                &start, &end) == TEXT_FOUND) {
+                                memo(), &start, &end) == TEXT_FOUND) {
         fprintf(out, "[%.*s]", (int)(end - start), text + start);
         from = end;
     }
@@ -143,10 +149,10 @@ START_TEST(a_window_says_where_more_text_decides) {
         while (cut < bytes && (text[cut] & 0xC0) == 0x80) cut++;
         size_t start, end, all_start, all_end;
         const TextFound part =
-            tw_text_pattern_find(section.bytes, text, cut, 0, false, &start, &end);
+            tw_text_pattern_find(section.bytes, text, cut, 0, false, memo(), &start, &end);
         if (part == TEXT_FOUND_MORE) continue;
         const TextFound all =
-            tw_text_pattern_find(section.bytes, text, bytes, 0, true, &all_start, &all_end);
+            tw_text_pattern_find(section.bytes, text, bytes, 0, true, memo(), &all_start, &all_end);
         ck_assert_int_eq(part, all);
         if (all == TEXT_FOUND) ck_assert(start == all_start && end == all_end);
     }
@@ -162,7 +168,7 @@ START_TEST(any_bytes_are_read_without_harm) {
         for (size_t i = 0; i < bytes; i++)
             text[i] = (uint8_t)(random_below(3) ? random_below(256) : 'x');
         size_t from = 0, start, end;
-        while (tw_text_pattern_find(section.bytes, text, bytes, from, true, &start, &end) ==
+        while (tw_text_pattern_find(section.bytes, text, bytes, from, true, memo(), &start, &end) ==
                TEXT_FOUND) {
             ck_assert(start >= from && end >= start && end > from && end <= bytes);
             from = end;
@@ -184,11 +190,32 @@ START_TEST(damaged_tables_are_refused_or_harmless) {
         for (int i = 0; i < 2; i++) copy[random_below(within)] = (uint8_t)random_below(256);
         if (!tw_text_pattern_check(copy, section.count)) continue;
         for (size_t from = 0, start, end; from < sizeof text; from = end)
-            if (tw_text_pattern_find(copy, text, sizeof text, from, true, &start, &end) !=
+            if (tw_text_pattern_find(copy, text, sizeof text, from, true, memo(), &start, &end) !=
                 TEXT_FOUND)
                 break;
     }
     free(copy);
+    tw_text_buffer_free(&section);
+}
+END_TEST
+
+/* Each of these takes engines that go back a time that is quadratic. */
+START_TEST(time_is_in_proportion_to_the_text) {
+    static const struct {
+        const char *expression, character;
+    } cases[] = {{"\\d{1,3}(?=(?:\\d{3})*\\b)", '1'}, {"\\s+$", ' '}, {"(?:aa)+b|a", 'a'}};
+    enum { BYTES = 300000 };
+    TextBuffer section = compile(cases[_i].expression);
+    uint8_t *text = malloc(BYTES);
+    memset(text, cases[_i].character, BYTES);
+    text[BYTES - 1] = 'x';
+    TextMemo *const shared = memo();
+    size_t from = 0, start, end;
+    while (tw_text_pattern_find(section.bytes, text, BYTES, from, true, shared, &start, &end) ==
+           TEXT_FOUND)
+        from = end;
+    ck_assert_uint_le(from, BYTES);
+    free(text);
     tw_text_buffer_free(&section);
 }
 END_TEST
@@ -291,13 +318,12 @@ static bool onig_next(regex_t *regex, OnigRegion *region, const uint8_t *text, s
 }
 
 static void compare_on(const char *expression, const uint8_t *section, regex_t *regex,
-                       OnigRegion *region, uint32_t most) {
-    uint8_t text[1000];
-    const size_t bytes = random_text(text, most);
+                       OnigRegion *region, const uint8_t *text, size_t bytes) {
+    TextMemo *const shared = memo();
     for (size_t from = 0;;) {
         size_t start = 0, end = 0, his_start = 0, his_end = 0;
-        const bool found =
-            tw_text_pattern_find(section, text, bytes, from, true, &start, &end) == TEXT_FOUND;
+        const bool found = tw_text_pattern_find(section, text, bytes, from, true, shared, &start,
+                                                &end) == TEXT_FOUND;
         const bool his = onig_next(regex, region, text, bytes, from, &his_start, &his_end);
         ck_assert_msg(found == his && (!his || (start == his_start && end == his_end)),
                       "'%s' on '%.*s' from %zu: %zu-%zu, and Oniguruma %zu-%zu", expression,
@@ -314,8 +340,38 @@ START_TEST(expressions_in_use_match_as_oniguruma_does) {
     OnigRegion *region = onig_region_new();
     TextBuffer section = compile(expression);
     random_state = 1 + (uint64_t)_i;
-    for (int turn = 0; turn < 3000; turn++)
-        compare_on(expression, section.bytes, regex, region, 40);
+    for (int turn = 0; turn < 3000; turn++) {
+        uint8_t text[400];
+        compare_on(expression, section.bytes, regex, region, text, random_text(text, 40));
+    }
+    tw_text_buffer_free(&section);
+    onig_region_free(region, 1);
+    onig_free(regex);
+}
+END_TEST
+
+/* What looks far ahead, on long rows of what it looks at. */
+START_TEST(long_rows_match_as_oniguruma_does) {
+    static const char *const far[] = {"\\d{1,3}(?=(?:\\d{3})*\\b)", "(?=(\\d{3})+(?!\\d))", "\\s+$",
+                                      "a|(?:aa)+b|\\s", "(?:aaa)+\\d|(?:\\d\\d)+a|.(?=\\d*\\s)"};
+    enum { MOST = 6000 };
+    regex_t *regex = onig_compile(far[_i]);
+    OnigRegion *region = onig_region_new();
+    TextBuffer section = compile(far[_i]);
+    uint8_t *text = malloc(2 * MOST);
+    random_state = 9 + (uint64_t)_i;
+    for (int turn = 0; turn < 12; turn++) {
+        size_t bytes = 0;
+        while (bytes < MOST) {
+            static const char rows[] = "11111 aab\nx";
+            const uint32_t character = (uint8_t)rows[random_below(sizeof rows - 1)];
+            for (uint32_t i = random_below(5) ? random_below(9) : random_below(1500);
+                 i && bytes < MOST; i--)
+                bytes += put_character(text + bytes, random_below(800) ? character : 0x664);
+        }
+        compare_on(far[_i], section.bytes, regex, region, text, bytes);
+    }
+    free(text);
     tw_text_buffer_free(&section);
     onig_region_free(region, 1);
     onig_free(regex);
@@ -382,8 +438,8 @@ START_TEST(random_expressions_match_as_oniguruma_does) {
             uint8_t text[64];
             size_t bytes, start = 0, end = 0, his_start = 0, his_end = 0;
             few_characters(text, &bytes);
-            const bool found = tw_text_pattern_find(section.bytes, text, bytes, 0, true, &start,
-                                                    &end) == TEXT_FOUND;
+            const bool found = tw_text_pattern_find(section.bytes, text, bytes, 0, true, memo(),
+                                                    &start, &end) == TEXT_FOUND;
             const bool his = onig_next(regex, region, text, bytes, 0, &his_start, &his_end);
             ck_assert_msg(found == his && (!his || (start == his_start && end == his_end)),
                           "'%s' on '%.*s': %zu-%zu, and Oniguruma %zu-%zu", expression, (int)bytes,
@@ -416,10 +472,12 @@ int main(void) {
     tcase_add_test(tests, a_window_says_where_more_text_decides);
     tcase_add_test(tests, any_bytes_are_read_without_harm);
     tcase_add_test(tests, damaged_tables_are_refused_or_harmless);
+    tcase_add_loop_test(tests, time_is_in_proportion_to_the_text, 0, 3);
 #ifdef TEST_ONIGURUMA
     OnigEncoding encoding = ONIG_ENCODING_UTF8;
     onig_initialize(&encoding, 1);
     tcase_add_loop_test(tests, expressions_in_use_match_as_oniguruma_does, 0, COUNT(expressions));
+    tcase_add_loop_test(tests, long_rows_match_as_oniguruma_does, 0, 5);
     tcase_add_test(tests, random_expressions_match_as_oniguruma_does);
 #else
     puts("Oniguruma is not there: matches are not compared with its");
