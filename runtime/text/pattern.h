@@ -52,6 +52,12 @@ typedef enum TextFound {
 /* Whether a section of a file is an automaton whose every state and offset can be trusted. */
 bool tw_text_pattern_check(const uint8_t *section, uint64_t bytes);
 
+/* Whether what stands before a place can change what matches there: the text must not be cut then.
+ */
+static inline bool tw_text_pattern_looks_behind(const uint8_t *section) {
+    return ((const TextPattern *)(const void *)section)->looks_behind;
+}
+
 /* What scans of a text have seen, so that none goes a long way for what one before found out: time
  * stays in proportion to the text where engines' is quadratic. Of one section and one text that
  * stays where it is; not is_used at first. */

@@ -180,6 +180,7 @@ static size_t split_by_pattern(Encoder *encoder, uint32_t step, const uint8_t *t
     const TextStep *at_step = &encoder->tables->splits[step];
     uint64_t section_bytes;
     const uint8_t *pattern = tw_text_section(encoder->tables, at_step->section, &section_bytes);
+    if (!is_end && tw_text_pattern_looks_behind(pattern)) return 0;
     Cutter cutter = {encoder, at_step, text, step + 1, is_first, {0}};
     TextMemo memo;
     memo.is_used = false;

@@ -1,6 +1,7 @@
 /* Expressions as automata: what they match is what Oniguruma matches, which Hugging Face's
  * tokenizers use; where it is not there, a few cases by hand. */
 #include "frontend/text/pattern_compile.h"
+#include "frontend/text/tables_make.h"
 #include "runtime/text/pattern.h"
 #include "tests/check.h"
 #include "tests/unit/arena_fixture.h"
@@ -217,6 +218,46 @@ START_TEST(time_is_in_proportion_to_the_text) {
     ck_assert_uint_le(from, BYTES);
     free(text);
     tw_text_buffer_free(&section);
+}
+END_TEST
+
+/* Text that is normalised comes in windows. */
+START_TEST(what_is_looked_at_behind_is_not_cut_off) {
+    enum { TURNS = 40000 };
+    TextToken token[] = {{.text = {"x", 1}}, {.text = {"b", 1}}, {.text = {"bb", 2}}};
+    TextPair merge = {.left = 1, .right = 1, .token = 2};
+    TextNormal normal = {.kind = TEXT_NORMAL_nfc, .where = "normalizer"};
+    TextSplit split = {.kind = TEXT_SPLIT_pattern,
+                       .expression = text_string("x|(?<!x)bb|b"),
+                       .where = "pre_tokenizer"};
+    TextDefinition definition = {.name = "test",
+                                 .model = {.token = token,
+                                           .token_count = 3,
+                                           .merge = &merge,
+                                           .merge_count = 1,
+                                           .unknown = -1},
+                                 .normal = &normal,
+                                 .normal_count = 1,
+                                 .split = &split,
+                                 .split_count = 1};
+    for (int i = 0; i < TW_SPECIAL_COUNT; i++) definition.special[i] = -1;
+    diag = (Diag){.arena = arena};
+    TextBuffer made = {0};
+    ck_assert(tables_make(&definition, &made, &diag));
+    void *tables =
+        aligned_alloc(TEXT_ALIGNMENT, (made.count / TEXT_ALIGNMENT + 1) * TEXT_ALIGNMENT);
+    memcpy(tables, made.bytes, made.count);
+    TwTokenizer *tokenizer;
+    ck_assert_int_eq(tw_tokenizer_open_memory(tables, made.count, &tokenizer), TW_OK);
+    char *text = malloc(3 * TURNS);
+    for (int i = 0; i < TURNS; i++) memcpy(text + 3 * i, "xbb", 3);
+    size_t count;
+    ck_assert_int_eq(tw_encode(tokenizer, text, 3 * TURNS, 0, NULL, 0, &count), TW_NO_ROOM);
+    ck_assert_uint_eq(count, 3 * TURNS); /* none is "bb" */
+    tw_tokenizer_close(tokenizer);
+    free(text);
+    free(tables);
+    tw_text_buffer_free(&made);
 }
 END_TEST
 
@@ -473,6 +514,7 @@ int main(void) {
     tcase_add_test(tests, any_bytes_are_read_without_harm);
     tcase_add_test(tests, damaged_tables_are_refused_or_harmless);
     tcase_add_loop_test(tests, time_is_in_proportion_to_the_text, 0, 3);
+    tcase_add_test(tests, what_is_looked_at_behind_is_not_cut_off);
 #ifdef TEST_ONIGURUMA
     OnigEncoding encoding = ONIG_ENCODING_UTF8;
     onig_initialize(&encoding, 1);
