@@ -1,8 +1,9 @@
 #!/bin/sh
-# tokenize.sh PROGRAM [--bless] - `thalweg tokenize` of the definitions in tests/tokenize, line by line of
+# tokenize.sh PROGRAM [CC] [--bless] - `thalweg tokenize` of the definitions in tests/tokenize, line by line of
 # texts.txt: numbers, pieces, and that they are the text again. --bless writes what is expected.
 program=$1
-bless=$2
+cc=$2
+for bless in "$@"; do :; done
 folder=$(cd "$(dirname "$0")" && pwd)/tokenize
 . "$(dirname "$0")/script.sh"
 
@@ -47,3 +48,39 @@ refused "decoder: the decoder 'CTC'" "{$bpe, \"decoder\": {\"type\": \"CTC\"}}"
 refused "post_processor: the post-processor 'X'" "{$bpe, \"post_processor\": {\"type\": \"X\"}}"
 refused 'added_tokens[0].id: expected' "{$bpe, \"added_tokens\": [{\"content\": \"x\"}]}"
 refused 'single words' "{$bpe, \"added_tokens\": [{\"id\": 3, \"content\": \"x\", \"single_word\": true}]}"
+
+# ---- a model whose tokens are text ----
+
+cp "$folder/byte_level.json" .
+cat >model.yaml <<'END'
+thalweg: 1
+name: river
+vocab: 271
+context: 64
+stream: {width: 16}
+tokenizer: {file: byte_level.json}
+blocks:
+  - branches:
+      - attention: {heads: 2, norm: rms, rope: true}
+      - mlp: {hidden: 32, norm: rms, activation: silu, gated: true}
+head: {norm: rms, tied: true}
+weights: {synthetic: 3}
+END
+"$program" run model.yaml -p 'the river' -n 12 --temperature 0 --ignore-eos --no-tuning --json >whole.json ||
+    die 'run does not take text'
+"$program" run model.yaml --tokens 257,266,268 -n 12 --temperature 0 --ignore-eos --no-tuning --json >numbers.json ||
+    die 'run does not take the tokens of the text'
+tokens() { grep '"tokens"' "$1"; }
+[ "$(tokens whole.json)" = "$(tokens numbers.json)" ] || fail 'text and its tokens are continued in different ways'
+"$program" tokenize model.yaml -p 'the river' --ids >ids
+[ "$(cat ids)" = 257,266,268 ] || fail 'a description does not lead to its tokenizer'
+[ -z "$cc" ] && exit
+runtime=$(dirname "$program")
+for way in '' --embed-weights; do
+    rm -rf out
+    "$program" compile model.yaml --emit=exe --no-tuning --runtime "$runtime" $way -o out/ || die 'it is not compiled'
+    [ -n "$way" ] || [ -s out/river.tokenizer ] || fail 'the tokenizer does not come with the program'
+    out/river -p 'the river' -n 12 -t 0 --ignore-eos >found || fail "the program $way does not take text"
+    "$program" run model.yaml -p 'the river' -n 12 -t 0 --ignore-eos --no-tuning 2>/dev/null >expected
+    cmp found expected || fail "the program $way writes another text than run"
+done
