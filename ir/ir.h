@@ -53,6 +53,9 @@ typedef enum {
     ATTR_COUNT
 } Attr;
 
+/* Of a set of attributes. */
+#define IR_ATTR_BIT(name) (UINT64_C(1) << ATTR_##name)
+
 typedef enum { NORM_none, NORM_rms, NORM_layer, NORM_l2 } NormKind;
 typedef enum { POOL_mean, POOL_first } PoolKind;
 typedef enum { ACT_relu, ACT_relu2, ACT_gelu, ACT_gelu_tanh, ACT_silu, ACT_sigmoid } Activation;
@@ -148,7 +151,7 @@ typedef struct {
     const char *name;
     int least, most; /* inputs */
     OpKind kind;
-    unsigned attrs;                                                  /* bit set of Attr */
+    uint64_t attrs;                                                  /* bit set of Attr */
     bool (*infer)(const Graph *graph, const Node *node, Type *type); /* null: declared */
     const char *doc;
 } OpInfo;

@@ -2,7 +2,7 @@
 #include "ir/shapes.h"
 
 #define shape_declared NULL
-#define A(attr)        +(1u << ATTR_##attr)
+#define A(attr)        +IR_ATTR_BIT(attr)
 const OpInfo ir_op_info[OP_COUNT] = {
 #define OP(name, least, most, kind, shape, attrs, doc)                                             \
     [OP_##name] = {#name, least, most, KIND_##kind, attrs, shape_##shape, doc},

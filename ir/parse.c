@@ -235,7 +235,7 @@ PARSE_ENUM(RopeScaling)
 #undef PARSE_ENUM
 
 /* "name =", of which each may come once: *bit, which the caller knows it by, joins *seen. */
-static bool check_once(Parser *p, const char *name, Loc loc, unsigned bit, unsigned *seen) {
+static bool check_once(Parser *p, const char *name, Loc loc, uint64_t bit, uint64_t *seen) {
     if (*seen & bit) return diag_error(p->diag, loc, "'%s' is given twice", name);
     *seen |= bit;
     return true;
@@ -245,29 +245,29 @@ static bool refuse_attribute(Parser *p, Op op, const char *name, Loc loc) {
     const char *candidates[ATTR_COUNT];
     int count = 0;
 #define ATTR(member, kind, initial)                                                                \
-    if (ir_op_info[op].attrs & (1u << ATTR_##member)) candidates[count++] = #member;
+    if (ir_op_info[op].attrs & IR_ATTR_BIT(member)) candidates[count++] = #member;
 #include "ir/attrs.def"
 #undef ATTR
     diag_error(p->diag, loc, "'%s' has no attribute '%s'", ir_op_info[op].name, name);
     return suggest(p, name, candidates, count);
 }
 
-static bool parse_attribute(Parser *p, Node *node, unsigned *seen) {
-    const unsigned has = ir_op_info[node->op].attrs;
+static bool parse_attribute(Parser *p, Node *node, uint64_t *seen) {
+    const uint64_t has = ir_op_info[node->op].attrs;
     char name[LEXER_NAME];
     const Loc loc = lexer_here(&p->lexer);
     if (!lexer_name(&p->lexer, "an attribute", name)) return false;
 #define ATTR(member, kind, initial)                                                                \
-    if (strcmp(name, #member) == 0 && has & (1u << ATTR_##member))                                 \
+    if (strcmp(name, #member) == 0 && has & IR_ATTR_BIT(member))                                   \
         return lexer_expect(&p->lexer, "=") && parse_##kind(p, &node->attr.member) &&              \
-               check_once(p, name, loc, 1u << ATTR_##member, seen);
+               check_once(p, name, loc, IR_ATTR_BIT(member), seen);
 #include "ir/attrs.def"
 #undef ATTR
     return refuse_attribute(p, node->op, name, loc);
 }
 
 static bool parse_attributes(Parser *p, Node *node) {
-    unsigned seen = 0;
+    uint64_t seen = 0;
     if (!lexer_accept(&p->lexer, "{")) return true;
     do {
         if (!parse_attribute(p, node, &seen)) return false;
@@ -281,7 +281,7 @@ typedef struct {
     int64_t *value;
 } Item;
 
-static bool parse_item(Parser *p, const Item *item, int count, unsigned *seen) {
+static bool parse_item(Parser *p, const Item *item, int count, uint64_t *seen) {
     const char *candidates[MOST_ITEMS];
     char name[LEXER_NAME];
     const Loc loc = lexer_here(&p->lexer);
@@ -297,7 +297,7 @@ static bool parse_item(Parser *p, const Item *item, int count, unsigned *seen) {
 }
 
 static bool parse_items(Parser *p, const Item *item, int count) {
-    unsigned seen = 0;
+    uint64_t seen = 0;
     if (!lexer_expect(&p->lexer, "{")) return false;
     do {
         if (!parse_item(p, item, count, &seen)) return false;

@@ -91,11 +91,11 @@ static void print_RopeScaling(RopeScaling value, FILE *out) {
 }
 
 static void print_attrs(const Node *node, FILE *out) {
-    const unsigned has = ir_op_info[node->op].attrs;
+    const uint64_t has = ir_op_info[node->op].attrs;
     const Attrs initial = ir_attrs_default();
     Braces braces = {out, false};
 #define ATTR(name, kind, initial_value)                                                            \
-    if (has & (1u << ATTR_##name) && !(node->attr.name == initial.name)) {                         \
+    if (has & (IR_ATTR_BIT(name)) && !(node->attr.name == initial.name)) {                         \
         begin_item(&braces, #name);                                                                \
         print_##kind(node->attr.name, out);                                                        \
     }

@@ -20,7 +20,7 @@ static bool same_attrs(const Node *a, const Node *b) {
 #define DIFFER_RopeScaling(name)  (a->attr.name != b->attr.name)
 #define DIFFER_WeightFormat(name) (a->attr.name != b->attr.name)
 #define ATTR(name, kind, initial)                                                                  \
-    if (ir_op_info[a->op].attrs & (1u << ATTR_##name) && DIFFER_##kind(name)) return false;
+    if (ir_op_info[a->op].attrs & IR_ATTR_BIT(name) && DIFFER_##kind(name)) return false;
 #include "ir/attrs.def"
 #undef ATTR
     return true;
