@@ -20,6 +20,8 @@ struct Interp {
     uint32_t *needed; /* of the evaluation under way: the last user of a value; 0: not needed */
     Scratch scratch;
     Step step;
+    InterpTap *on_tap; /* null: nobody looks */
+    void *tap_context;
 };
 
 static void (*const eval[OP_COUNT])(Eval *) = {
@@ -156,12 +158,20 @@ static bool evaluate_node(Interp *interp, uint32_t index) {
     return !e.failed && (node->op != OP_param || check_param(interp, index));
 }
 
-/* Fills `needed` with what `asked` depends on and is not there. An append is never done. */
+/* Whether taps are part of what is asked: not where a constant is. */
+static bool has_taps(const Interp *interp, uint32_t asked) {
+    return interp->on_tap && !ir_is_constant(&interp->graph->node[asked]);
+}
+
+/* Fills `needed` with what `asked` and the taps depend on and is not there. An append is never
+ * done. */
 static void find_needed(Interp *interp, uint32_t asked) {
     const Graph *graph = interp->graph;
     memset(interp->needed, 0, graph->count * sizeof *interp->needed);
-    interp->needed[asked] = UINT32_MAX;
-    for (uint32_t i = asked; i > 0; i--) {
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (i == asked || (graph->node[i].op == OP_tap && has_taps(interp, asked)))
+            interp->needed[i] = UINT32_MAX;
+    for (uint32_t i = graph->count - 1; i > 0; i--) {
         const Node *node = &graph->node[i];
         if (!interp->needed[i]) continue;
         if (is_there(&interp->value[i]) && node->op != OP_append) continue;
@@ -178,7 +188,7 @@ static void discard_temporaries(Interp *interp) {
 static bool evaluate(Interp *interp, uint32_t asked) {
     const Graph *graph = interp->graph;
     find_needed(interp, asked);
-    for (uint32_t i = 1; i <= asked; i++) {
+    for (uint32_t i = 1; i < graph->count; i++) {
         const Node *node = &graph->node[i];
         if (!interp->needed[i]) continue;
         if (is_there(&interp->value[i]) && node->op != OP_append) continue;
@@ -270,6 +280,22 @@ static bool check_sizes(const Graph *graph, int64_t count, int64_t position, int
     return true;
 }
 
+void interp_on_tap(Interp *interp, InterpTap *on_tap, void *context) {
+    interp->on_tap = on_tap;
+    interp->tap_context = context;
+}
+
+static void hand_over_taps(const Interp *interp) {
+    const Graph *graph = interp->graph;
+    for (uint32_t i = 1; i < graph->count && interp->on_tap; i++) {
+        const Tensor *value = &interp->value[i];
+        if (graph->node[i].op != OP_tap) continue;
+        for (int64_t r = 0; r < value->rows; r++)
+            interp->on_tap(interp->tap_context, &graph->node[i], interp->step.position + r,
+                           value->at + r * value->columns);
+    }
+}
+
 bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t position,
                 int64_t rows, double *out) {
     const Graph *graph = interp->graph;
@@ -277,6 +303,7 @@ bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t po
     interp->step = (Step){tokens, count, position, rows};
     if (!evaluate(interp, graph->result.index)) return false;
 
+    hand_over_taps(interp);
     Tensor *result = &interp->value[graph->result.index];
     const bool has_doubles = make_doubles(interp, ir_node(graph, graph->result), result);
     const size_t columns = (size_t)result->columns;

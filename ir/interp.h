@@ -21,6 +21,11 @@ void interp_destroy(Interp *interp);
 bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t position,
                 int64_t rows, double *out);
 
+/* From now on each run hands over what its taps keep: of each row the columns, for position
+ * `position`. Null: taps are not evaluated, as at first. */
+typedef void InterpTap(void *context, const Node *tap, int64_t position, const double *columns);
+void interp_on_tap(Interp *interp, InterpTap *on_tap, void *context);
+
 /* The value of a constant node, [rows * columns] doubles owned by the interpreter; null on error.
  */
 const double *interp_constant(Interp *interp, Ref ref);

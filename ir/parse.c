@@ -228,6 +228,7 @@ static bool parse_enum(Parser *p, const char *type, int *value) {
     }
 PARSE_ENUM(NormKind)
 PARSE_ENUM(PoolKind)
+PARSE_ENUM(EditKind)
 PARSE_ENUM(Activation)
 PARSE_ENUM(WeightFormat)
 PARSE_ENUM(RopeStyle)

@@ -77,6 +77,9 @@ static void print_NormKind(NormKind value, FILE *out) {
 static void print_PoolKind(PoolKind value, FILE *out) {
     print_word("PoolKind", (int)value, out);
 }
+static void print_EditKind(EditKind value, FILE *out) {
+    print_word("EditKind", (int)value, out);
+}
 static void print_Activation(Activation value, FILE *out) {
     print_word("Activation", (int)value, out);
 }

@@ -245,16 +245,20 @@ bool shape_last(const Graph *graph, const Node *node, Type *type) {
 
 /* ---- rules: work ---- */
 
-bool shape_slice(const Graph *graph, const Node *node, Type *type) {
+bool shape_edit(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0)) return false;
     *type = type_of(graph, node, 0);
     const int64_t from = node->attr.from, to = node->attr.to;
-    if (from < 0 || from >= to || to > type->dim[1])
-        return refuse(graph, node,
-                      "0 <= from < to <= %" PRId64 " must hold, found from = %" PRId64
-                      " and to = %" PRId64,
-                      type->dim[1], from, to);
-    type->dim[1] = to - from;
+    return (from >= 0 && from < to && to <= type->dim[1]) ||
+           refuse(graph, node,
+                  "0 <= from < to <= %" PRId64 " must hold, found from = %" PRId64
+                  " and to = %" PRId64,
+                  type->dim[1], from, to);
+}
+
+bool shape_slice(const Graph *graph, const Node *node, Type *type) {
+    if (!shape_edit(graph, node, type)) return false;
+    type->dim[1] = node->attr.to - node->attr.from;
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* sweep.c - drops what the result does not need, and puts the rest in order.
+/* sweep.c - drops what neither the result nor a tap needs, and puts the rest in order.
  *
  * The unit of the order is a kernel: a root with its members, or a node by itself. A unit comes
  * after everything its nodes read from outside; one that overwrites a state of the stream also
@@ -56,6 +56,8 @@ static void mark_live(Sweep *s, uint32_t index) {
 
 static void find_live(Sweep *s) {
     mark_live(s, s->graph->result.index);
+    for (uint32_t i = 1; i < s->graph->count; i++)
+        if (node_at(s, i)->op == OP_tap) mark_live(s, i);
     while (s->stack.count) {
         const Node *node = node_at(s, s->stack.at[--s->stack.count]);
         for (int k = 0; k < IR_MAX_INPUTS; k++) mark_live(s, node->in[k].index);

@@ -57,6 +57,8 @@ static bool verify_operand(const Check *c, int k) {
     if (k >= c->info->most)
         return refuse(c, "takes at most %d operands, found operand %d", c->info->most, k + 1);
     if (ref.index >= c->index) return refuse(c, "operand %d is not defined before its use", k + 1);
+    if (operand(c, k)->op == OP_tap)
+        return refuse(c, "operand %d is a tap, whose value is the caller's", k + 1);
     if (ir_is_constant(operand(c, k)) == takes_constant(c->node->op, k)) return true;
     return takes_constant(c->node->op, k)
                ? refuse(c, "operand %d must be a constant, found one computed at run time", k + 1)
@@ -99,6 +101,7 @@ static bool verify_reals(const Check *c) {
 #define VERIFY_NormKind(name)     true
 #define VERIFY_Activation(name)   true
 #define VERIFY_PoolKind(name)     true
+#define VERIFY_EditKind(name)     true
 #define VERIFY_RopeStyle(name)    true
 #define VERIFY_RopeScaling(name)  true
 #define VERIFY_WeightFormat(name) true
@@ -129,6 +132,16 @@ static bool is_good_name(const char *name) {
     return name && lexer_is_name(name) && strlen(name) < LEXER_NAME;
 }
 
+static bool verify_point(const Check *c) {
+    const char *point = c->node->attr.point;
+    const int64_t number = c->node->attr.number;
+    if (!is_good_name(point))
+        return refuse(c, "point must be a name of letters, digits, '.', '_' and '-', found '%.80s'",
+                      point ? point : "");
+    return (number >= 0 && number < IR_MAX_NODES) ||
+           refuse(c, "number must be 0 to %d, found %" PRId64, IR_MAX_NODES - 1, number);
+}
+
 static bool verify_cache_name(const Check *c) {
     const char *name = c->node->attr.cache;
     return is_good_name(name) ||
@@ -149,6 +162,8 @@ static bool verify_attrs(const Check *c) {
         return verify_at_least_0(c, "offset", attr->offset) && verify_original(c);
     case OP_rope: return verify_rope(c);
     case OP_append: return verify_cache_name(c);
+    case OP_tap:
+    case OP_edit: return verify_point(c);
     case OP_scores:
     case OP_attend:
         return verify_at_least_0(c, "softcap", attr->softcap) &&
@@ -245,6 +260,7 @@ static bool verify_rows(const Check *c) {
     case OP_scores:
     case OP_attend:
     case OP_pool:
+    case OP_tap:
     case OP_last: break;
     default: return true;
     }
@@ -331,11 +347,24 @@ static int64_t floats_of_row(const Node *node) {
                                    : node->type.dim[1];
 }
 
+/* A tap's place is its columns in a row of the caller's buffer. */
+static bool verify_tap_placement(const Check *c) {
+    const int64_t offset = c->node->place.offset, stride = c->node->place.stride;
+    const int64_t columns = c->node->type.dim[1];
+    if (offset >= 0 && stride <= IR_MAX_ELEMENTS && columns <= stride && offset <= stride - columns)
+        return true;
+    return refuse(c,
+                  "its place must be %" PRId64 " floats of a row of the caller's buffer, found at "
+                  "%" PRId64 " stride %" PRId64,
+                  columns, offset, stride);
+}
+
 /* The memory of a cache is laid out as attention reads it; that of the result is the caller's. */
 static bool verify_placement(const Check *c) {
     const Graph *graph = c->graph;
     const Type *type = &c->node->type;
     const int64_t offset = c->node->place.offset, stride = c->node->place.stride;
+    if (c->node->op == OP_tap) return verify_tap_placement(c);
     if (offset == 0 && stride == 0) return true;
     if (!is_computed(c->node)) return refuse(c, "it has no place in memory");
     const bool is_cache = c->node->op == OP_append, is_result = graph->result.index == c->index;
@@ -524,6 +553,10 @@ static bool verify_graph(const Graph *graph) {
     if (ir_ref_is_none(graph->result) || graph->result.index >= graph->count)
         return diag_error(graph->diag, graph->loc, "graph: it returns nothing");
     const Node *result = ir_node(graph, graph->result);
+    if (result->op == OP_tap)
+        return diag_error(graph->diag, result->loc,
+                          "tap: its value is the caller's: it cannot be the "
+                          "result of the graph");
     if (result->op == OP_append)
         return diag_error(graph->diag, result->loc,
                           "append: its value is a cache: only attention reads it");

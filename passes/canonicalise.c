@@ -10,8 +10,8 @@
  *
  * Saves the computation of everything that is dropped. Legal when nobody would read a state of the
  * stream after it has been overwritten: what uses a dropped node uses the kept one from now on.
- * Never shared: appends and stream operations (each changes memory) and params. Rounding: none.
- * Needs: nothing; nodes that are part of a fused kernel are left alone. Keeps: node order.
+ * Never shared: appends, taps and stream operations (each changes memory) and params. Rounding:
+ * none. Needs: nothing; nodes that are part of a fused kernel are left alone. Keeps: node order.
  */
 #include "ir/hash.h"
 #include "passes/match.h"
@@ -45,6 +45,7 @@ static bool same_attrs(const Node *a, const Node *b) {
 #define SAME_NAME(x, y)         same_name((x), (y))
 #define SAME_REALS(x, y)        ir_reals_equal((x), (y))
 #define SAME_NormKind(x, y)     ((x) == (y))
+#define SAME_EditKind(x, y)     ((x) == (y))
 #define SAME_Activation(x, y)   ((x) == (y))
 #define SAME_PoolKind(x, y)     ((x) == (y))
 #define SAME_RopeStyle(x, y)    ((x) == (y))
@@ -79,8 +80,8 @@ static bool is_in_kernel(const Canonical *c, uint32_t index) {
 
 static bool is_shareable(const Canonical *c, uint32_t index) {
     const Node *node = &c->graph->node[index];
-    return node->op != OP_param && node->op != OP_append && !match_is_stream(node) &&
-           !is_in_kernel(c, index);
+    return node->op != OP_param && node->op != OP_append && node->op != OP_tap &&
+           !match_is_stream(node) && !is_in_kernel(c, index);
 }
 
 static bool has_no_effect(const Graph *graph, const Node *node) {

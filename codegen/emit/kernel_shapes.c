@@ -14,6 +14,7 @@ static bool same_attrs(const Node *a, const Node *b) {
 #define DIFFER_NAME(name)         false
 #define DIFFER_REALS(name)        false
 #define DIFFER_NormKind(name)     (a->attr.name != b->attr.name)
+#define DIFFER_EditKind(name)     (a->attr.name != b->attr.name)
 #define DIFFER_Activation(name)   (a->attr.name != b->attr.name)
 #define DIFFER_PoolKind(name)     (a->attr.name != b->attr.name)
 #define DIFFER_RopeStyle(name)    (a->attr.name != b->attr.name)

@@ -42,6 +42,45 @@ START_TEST(the_last_rows_of_the_result_are_given) {
 }
 END_TEST
 
+/* ---- taps ---- */
+
+typedef struct {
+    int count;
+    int64_t position[8];
+    double first[8];
+} Kept;
+
+static void keep(void *context, const Node *tap, int64_t position, const double *columns) {
+    Kept *kept = context;
+    ck_assert_int_eq(tap->attr.number, 2);
+    ck_assert_int_lt(kept->count, 8);
+    kept->position[kept->count] = position;
+    kept->first[kept->count++] = columns[0];
+}
+
+/* Rows 1 3 5 7 and 0 3 0 4, of which column 2 is set to 9 behind the tap of it. */
+START_TEST(a_tap_hands_over_what_stands_before_the_edit) {
+    Model *m = open_model(
+        TWO_ROWS "  %7 = tap %6 {from = 2, to = 3, point = p, number = 2} : f32[T, 1] at 0 "
+                 "stride 1\n"
+                 "  %8 = edit %6 {from = 2, to = 3, point = p, edit = set, strength = 9} : "
+                 "f32[T, 4]\n"
+                 "  return %8\n",
+        two_rows);
+    Kept kept = {0};
+    double out[8];
+    run(m, 2, 0, out); /* nobody looks */
+    expect(out, DOUBLES(1, 3, 9, 7, 0, 3, 9, 4), 8);
+    interp_on_tap(m->interp, keep, &kept);
+    run(m, 2, 0, out);
+    run(m, 1, 2, out);
+    ck_assert_int_eq(kept.count, 3);
+    expect(kept.first, DOUBLES(5, 0, 5), 3);
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(kept.position[i], i);
+    close_model(m);
+}
+END_TEST
+
 /* ---- constants ---- */
 
 START_TEST(constants_can_be_asked_for) {
@@ -157,6 +196,7 @@ int main(void) {
     Suite *suite = suite_create("interp");
     TCase *tests = suite_case(suite, "interp", NULL, NULL);
     tcase_add_loop_test(tests, the_last_rows_of_the_result_are_given, 0, 2);
+    tcase_add_test(tests, a_tap_hands_over_what_stands_before_the_edit);
     tcase_add_test(tests, constants_can_be_asked_for);
     tcase_add_loop_test(tests, a_call_continues_the_one_before, 0, 2);
     tcase_add_loop_test(tests, a_sequence_that_starts_again_does_not_see_the_last_one, 0, 2);
