@@ -10,8 +10,9 @@
  *
  * Saves the computation of everything that is dropped. Legal when nobody would read a state of the
  * stream after it has been overwritten: what uses a dropped node uses the kept one from now on.
- * Never shared: appends, taps and stream operations (each changes memory) and params. Rounding:
- * none. Needs: nothing; nodes that are part of a fused kernel are left alone. Keeps: node order.
+ * Never shared: appends, taps and stream operations (each changes memory), params, and what taps
+ * alone read. Rounding: none. Needs: nothing; nodes that are part of a fused kernel are left alone.
+ * Keeps: node order.
  */
 #include "ir/hash.h"
 #include "passes/match.h"
@@ -78,10 +79,19 @@ static bool is_in_kernel(const Canonical *c, uint32_t index) {
     return !ir_ref_is_none(c->graph->node[index].root) || c->members[index] > 0;
 }
 
+/* A tap sees what the model computes without it: what is made for taps alone stays theirs, so that
+ * its equal is folded and fused as if they were not there. */
+static bool is_for_taps(const Canonical *c, uint32_t index) {
+    const uint32_t from = c->users.first[index], to = c->users.first[index + 1];
+    for (uint32_t k = from; k < to; k++)
+        if (c->graph->node[c->users.user[k]].op != OP_tap) return false;
+    return from < to && c->graph->result.index != index;
+}
+
 static bool is_shareable(const Canonical *c, uint32_t index) {
     const Node *node = &c->graph->node[index];
     return node->op != OP_param && node->op != OP_append && node->op != OP_tap &&
-           !match_is_stream(node) && !is_in_kernel(c, index);
+           !match_is_stream(node) && !is_in_kernel(c, index) && !is_for_taps(c, index);
 }
 
 static bool has_no_effect(const Graph *graph, const Node *node) {

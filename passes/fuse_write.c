@@ -7,11 +7,13 @@
  * Saves a store and two loads of [T, W] and a wait of all threads for each branch. The write then
  * happens where the projection stands, into the memory of the state before it. Legal when
  *   - the branch is the last value of a projection's kernel, used by nothing else, and that kernel
- *     is one chain of pointwise ops: no slices, gate or head ops, whose columns lie elsewhere;
+ *     is one chain of pointwise ops, and their taps: no slices, gate or head ops, whose columns lie
+ *     elsewhere;
  *   - the state (and a gated write's gate) is made before the projection;
  *   - every other reader of the state stands before the projection, and the projection itself does
  *     not read it: its columns are overwritten while other threads still read theirs.
- * Rounding: none. Needs: fuse-epilogue before. Keeps: the order and all types.
+ * Taps of the next state join, too. Rounding: none. Needs: fuse-epilogue before. Keeps: the order
+ * and all types.
  */
 #include "passes/match.h"
 #include "passes/pass.h"
@@ -19,6 +21,20 @@
 /* Where the computation of a node stands in the order of kernels. */
 static uint32_t kernel_of(const Graph *graph, Ref ref) {
     return ir_root(graph, ref).index;
+}
+
+/* Whether nothing reads a value but the next of its chain; adds its taps in the kernel to *length.
+ */
+static bool is_in_chain(const Users *users, Ref value, Ref root, uint32_t *length) {
+    const Graph *graph = users->graph;
+    uint32_t readers = graph->result.index == value.index;
+    for (uint32_t k = users->first[value.index]; k < users->first[value.index + 1]; k++) {
+        const Node *user = &graph->node[users->user[k]];
+        const bool is_tap = user->op == OP_tap && ir_ref_equal(user->root, root);
+        *length += is_tap;
+        readers += !is_tap;
+    }
+    return readers == 1;
 }
 
 /* The root of the chain "projection, pointwise, ..." that ends in `branch`; none: it is no such. */
@@ -29,10 +45,10 @@ static Ref chain_root(const Users *users, const uint32_t *members, Ref branch) {
     for (Ref at = branch; !ir_ref_equal(at, root); at = ir_node(graph, at)->in[0], length++) {
         const Node *node = ir_node(graph, at);
         if (!match_is_pointwise(node) || !ir_ref_equal(node->root, root)) return (Ref){0};
-        if (match_use_count(users, at.index) != 1) return (Ref){0};
+        if (!is_in_chain(users, at, root, &length)) return (Ref){0};
     }
     const bool is_chain = match_is_projection(ir_node(graph, root)) &&
-                          match_use_count(users, root.index) == 1 && members[root.index] == length;
+                          is_in_chain(users, root, root, &length) && members[root.index] == length;
     return is_chain ? root : (Ref){0};
 }
 
@@ -60,6 +76,18 @@ static Ref kernel_to_join(const Users *users, const uint32_t *members, uint32_t 
     return is_read_later(users, write->in[0], index, root.index) ? (Ref){0} : root;
 }
 
+/* A state stays in registers for few of its taps; the others read it from memory. */
+static void join_taps(const Users *users, uint32_t write, Ref root) {
+    enum { MAX_TAPS = 4 };
+    int taps = 0;
+    for (uint32_t k = users->first[write]; k < users->first[write + 1] && taps < MAX_TAPS; k++) {
+        Node *user = ir_node(users->graph, (Ref){users->user[k]});
+        if (user->op != OP_tap || !ir_ref_is_none(user->root)) continue;
+        user->root = root;
+        taps++;
+    }
+}
+
 bool pass_fuse_write(Graph *graph, PassContext *context) {
     const Users users = match_users(graph, context->scratch);
     uint32_t *members = match_count_members(graph, context->scratch);
@@ -70,6 +98,7 @@ bool pass_fuse_write(Graph *graph, PassContext *context) {
         if (ir_ref_is_none(root)) continue;
         graph->node[i].root = root;
         members[root.index]++;
+        join_taps(&users, i, root);
         fused++;
     }
     snprintf(context->summary, sizeof context->summary,

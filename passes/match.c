@@ -38,6 +38,17 @@ Ref match_single_user(const Users *users, Ref value) {
     return (Ref){users->user[first]};
 }
 
+Ref match_single_reader(const Users *users, Ref value) {
+    Ref reader = {0};
+    if (users->graph->result.index == value.index) return reader;
+    for (uint32_t k = users->first[value.index]; k < users->first[value.index + 1]; k++) {
+        if (users->graph->node[users->user[k]].op == OP_tap) continue;
+        if (reader.index) return (Ref){0};
+        reader.index = users->user[k];
+    }
+    return reader;
+}
+
 uint32_t match_overwriter(const Users *users, Ref value) {
     const uint32_t node = users->overwriter[value.index];
     return node ? ir_root(users->graph, (Ref){node}).index : users->graph->count;

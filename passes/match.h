@@ -19,6 +19,8 @@ typedef struct {
 Users match_users(const Graph *graph, Arena *scratch);
 uint32_t match_use_count(const Users *users, uint32_t index); /* the graph's return included */
 Ref match_single_user(const Users *users, Ref value);         /* none: no or several uses */
+/* The same, but that taps are none. */
+Ref match_single_reader(const Users *users, Ref value);
 
 /* The kernel that makes the next state of the stream from this one, by its root; graph->count where
  * none does. The kernels of all other readers have to come before it. */

@@ -8,7 +8,8 @@
  * kernel; in a graph of one token a read's values live during the attention that follows, too, so
  * that threads need not meet between. Two values that live during the same kernel never overlap.
  * Rows are padded to whole panels, and to strides that do not meet in the same cache sets. An
- * append's place is in the caches; the result lies in memory of the caller, at 0 of its own.
+ * append's place is in the caches; the result lies in memory of the caller, at 0 of its own; a tap
+ * brings its place along.
  * Needs: to run after all passes that fuse, on the graph of a phase. Keeps: the order of kernels;
  * their members move to them.
  */
@@ -73,7 +74,8 @@ static bool is_in_registers(const Placing *p, uint32_t index) {
     for (uint32_t u = p->users->first[index]; u < p->users->first[index + 1]; u++) {
         const uint32_t user = p->users->user[u];
         const Node *node = &p->graph->node[user];
-        if (kernel_of(p, user) == kernel && !works_in_place(node)) return true;
+        if (kernel_of(p, user) == kernel && !works_in_place(node) && node->op != OP_tap)
+            return true;
     }
     return false;
 }
@@ -81,7 +83,8 @@ static bool is_in_registers(const Placing *p, uint32_t index) {
 static uint32_t owner_of(const Placing *p, uint32_t index) {
     const Node *node = &p->graph->node[index];
     const OpKind kind = ir_op_info[node->op].kind;
-    if (kind == KIND_LEAF || kind == KIND_CONSTANT || node->op == OP_append) return 0;
+    if (kind == KIND_LEAF || kind == KIND_CONSTANT) return 0;
+    if (node->op == OP_append || node->op == OP_tap) return 0; /* caches, memory of the caller */
     const uint32_t operand = p->life[node->in[0].index].owner;
     if (kind == KIND_STREAM) return operand;
     if (index == p->graph->result.index) return index;
@@ -208,6 +211,7 @@ static void place_cache(Placing *p, uint32_t index) {
 static void place_node(Placing *p, uint32_t index) {
     Node *node = &p->graph->node[index];
     const uint32_t owner = p->life[index].owner;
+    if (node->op == OP_tap) return;
     node->place = (Placement){0, 0};
     if (node->op == OP_append) place_cache(p, index);
     if (!owner) return;

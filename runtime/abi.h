@@ -43,6 +43,8 @@ typedef struct TwFrame {
     void *trace;           /* handed to tw_trace_mark() by timed code, the only one that reads it */
     float *scratch; /* scratch_floats of thread 0, then of thread 1, ..., 64-byte aligned; contents
                      * do not survive a call */
+    float *const *taps; /* [tap_count] of the program: a buffer for each, whose row p is what the
+                         * tap keeps of the token at position p; null where it is not wanted */
 } TwFrame;
 
 /* What an entry takes of the stack of each thread, at most. Objects of version 1.0 took more. */
@@ -69,6 +71,7 @@ typedef struct TwProgram {
                                      * sequence from its first token to its last */
     int64_t outputs;    /* columns of a row, which is none of logits; 0: vocab, logits */
     uint64_t is_pooled; /* 1: a call has one row, whatever it brings */
+    int64_t tap_count;  /* buffers of the frame's taps */
 } TwProgram;
 
 typedef struct TwModule {

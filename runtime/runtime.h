@@ -99,6 +99,13 @@ TW_API TwStatus tw_session_decode(TwSession *session, int32_t token);
  * else it was described to give, owned by the session, valid until its next call. Rows count from
  * 0, the last is rows - 1. Null when there is none. A model that pools gives one row in a call. */
 TW_API const float *tw_session_logits(const TwSession *session, int64_t row);
+
+/* What tap `number` of the program keeps goes to rows[count] of the caller's from now on: row p is
+ * that of the token at position p, with as many floats as the tap has columns. Calls that bring a
+ * token of a position from `count` on fail. Null rows, as at first: it is not wanted. The rows
+ * outlive the calls. */
+TW_API TwStatus tw_session_set_tap(TwSession *session, int64_t number, float *rows, int64_t count);
+
 TW_API int64_t tw_session_position(const TwSession *session);
 TW_API int tw_session_threads(const TwSession *session);
 

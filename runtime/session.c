@@ -15,6 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct TapBuffer {
+    float *rows; /* null: not wanted */
+    int64_t count;
+} TapBuffer;
+
 struct TwSession {
     const TwProgram *program;
     Team *team, *decode_team; /* maybe the same */
@@ -27,6 +32,8 @@ struct TwSession {
     int64_t position;   /* tokens in the caches */
     int64_t rows;       /* of logits that can be read */
     int64_t logit_rows; /* that there is room for */
+    TapBuffer *tap;     /* [tap_count] of the caller's, */
+    float **taps;       /* and as the frame has them */
     bool is_placed;     /* in memory of the caller, as are its parts */
 };
 
@@ -54,6 +61,10 @@ static bool is_pooled(const TwProgram *program) {
     return HAS_FIELD(program, is_pooled) && program->is_pooled;
 }
 
+static int64_t tap_count(const TwProgram *program) {
+    return HAS_FIELD(program, tap_count) ? program->tap_count : 0;
+}
+
 int64_t tw_program_outputs(const TwProgram *program) {
     const bool is_said = HAS_FIELD(program, outputs) && program->outputs;
     return is_said ? program->outputs : program->vocab;
@@ -76,6 +87,7 @@ static TwStatus check_program(const TwProgram *program) {
     if (outputs < 1 || outputs > INT32_MAX || program->logits_stride < outputs)
         return TW_BAD_ARGUMENT;
     if (program->arena_floats < 0 || program->cache_floats < 0) return TW_BAD_ARGUMENT;
+    if (tap_count(program) < 0 || tap_count(program) > INT32_MAX) return TW_BAD_ARGUMENT;
     if (scratch_floats(program) < 0 || scratch_floats(program) % LINE_FLOATS)
         return TW_BAD_ARGUMENT;
     return program->prefill && program->decode ? TW_OK : TW_BAD_ARGUMENT;
@@ -110,7 +122,7 @@ static TwStatus complete_options(const TwProgram *program, const TwSessionOption
 
 /* The parts of a session, one after the other in memory of the caller. */
 typedef struct {
-    uint64_t bytes[7];
+    uint64_t bytes[9];
     uint64_t whole; /* and what aligning the memory may take */
 } Parts;
 
@@ -122,6 +134,8 @@ enum {
     PART_SCRATCH,
     PART_CACHES,
     PART_LOGITS,
+    PART_TAP_BUFFERS,
+    PART_TAPS,
     PARTS
 };
 
@@ -153,6 +167,8 @@ static bool measure_parts(const TwProgram *program, const TwSessionOptions *opti
            set_part(parts, PART_CACHES, program->cache_floats, word) &&
            program->logits_stride <= INT64_MAX / word &&
            set_part(parts, PART_LOGITS, options->logit_rows, program->logits_stride * word) &&
+           set_part(parts, PART_TAP_BUFFERS, tap_count(program), sizeof(TapBuffer)) &&
+           set_part(parts, PART_TAPS, tap_count(program), sizeof(float *)) &&
            parts->whole <= SIZE_MAX;
 }
 
@@ -185,23 +201,31 @@ static TwSession *place_session(const TwSessionOptions *options, const Parts *pa
     session->scratch = take(&at, parts, PART_SCRATCH);
     session->caches = take(&at, parts, PART_CACHES);
     session->logits = take(&at, parts, PART_LOGITS);
-    memset(session->caches, 0, parts->bytes[PART_CACHES] + parts->bytes[PART_LOGITS]);
+    session->tap = take(&at, parts, PART_TAP_BUFFERS);
+    session->taps = take(&at, parts, PART_TAPS);
+    memset(session->caches, 0,
+           parts->bytes[PART_CACHES] + parts->bytes[PART_LOGITS] + parts->bytes[PART_TAP_BUFFERS] +
+               parts->bytes[PART_TAPS]);
     if (make_teams(session, options, team, decode_team)) return session;
     tw_session_destroy(session);
     return NULL;
 }
 
-/* Session and teams in one block, and one for each of the large parts. */
+/* Session, teams and taps in one block, and one for each of the large parts. */
 static TwSession *allocate_session(const TwProgram *program, const TwSessionOptions *options,
                                    const Parts *parts) {
-    const uint64_t small =
-        parts->bytes[PART_SESSION] + parts->bytes[PART_TEAM] + parts->bytes[PART_DECODE_TEAM];
+    const uint64_t taps = parts->bytes[PART_TAP_BUFFERS] + parts->bytes[PART_TAPS];
+    const uint64_t small = parts->bytes[PART_SESSION] + parts->bytes[PART_TEAM] +
+                           parts->bytes[PART_DECODE_TEAM] + taps;
     char *at = aligned_alloc(LINE, (size_t)small);
     if (!at) return NULL;
     TwSession *session = take(&at, parts, PART_SESSION);
     *session = (TwSession){0};
     void *team = take(&at, parts, PART_TEAM), *decode_team = take(&at, parts, PART_DECODE_TEAM);
     const bool has_teams = make_teams(session, options, team, decode_team);
+    memset(at, 0, (size_t)taps);
+    session->tap = take(&at, parts, PART_TAP_BUFFERS);
+    session->taps = take(&at, parts, PART_TAPS);
     session->arena = tw_memory_floats(1, program->arena_floats);
     session->scratch = tw_memory_floats(most_threads(options), scratch_floats(program));
     session->caches = tw_memory_floats(1, program->cache_floats);
@@ -271,6 +295,9 @@ static TwStatus check_tokens(const TwSession *session, const int32_t *tokens, in
     if (count > program->context - session->position) return TW_CONTEXT_FULL;
     for (int64_t i = 0; i < count; i++)
         if (tokens[i] < 0 || tokens[i] >= program->vocab) return TW_BAD_TOKEN;
+    for (int64_t i = 0; i < tap_count(program); i++)
+        if (session->tap[i].rows && session->tap[i].count - session->position < count)
+            return TW_TAP_FULL;
     return TW_OK;
 }
 
@@ -299,7 +326,8 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
                   .logit_rows = rows,
                   .team = team,
                   .trace = session->trace,
-                  .scratch = session->scratch},
+                  .scratch = session->scratch,
+                  .taps = session->taps},
     };
     TeamSize *size = count == 1 ? &session->decode_size : &session->size;
     if (session->trace)
@@ -339,6 +367,14 @@ const float *tw_session_logits(const TwSession *session, int64_t row) {
     return session->logits + row * session->program->logits_stride;
 }
 
+TwStatus tw_session_set_tap(TwSession *session, int64_t number, float *rows, int64_t count) {
+    if (!session || number < 0 || number >= tap_count(session->program)) return TW_BAD_ARGUMENT;
+    if (count < 0 || (rows && !count)) return TW_BAD_ARGUMENT;
+    session->tap[number] = (TapBuffer){rows, count};
+    session->taps[number] = rows;
+    return TW_OK;
+}
+
 int64_t tw_session_position(const TwSession *session) {
     return session ? session->position : 0;
 }
@@ -363,11 +399,12 @@ TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
     const TwProgram *now = session->program;
     const TwStatus status = check_program(program);
     if (status != TW_OK) return status;
-    if (program->vocab != now->vocab ||
-        tw_program_outputs(program) != tw_program_outputs(now) || program->context != now->context ||
-        program->chunk != now->chunk || program->logits_stride != now->logits_stride ||
+    if (program->vocab != now->vocab || tw_program_outputs(program) != tw_program_outputs(now) ||
+        program->context != now->context || program->chunk != now->chunk ||
+        program->logits_stride != now->logits_stride ||
         program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
-        program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)
+        tap_count(program) != tap_count(now) || program->layout_id != now->layout_id ||
+        program->weight_bytes != now->weight_bytes)
         return TW_BAD_ARGUMENT;
     if (!has_scratch(session, program)) return TW_NO_MEMORY;
     session->program = program;

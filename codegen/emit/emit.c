@@ -133,6 +133,10 @@ Value emit_int_less(Emit *e, Value a, Value b) {
     return LLVMBuildICmp(e->builder, LLVMIntSLT, a, b, "");
 }
 
+Value emit_is_there(Emit *e, Value pointer) {
+    return LLVMBuildIsNotNull(e->builder, pointer, "");
+}
+
 Value emit_min(Emit *e, Value a, Value b) {
     return emit_select(e, emit_int_less(e, a, b), a, b);
 }
@@ -177,6 +181,10 @@ Value emit_load_int(Emit *e, Value table, Value index) {
     Value address = LLVMBuildInBoundsGEP2(e->builder, e->i64, table, &index, 1, "");
     return LLVMBuildLoad2(e->builder, e->i64, address, "");
 }
+Value emit_load_pointer(Emit *e, Value table, Value index) {
+    Value address = LLVMBuildInBoundsGEP2(e->builder, e->pointer, table, &index, 1, "");
+    return LLVMBuildLoad2(e->builder, e->pointer, address, "");
+}
 
 Value emit_first_lanes(Emit *e, int64_t count) {
     Value lanes[64];
@@ -214,8 +222,12 @@ void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t coun
         emit_store(e, value, base, index);
         return;
     }
+    emit_store_lanes(e, value, base, index, emit_first_lanes(e, count));
+}
+
+void emit_store_lanes(Emit *e, Value value, Value base, Value index, Value mask) {
     static const char name[] = "llvm.masked.store";
-    Value address = emit_at(e, base, index), mask = emit_first_lanes(e, count);
+    Value address = emit_at(e, base, index);
     Value alignment = LLVMConstInt(e->i32, 4, 0);
     if (has_alignment_operand(e, name, 4))
         masked(e, name, (Value[]){value, address, alignment, mask}, 4);

@@ -204,6 +204,7 @@ void emit_head_op(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row
     if (node->op == OP_norm) norm_head(k, node, head_dim, base, head);
     if (node->op == OP_rope) rope_head(k, op, base, row);
     if (node->op == OP_scale_positions) scale_head(k, node, head_dim, base, row);
+    if (node->op == OP_tap) emit_keep_head(k, op, head_dim, base, row, head);
     if (node->op != OP_append) return;
     const Slot *slot = &k->kernel->slot[kernel_slot(k->kernel, op, FORM_VECTOR)];
     if (slot->kind == SLOT_KEYS) append_key(k, op, head_dim, base, row, head);

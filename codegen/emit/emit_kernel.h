@@ -94,6 +94,14 @@ void emit_unpack_bytes(Emit *e, Value from, Value to, Value blocks);
 Value emit_pointwise(KernelEmit *k, const Node *node, Value x, Value row, Value column);
 Value emit_pointwise_chain(KernelEmit *k, const Chain *chain, Value x, Value row, Value column);
 
+/* ---- emit_taps.c: what a tap wants of row `row`, into the caller's buffer ---- */
+/* Of a vector of columns from `column` on. */
+void emit_keep_vector(KernelEmit *k, Ref tap, Value x, Value row, Value column);
+/* Of head `head`, whose columns are at `base`: all of it, or nothing. */
+void emit_keep_head(KernelEmit *k, Ref tap, int64_t head_dim, Value base, Value row, Value head);
+/* Of a whole row at `base`. */
+void emit_keep_row(KernelEmit *k, Ref tap, Value base, Value row);
+
 /* ---- emit_heads.c: norm, rope, scale_positions and append on the `columns` floats at `base` ----
  */
 typedef struct {

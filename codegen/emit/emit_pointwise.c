@@ -74,7 +74,12 @@ Value emit_pointwise(KernelEmit *k, const Node *node, Value x, Value row, Value 
 }
 
 Value emit_pointwise_chain(KernelEmit *k, const Chain *chain, Value x, Value row, Value column) {
-    for (int i = 0; i < chain->count; i++)
-        x = emit_pointwise(k, kernel_node(k, chain->node[i]), x, row, column);
+    for (int i = 0; i < chain->count; i++) {
+        const Node *node = kernel_node(k, chain->node[i]);
+        if (node->op == OP_tap)
+            emit_keep_vector(k, chain->node[i], x, row, column);
+        else
+            x = emit_pointwise(k, node, x, row, column);
+    }
     return x;
 }

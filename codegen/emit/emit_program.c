@@ -67,6 +67,7 @@ typedef struct {
 typedef struct {
     Value thread, threads;
     Value weights, arena, caches, token_ids, logits, tokens, position, logit_rows, team;
+    Value taps;    /* null: there are none */
     Value scratch; /* of this thread */
     Value trace;   /* of timed code */
 } Frame;
@@ -108,11 +109,12 @@ static int shape_function(Program *program, const Kernel *kernel, const char *ph
 #define FIELD(type, member, name)                                                                  \
     emit_load_field(e, type, frame, (int64_t)offsetof(TwFrame, member), name)
 
-static Frame load_frame(const Program *program) {
+static Frame load_frame(const Program *program, bool has_taps) {
     Emit *e = program->e;
     Value frame = emit_argument(e, 0, "frame"), thread = emit_argument(e, 1, "thread");
     Value before = emit_mul(e, thread, emit_int(e, program->scratch_floats));
-    return (Frame){.trace = program->mark ? FIELD(e->pointer, trace, "trace") : NULL,
+    return (Frame){.taps = has_taps ? FIELD(e->pointer, taps, "taps") : NULL,
+                   .trace = program->mark ? FIELD(e->pointer, trace, "trace") : NULL,
                    .scratch = emit_at(e, FIELD(e->pointer, scratch, "scratch"), before),
                    .thread = thread,
                    .threads = emit_argument(e, 2, "threads"),
@@ -193,6 +195,7 @@ static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
         Value skipped = emit_sub(e, frame->tokens, frame->logit_rows);
         offset = emit_add(e, offset, emit_mul(e, skipped, emit_int(e, slot->stride)));
     }
+    if (slot->kind == SLOT_TAP) return emit_load_pointer(e, frame->taps, offset);
     if (slot->kind == SLOT_ARENA) return emit_at(e, frame->arena, offset);
     return emit_at(e, slot->kind == SLOT_WEIGHTS ? frame->weights : frame->caches, offset);
 }
@@ -304,7 +307,7 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
     Value entry = emit_function_begin(e, unique, e->none, types, 3, start);
     Steps steps = {.program = program,
                    .phase = phase,
-                   .frame = load_frame(program),
+                   .frame = load_frame(program, phase->tap_count > 0),
                    .function = ARENA_ARRAY(program->arena, int, (size_t)phase->count + 1)};
     for (int i = 0; i < phase->count; i++)
         steps.function[i] = shape_function(program, phase->kernel[i], name);
@@ -324,9 +327,13 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                              Value decode) {
     const Plan *plan = part->plan;
     const TargetNames *names = &part->target->names;
-    /* What gives logits ends before the fields that say otherwise, so that older runtimes run it. */
-    const bool is_long = !plan->gives_logits;
-    const size_t bytes = is_long ? sizeof(TwProgram) : offsetof(TwProgram, outputs);
+    /* What has no taps, or also gives logits, ends before the fields that say otherwise, so that
+     * older runtimes run it. */
+    const bool has_taps = plan->prefill.tap_count > 0;
+    const unsigned left_out = has_taps ? 0 : plan->gives_logits ? 3 : 1;
+    const size_t bytes = has_taps             ? sizeof(TwProgram)
+                         : plan->gives_logits ? offsetof(TwProgram, outputs)
+                                              : offsetof(TwProgram, tap_count);
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
                       LLVMConstInt(e->i32, bytes, 0),
                       emit_text(e, plan->name),
@@ -344,9 +351,10 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       decode,
                       emit_int(e, plan->scratch_floats),
                       emit_int(e, plan->takes_whole_sequences),
-                      emit_int(e, plan->outputs),
-                      emit_int(e, plan->is_pooled)};
-    const unsigned count = sizeof fields / sizeof *fields - (is_long ? 0 : 2);
+                      emit_int(e, plan->gives_logits ? 0 : plan->outputs),
+                      emit_int(e, plan->is_pooled),
+                      emit_int(e, plan->prefill.tap_count)};
+    const unsigned count = sizeof fields / sizeof *fields - left_out;
     Value value = LLVMConstStructInContext(e->context, fields, count, 0);
     Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);
     LLVMSetInitializer(global, value);

@@ -47,6 +47,7 @@ static Slot memory_slot(const Graph *graph, Ref ref) {
     Slot slot = {SLOT_ARENA, FORM_VECTOR, ref, .stride = node->place.stride};
     slot.offset = node->place.offset;
     slot.is_last = lies_in_last(graph, ref) && !ir_ref_equal(ref, graph->result);
+    if (node->op == OP_tap) slot.kind = SLOT_TAP, slot.offset = node->attr.number;
     if (node->op == OP_tokens) slot.kind = SLOT_TOKENS;
     if (node->op == OP_append) slot.kind = cache_kind(graph, ref);
     if (ir_ref_equal(ref, graph->result)) slot.kind = SLOT_LOGITS;
@@ -139,6 +140,17 @@ static bool add_head_op(Kernel *kernel, const Node *node, Ref ref) {
     return push(&group->heads, ref);
 }
 
+/* Of whole heads, where they are in memory. */
+static bool add_tap(Kernel *kernel, const Node *node, Ref ref) {
+    OutputGroup *group = group_of(kernel, node->in[0]);
+    if (!group) return false;
+    const bool has_heads = group->heads.count > 0;
+    if (has_heads && (node->attr.from % group->head_dim || node->attr.to % group->head_dim))
+        return false;
+    const bool is_after = group->panels.parts == 2 || group->after.count;
+    return push(has_heads ? &group->heads : is_after ? &group->after : &group->part[0], ref);
+}
+
 static bool add_member(Kernel *kernel, Ref ref) {
     const Node *node = ir_node(kernel->graph, ref);
     switch (node->op) {
@@ -153,6 +165,7 @@ static bool add_member(Kernel *kernel, Ref ref) {
     case OP_write:
     case OP_write_gated: return add_pointwise(kernel, node->in[1], ref);
     case OP_multiply: return join_gate(kernel, node, ref);
+    case OP_tap: return add_tap(kernel, node, ref);
     case OP_norm:
     case OP_rope:
     case OP_scale_positions:
@@ -237,7 +250,7 @@ static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
             add_memory(kernel, node->in[i]);
     }
     if (node->op == OP_rope) add_packed(kernel, layout, FORM_ROPE, ref, NULL, 0);
-    if (node->op == OP_append) add_memory(kernel, ref);
+    if (node->op == OP_append || node->op == OP_tap) add_memory(kernel, ref);
 }
 
 static void add_projection_slots(Kernel *kernel, Layout *layout) {

@@ -9,6 +9,8 @@
  *   store, or write into the stream
  *   norm, rope, scale, append on whole heads     by the thread that made those columns
  *
+ * A tap may stand anywhere in a chain: it keeps what comes to it, and hands it on.
+ *
  * Pointers a kernel needs are its slots: parameters of the emitted function, so that kernels of
  * equal shape share one function.
  */
@@ -17,7 +19,7 @@
 
 #include "codegen/pack/layout.h"
 
-enum { MAX_CHAIN = 8, MAX_GROUPS = 8, MAX_SLOTS = 64, MAX_KERNEL_NODES = 96 };
+enum { MAX_CHAIN = 32, MAX_GROUPS = 8, MAX_SLOTS = 96, MAX_KERNEL_NODES = 128 };
 
 typedef struct {
     Ref node[MAX_CHAIN];
@@ -43,7 +45,8 @@ typedef enum {
     SLOT_VALUES,  /* the same for values */
     SLOT_WEIGHTS, /* offset floats into the packed weights */
     SLOT_LOGITS,
-    SLOT_TOKENS
+    SLOT_TOKENS,
+    SLOT_TAP /* offset is the number of a buffer of the caller's; null: it is not wanted */
 } SlotKind;
 
 typedef struct {

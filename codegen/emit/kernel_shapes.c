@@ -6,10 +6,11 @@
 
 /* ---- equality ---- */
 
-/* But for names and lists, which code does not depend on: it finds both through its slots. */
+/* But for names, lists and numbers of buffers, which code does not depend on: it finds what they
+ * say through its slots. */
 static bool same_attrs(const Node *a, const Node *b) {
 #define DIFFER_REAL(name)         (a->attr.name != b->attr.name)
-#define DIFFER_INT(name)          (a->attr.name != b->attr.name)
+#define DIFFER_INT(name)          (ATTR_##name != ATTR_number && a->attr.name != b->attr.name)
 #define DIFFER_BOOL(name)         (a->attr.name != b->attr.name)
 #define DIFFER_NAME(name)         false
 #define DIFFER_REALS(name)        false
@@ -69,6 +70,7 @@ bool kernel_is_same(const Kernel *a, const Kernel *b) {
         if (x->op != y->op || !ir_type_equal(x->type, y->type) || !same_attrs(x, y) ||
             !ir_schedule_equal(x->schedule, y->schedule) || !same_operands(a, x, b, y))
             return false;
+        if (x->op == OP_tap && x->place.offset != y->place.offset) return false;
     }
     if (!same_prologue(a, b)) return false;
     for (int i = 0; i < a->slot_count; i++) {

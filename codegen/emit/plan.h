@@ -8,6 +8,7 @@ typedef struct {
     const Graph *graph; /* placed and scheduled */
     Kernel **kernel;    /* in order; the team meets between two of them */
     int count;
+    int64_t tap_count; /* buffers of the caller's that its taps fill */
 } PhasePlan;
 
 typedef struct {

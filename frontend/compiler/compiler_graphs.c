@@ -31,6 +31,7 @@ static int64_t name_layer(const char *name) {
 static int64_t node_layer(const Graph *graph, const Node *node) {
     int64_t layer = name_layer(node->name);
     if (layer == UNSAID && node->op == OP_append) layer = name_layer(node->attr.cache);
+    if (layer == UNSAID) layer = name_layer(node->attr.point);
     for (int k = 0; k < ir_op_info[node->op].most && layer == UNSAID; k++)
         if (!ir_ref_is_none(node->in[k])) layer = name_layer(ir_node(graph, node->in[k])->name);
     return layer;

@@ -40,6 +40,8 @@ static const char *node_words(const Node *node, Arena *arena) {
     if (node->op == OP_activate) return ir_enum_word("Activation", (int)node->attr.activation);
     if (node->op == OP_norm)
         return arena_printf(arena, "norm %s", ir_enum_word("NormKind", (int)node->attr.kind));
+    if (node->op == OP_tap || node->op == OP_edit)
+        return arena_printf(arena, "%s %s", name, kernel_param_words(node->attr.point, arena));
     if (node->op == OP_attend && node->attr.window)
         return arena_printf(arena, "attend window %" PRId64, node->attr.window);
     return name;
@@ -116,8 +118,11 @@ const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena) {
 
 /* ---- its place ---- */
 
-/* A kernel reads weights or caches of its layer, and both have names. */
+/* A kernel reads weights or caches of its layer, which have names, or is an instrument. */
 int64_t compiler_kernel_layer(const Kernel *kernel) {
+    const char *point = ir_node(kernel->graph, kernel->root)->attr.point;
+    const char *of_point = point ? kernel_param_layer(point) : NULL;
+    if (of_point) return strtoll(of_point, NULL, 10);
     for (int i = 0; i < kernel->slot_count; i++) {
         const Node *node = ir_node(kernel->graph, kernel->slot[i].ref);
         const char *name = node->op == OP_append ? node->attr.cache : node->name;
