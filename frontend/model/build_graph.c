@@ -46,7 +46,8 @@ static Ref build_embed(Build *build) {
     Node node = build_node(OP_embed, loc, build->tokens, build->table);
     node.attr.scale = model->embed.scale;
     if (model->embed.types) node.in[2] = add_type(build);
-    const Ref stream = add_positions(build, build_add(build, node));
+    const Ref rows = build_point(build, POINT_embed, build_add(build, node), 1);
+    const Ref stream = add_positions(build, rows);
     return build_norm(build, model->embed.norm_loc, stream, &model->embed.norm, 1, "embed.norm");
 }
 
@@ -65,15 +66,18 @@ static const char *next_name(Build *build, const Names *names, const char *what,
 }
 
 static const char *branch_name(Build *build, Names *names, const Branch *branch) {
-    if (branch->kind == BRANCH_attention)
-        return next_name(build, names, "attention", &names->attentions);
-    return next_name(build, names, "mlp", &names->mlps);
+    const bool is_attention = branch->kind == BRANCH_attention;
+    int *count = is_attention ? &names->attentions : &names->mlps;
+    const char *name = next_name(build, names, is_attention ? "attention" : "mlp", count);
+    build->copy = *count;
+    return name;
 }
 
 /* A branch between its read and its write. */
 typedef struct {
     const Branch *of;
     const char *stem;
+    int copy; /* of its kind in the layer, from 1 on */
     Reads reads;
     Ref value;
     Ref factor; /* of the write: a learned scale, or the gate; none where it has none */
@@ -86,7 +90,7 @@ static Ref add_factor(Build *build, const Work *work, Ref input) {
     if (write->is_gated) {
         const char *name = arena_printf(build->graph->arena, "%s.write_gate", work->stem);
         const Ref gate = build_project(build, loc, input, width, true, name);
-        return build_activate(build, loc, gate, ACT_sigmoid);
+        return build_point(build, POINT_gate_t, build_activate(build, loc, gate, ACT_sigmoid), 1);
     }
     if (write->scale.kind == WRITE_SCALE_number) return (Ref){0};
     const bool is_vector = write->scale.kind == WRITE_SCALE_vector;
@@ -96,6 +100,9 @@ static Ref add_factor(Build *build, const Work *work, Ref input) {
 /* The input is a state of the stream, or what the norm of a group makes of it. */
 static Work read_branch(Build *build, Names *names, const Branch *branch, Ref input) {
     Work work = {.of = branch, .stem = branch_name(build, names, branch)};
+    work.copy = build->copy;
+    build_norm_point(build, branch->kind == BRANCH_attention ? POINT_ln1 : POINT_ln2,
+                     branch->norm_loc, input, &branch->norm);
     input = build_norm(build, branch->norm_loc, input, &branch->norm, 1,
                        arena_printf(build->graph->arena, "%s.norm", work.stem));
     work.reads = branch->kind == BRANCH_attention
@@ -107,6 +114,7 @@ static Work read_branch(Build *build, Names *names, const Branch *branch, Ref in
 
 static void compute_branch(Build *build, Work *work) {
     const Branch *branch = work->of;
+    build->copy = work->copy;
     work->value = branch->kind == BRANCH_attention
                       ? build_attention_work(build, &branch->of_attention, &work->reads, work->stem)
                       : build_mlp_work(build, &branch->of_mlp, &work->reads, work->stem);
@@ -114,48 +122,100 @@ static void compute_branch(Build *build, Work *work) {
                              arena_printf(build->graph->arena, "%s.norm_after", work->stem));
 }
 
-static Ref write_branch(Build *build, const Work *work, Ref stream) {
-    const Branch *branch = work->of;
-    const Write *write = &branch->write;
-    const Loc loc = branch->write_loc.source ? branch->write_loc : branch->loc;
+/* What a write adds to the stream, as a value of its own. */
+static Ref scale_branch(Build *build, const Work *work, Loc loc) {
+    const WriteScale *scale = &work->of->write.scale;
+    Node node = build_node(OP_scale, loc, work->value, (Ref){0});
+    node.attr.scale = scale->value;
+    if (scale->kind == WRITE_SCALE_number)
+        return scale->value == 1 ? work->value : build_add(build, node);
+    node.op = OP_norm; /* of kind none: a factor for each column, or one for all */
+    node.attr = ir_attrs_default();
+    node.in[1] = work->factor;
+    if (scale->kind != WRITE_SCALE_vector) node.attr.groups = build->model->width;
+    return build_add(build, node);
+}
+
+/* The node that writes the value of a branch, behind what stands at its point. */
+static Node write_node(Build *build, const Work *work, Ref stream, Loc loc) {
+    const Write *write = &work->of->write;
+    const PointKind kind = work->of->kind == BRANCH_attention ? POINT_attn_out : POINT_mlp_out;
     Node node = build_node(write->is_gated ? OP_write_gated : OP_write, loc, stream, work->value);
+    build->copy = work->copy;
     node.in[2] = work->factor;
     if (!write->is_gated) {
         node.attr.carry = write->carry;
         node.attr.scale = write->scale.value;
     }
-    stream = build_add(build, node);
+    if (!write->is_gated && build_is_wanted(build, kind, work->value)) {
+        node.in[1] = scale_branch(build, work, loc);
+        node.in[2] = (Ref){0};
+        node.attr.scale = 1;
+    }
+    node.in[1] = build_point(build, kind, node.in[1], 1);
+    return node;
+}
+
+/* The state behind the write is a point of that kind; POINT_COUNT: it is none. */
+static Ref write_branch(Build *build, const Work *work, Ref stream, PointKind kind) {
+    const Branch *branch = work->of;
+    const Loc loc = branch->write_loc.source ? branch->write_loc : branch->loc;
+    stream = build_add(build, write_node(build, work, stream, loc));
+    build->copy = 1;
+    if (kind != POINT_COUNT) stream = build_point(build, kind, stream, 1);
     return build_norm(build, branch->norm_stream_loc, stream, &branch->norm_stream, 1,
                       arena_printf(build->graph->arena, "%s.norm_stream", work->stem));
 }
 
 /* All branches read before the first one writes: the state they read is gone after it. */
-static Ref build_group(Build *build, Names *names, const Group *group, Ref stream) {
+static Ref build_group(Build *build, Names *names, const Group *group, PointKind kind, Ref stream) {
     Ref input = stream;
-    if (group->has_shared_norm)
+    build->copy = 1;
+    if (group->has_shared_norm) {
+        build_norm_point(build, POINT_ln1, group->norm_loc, stream, &group->norm);
         input = build_norm(build, group->norm_loc, stream, &group->norm, 1,
                            next_name(build, names, "norm", &names->norms));
+    }
     Work *work = ARENA_ARRAY(build->graph->arena, Work, (size_t)group->count);
     for (int b = 0; b < group->count; b++)
         work[b] = read_branch(build, names, &group->branch[b], input);
     for (int b = 0; b < group->count; b++) compute_branch(build, &work[b]);
-    for (int b = 0; b < group->count; b++) stream = write_branch(build, &work[b], stream);
+    for (int b = 0; b < group->count; b++)
+        stream = write_branch(build, &work[b], stream, b == group->count - 1 ? kind : POINT_COUNT);
     if (group->norm_stream.kind == NORM_none) return stream;
     return build_norm(build, group->norm_stream_loc, stream, &group->norm_stream, 1,
                       next_name(build, names, "norm_stream", &names->stream_norms));
 }
 
+static bool has_mlp(const Group *group) {
+    for (int b = 0; b < group->count; b++)
+        if (group->branch[b].kind == BRANCH_mlp) return true;
+    return false;
+}
+
+/* The middle of a layer is before its first mlp, if anything stands before that. */
+static PointKind state_behind(const Layer *layer, int g) {
+    if (g == layer->count - 1) return POINT_resid_post;
+    for (int i = 0; i <= g; i++)
+        if (has_mlp(&layer->group[i])) return POINT_COUNT;
+    return has_mlp(&layer->group[g + 1]) ? POINT_resid_mid : POINT_COUNT;
+}
+
+static Ref build_layer(Build *build, const Layer *layer, Ref stream) {
+    Names names = {.stem = arena_printf(build->graph->arena, "blocks.%" PRId64, build->layer)};
+    build->copy = 1;
+    stream = build_point(build, POINT_resid_pre, stream, 1);
+    for (int g = 0; g < layer->count; g++)
+        stream = build_group(build, &names, &layer->group[g], state_behind(layer, g), stream);
+    return stream;
+}
+
 static Ref build_layers(Build *build, Ref stream) {
     const Model *model = build->model;
-    int64_t number = 0;
     for (int i = 0; i < model->block_count; i++) {
         const Block *block = &model->block[i];
-        for (int64_t k = 0; k < block->repeat; k++, number++) {
-            const Layer *layer = &block->layer[k % block->period];
-            Names names = {.stem = arena_printf(build->graph->arena, "blocks.%" PRId64, number)};
-            for (int g = 0; g < layer->count; g++)
-                stream = build_group(build, &names, &layer->group[g], stream);
-        }
+        for (int64_t k = 0; k < block->repeat; k++, build->layer++)
+            stream = build_layer(build, &block->layer[k % block->period], stream);
     }
     return stream;
 }
@@ -205,7 +265,7 @@ static Ref build_logits(Build *build, Ref x) {
         softcap.attr.softcap = head->softcap;
         x = build_add(build, softcap);
     }
-    return x;
+    return model->pooling.kind == POOLING_none ? build_point(build, POINT_logits, x, 1) : x;
 }
 
 static bool is_pooled(const Model *model) {
@@ -215,6 +275,7 @@ static bool is_pooled(const Model *model) {
 static Ref build_head(Build *build, Ref stream) {
     const Model *model = build->model;
     const Head *head = &model->head;
+    build_norm_point(build, POINT_ln_final, head->norm_loc, stream, &head->norm);
     Ref x = build_norm(build, head->norm_loc, stream, &head->norm, 1, "head.norm");
     if (model->pooling.kind != POOLING_none) x = build_pooling(build, x);
     if (head->output == HEAD_logits) x = build_logits(build, x);
@@ -280,6 +341,7 @@ Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag) {
     build.position = build_add(&build, position);
     const Ref stream = build_layers(&build, build_embed(&build));
     graph->result = build_head(&build, stream);
+    if (build.has_failed || !instruments_check(model->instruments, build.layer, diag)) return NULL;
     if (!check_sizes(graph, model->name_loc)) return NULL;
 
     model_choose_types(graph, &model->weights);

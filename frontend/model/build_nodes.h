@@ -2,6 +2,7 @@
 #ifndef FRONTEND_BUILD_NODES_H
 #define FRONTEND_BUILD_NODES_H
 
+#include "frontend/model/instrument.h"
 #include "frontend/model/model.h"
 #include "ir/ir.h"
 
@@ -9,6 +10,9 @@ typedef struct {
     const Model *model;
     Graph *graph;
     Ref tokens, position, table; /* table: the embedding */
+    int64_t layer;               /* under way, */
+    int copy;                    /* and which of its attentions or mlps, from 1 on */
+    bool has_failed;             /* reported */
 } Build;
 
 /* A node with default attributes and up to two operands, for the caller to complete and add. */
@@ -43,6 +47,18 @@ Ref build_attention_work(Build *build, const Attention *attention, const Reads *
                          const char *stem);
 Reads build_mlp_reads(Build *build, const Mlp *mlp, Ref x, const char *stem);
 Ref build_mlp_work(Build *build, const Mlp *mlp, const Reads *reads, const char *stem);
+
+/* ---- build_points.c ---- */
+
+/* The value behind what stands at the point. `units` are the heads or neurons that its columns fall
+ * into; 1 where they have no numbers. */
+Ref build_point(Build *build, PointKind kind, Ref x, int64_t units);
+
+/* Whether anything stands at the point of this value. */
+bool build_is_wanted(const Build *build, PointKind kind, Ref x);
+
+/* A point of what a norm makes of x, which nothing else sees. */
+void build_norm_point(Build *build, PointKind kind, Loc loc, Ref x, const Norm *norm);
 
 /* ---- choose_types.c ---- */
 

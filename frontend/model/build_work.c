@@ -11,11 +11,13 @@ static Ref project(Build *build, const Attention *attention, Ref x, int64_t head
 
 Reads build_attention_reads(Build *build, const Attention *attention, Ref x, const char *stem) {
     const AttentionBias *bias = &attention->bias;
-    return (Reads){
-        .q = project(build, attention, x, attention->heads, bias->q, stem, "q"),
-        .k = project(build, attention, x, attention->kv_heads, bias->k, stem, "k"),
-        .v = project(build, attention, x, attention->kv_heads, bias->v, stem, "v"),
-    };
+    const int64_t heads = attention->heads, kv_heads = attention->kv_heads;
+    const Ref q = project(build, attention, x, heads, bias->q, stem, "q");
+    const Ref k = project(build, attention, x, kv_heads, bias->k, stem, "k");
+    const Ref v = project(build, attention, x, kv_heads, bias->v, stem, "v");
+    return (Reads){.q = build_point(build, POINT_q, q, heads),
+                   .k = build_point(build, POINT_k, k, kv_heads),
+                   .v = build_point(build, POINT_v, v, kv_heads)};
 }
 
 static Ref add_qk_norm(Build *build, const Attention *attention, Ref x, int64_t heads,
@@ -101,14 +103,17 @@ static Ref add_mix(Build *build, const Attention *attention, Ref weights, Ref va
 Ref build_attention_work(Build *build, const Attention *attention, const Reads *reads,
                          const char *stem) {
     Ref q = turn(build, attention, reads->q, attention->heads, stem, "q");
-    const Ref k = turn(build, attention, reads->k, attention->kv_heads, stem, "k");
+    Ref k = turn(build, attention, reads->k, attention->kv_heads, stem, "k");
     q = add_query_scale(build, attention, q, stem);
+    if (attention->rope.is_used) q = build_point(build, POINT_rot_q, q, attention->heads);
+    if (attention->rope.is_used) k = build_point(build, POINT_rot_k, k, attention->kv_heads);
     const Ref keys = add_append(build, attention, k, stem, "k");
     const Ref v = add_clip(build, attention, reads->v);
     const Ref values = add_append(build, attention, v, stem, "v");
     const Ref scores = add_scores(build, attention, q, keys);
     const Ref weights = build_add(build, build_node(OP_softmax, attention->loc, scores, (Ref){0}));
-    const Ref mixed = add_mix(build, attention, weights, values);
+    Ref mixed = add_mix(build, attention, weights, values);
+    mixed = build_point(build, POINT_z, mixed, attention->heads);
     return build_project(build, attention->loc, mixed, build->model->width, attention->bias.o,
                          arena_printf(build->graph->arena, "%s.o", stem));
 }
@@ -122,8 +127,12 @@ static Ref project_in(Build *build, const Mlp *mlp, Ref x, const char *stem, con
 
 Reads build_mlp_reads(Build *build, const Mlp *mlp, Ref x, const char *stem) {
     Reads reads = {0};
-    if (mlp->gated) reads.gate = project_in(build, mlp, x, stem, "gate");
+    if (mlp->gated) {
+        const Ref gate = project_in(build, mlp, x, stem, "gate");
+        reads.gate = build_point(build, POINT_pre, gate, mlp->hidden);
+    }
     reads.up = project_in(build, mlp, x, stem, "up");
+    reads.up = build_point(build, mlp->gated ? POINT_pre_linear : POINT_pre, reads.up, mlp->hidden);
     return reads;
 }
 
@@ -132,6 +141,7 @@ Ref build_mlp_work(Build *build, const Mlp *mlp, const Reads *reads, const char 
     Ref hidden = build_activate(build, mlp->activation_loc, mlp->gated ? reads->gate : reads->up,
                                 activation);
     if (mlp->gated) hidden = build_add(build, build_node(OP_multiply, mlp->loc, hidden, reads->up));
+    hidden = build_point(build, POINT_post, hidden, mlp->hidden);
     return build_project(build, mlp->loc, hidden, build->model->width, mlp->bias.out,
                          arena_printf(build->graph->arena, "%s.down", stem));
 }

@@ -132,6 +132,11 @@ static const KeyInfo tensor_keys[] = {
     ROW(TensorKeys, key, kind, need, least, most, help)
 #include "frontend/model/model.def"
 };
+static const KeyInfo instrument_keys[] = {
+#define INSTRUMENT(key, kind, need, least, most, initial, help)                                    \
+    ROW(InstrumentKeys, key, kind, need, least, most, help)
+#include "frontend/model/model.def"
+};
 static const KeyInfo tokenizer_keys[] = {
 #define TOKENIZER(key, kind, need, least, most, initial, help)                                     \
     ROW(TokenizerKeys, key, kind, need, least, most, help)
@@ -162,6 +167,7 @@ const Section keys_head = SECTION(head, NULL);
 const Section keys_pooling = SECTION(pooling, NULL);
 const Section keys_weights = SECTION(weights, NULL);
 const Section keys_tensor = SECTION(tensor, NULL);
+const Section keys_instrument = SECTION(instrument, NULL);
 const Section keys_tokenizer = SECTION(tokenizer, NULL);
 
 /* ---- names ---- */

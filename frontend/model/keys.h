@@ -47,7 +47,7 @@ typedef struct Section {
 extern const Section keys_model, keys_stream, keys_embed, keys_learned, keys_block, keys_parallel,
     keys_branch, keys_attention, keys_attention_bias, keys_query_scale, keys_rope, keys_scaling,
     keys_mlp, keys_mlp_bias, keys_experts, keys_norm, keys_qk_norm, keys_write, keys_head,
-    keys_pooling, keys_weights, keys_tensor, keys_tokenizer;
+    keys_pooling, keys_weights, keys_tensor, keys_instrument, keys_tokenizer;
 
 /* Fills the fields of `out` whose keys are given and leaves the others. False: reported. */
 bool keys_read(Reader *reader, const Place *place, const Section *section, void *out);

@@ -11,6 +11,7 @@
 #ifndef FRONTEND_MODEL_H
 #define FRONTEND_MODEL_H
 
+#include "frontend/model/instrument.h"
 #include "frontend/model/yaml.h"
 #include "ir/ir.h"
 
@@ -224,6 +225,11 @@ typedef struct {
 } TensorKeys;
 
 typedef struct {
+#define INSTRUMENT FIELD
+#include "frontend/model/model.def"
+} InstrumentKeys;
+
+typedef struct {
 #define TOKENIZER FIELD
 #include "frontend/model/model.def"
 } TokenizerKeys;
@@ -273,6 +279,7 @@ typedef struct {
     int block_count;
     int64_t layers;             /* of all blocks */
     const char *tokenizer_file; /* of TOKENIZER_file */
+    Instruments *instruments;   /* those of the description; others may be added */
 } Model;
 
 #undef FIELD

@@ -199,6 +199,28 @@ static bool read_stream(Reader *reader, Model *model) {
     return true;
 }
 
+/* A list of points, each a text; null: there is none. */
+static bool read_points(Reader *reader, const YamlNode *list, bool is_edit, Model *model) {
+    bool ok = true;
+    if (!list) return true;
+    if (list->kind != YAML_SEQUENCE) return yaml_expected(list, reader->diag, "a list of points");
+    for (const YamlNode *child = list->first; child; child = child->next) {
+        const char *text;
+        ok &= yaml_read_text(child, reader->diag, &text) &&
+              instruments_add(model->instruments, is_edit, text, child->loc, reader->diag);
+    }
+    return ok;
+}
+
+static bool read_instruments(Reader *reader, Model *model) {
+    InstrumentKeys keys = {0};
+    model->instruments = instruments_create(reader->arena);
+    if (!model->instrument) return true;
+    if (!keys_read_mapping(reader, model->instrument, &keys_instrument, &keys)) return false;
+    const bool has_edits = read_points(reader, keys.edits, true, model);
+    return read_points(reader, keys.taps, false, model) && has_edits;
+}
+
 static void take_tokenizer(Reader *reader, const YamlNode *root, Model *model) {
     enum { BYTES = 256 };
     const YamlNode *tokenizer = yaml_find(root, "tokenizer");
@@ -235,6 +257,7 @@ static bool read_all(Reader *reader, const YamlNode *root, Model *model) {
     if (ok) take_tokenizer(reader, root, model);
     if (model->stream) ok &= read_stream(reader, model);
     if (ok) ok = check_tied(reader, root, model);
+    ok &= read_instruments(reader, model);
     const bool has_defaults = check_defaults(reader, model);
     if (has_defaults && model->blocks) ok &= read_blocks(reader, model);
     return ok && has_defaults;

@@ -1,0 +1,168 @@
+/* build_points.c - the points of a model, and what stands at them: edits in their order, then taps.
+ *
+ * Nodes are put into the graph as it is described, before any pass, so that they see the model's
+ * own numbers. Without instruments the graph is what it was.
+ */
+#include "frontend/model/build_nodes.h"
+
+#include "frontend/model/instrument.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static Instruments *instruments_of(const Build *build) {
+    return build->model->instruments;
+}
+
+static ModelPoint point_here(const Build *build, PointKind kind, Ref x, int64_t units) {
+    const bool is_in_layer = point_info[kind].scope == POINT_LAYER;
+    return (ModelPoint){.kind = kind,
+                        .layer = is_in_layer ? build->layer : -1,
+                        .copy = is_in_layer ? build->copy : 1,
+                        .columns = ir_node(build->graph, x)->type.dim[1],
+                        .units = units};
+}
+
+static void note_point(Instruments *all, ModelPoint point) {
+    if (all->point_count == all->point_capacity) {
+        const int64_t capacity = all->point_capacity ? 2 * all->point_capacity : 64;
+        ModelPoint *grown = ARENA_ARRAY(all->arena, ModelPoint, (size_t)capacity);
+        if (all->point_count) memcpy(grown, all->point, (size_t)all->point_count * sizeof *grown);
+        all->point = grown;
+        all->point_capacity = capacity;
+    }
+    all->point[all->point_count++] = point;
+}
+
+static void note_tap(Instruments *all, ModelTap tap) {
+    if (all->tap_count == all->tap_capacity) {
+        const int64_t capacity = all->tap_capacity ? 2 * all->tap_capacity : 64;
+        ModelTap *grown = ARENA_ARRAY(all->arena, ModelTap, (size_t)capacity);
+        if (all->tap_count) memcpy(grown, all->tap, (size_t)all->tap_count * sizeof *grown);
+        all->tap = grown;
+        all->tap_capacity = capacity;
+    }
+    all->tap[all->tap_count++] = tap;
+}
+
+/* The units that are selected: all of them as one range where nothing says otherwise. False:
+ * reported. */
+static bool choose_units(Build *build, const Instrument *instrument, const ModelPoint *point,
+                         PointRanges *out) {
+    const PointRanges *units = &instrument->units;
+    static const PointRanges none = {0};
+    *out = *units;
+    if (memcmp(units, &none, sizeof none) == 0) return true;
+    const char *unit = point_unit(point_info[point->kind].unit);
+    for (int i = 0; i < units->count; i++) {
+        if (units->at[i].last < point->units) continue;
+        diag_error(build->graph->diag, instrument->loc,
+                   "%s '%.80s': %s has %s 0 to %" PRId64 ", not %" PRId64,
+                   instrument->is_edit ? "edit" : "tap", instrument->text,
+                   point_name(point, false, build->graph->arena), unit, point->units - 1,
+                   units->at[i].last);
+        build->has_failed = true;
+        return false;
+    }
+    return true;
+}
+
+/* Columns of range i; of all where there are no ranges. */
+static PointRange columns_of(const ModelPoint *point, const PointRanges *units, int i) {
+    if (!units->count) return (PointRange){0, point->columns};
+    const int64_t width = point->columns / point->units;
+    return (PointRange){units->at[i].first * width, (units->at[i].last + 1) * width};
+}
+
+static Node instrument_node(Op op, const Build *build, const Instrument *instrument,
+                            const ModelPoint *point, Ref x, PointRange columns) {
+    Node node = build_node(op, instrument->loc, x, (Ref){0});
+    if (!instrument->loc.source) node.loc = ir_node(build->graph, x)->loc;
+    node.attr.point = point_name(point, false, build->graph->arena);
+    node.attr.from = columns.first;
+    node.attr.to = columns.last;
+    return node;
+}
+
+static Ref add_edit(Build *build, const Instrument *edit, const ModelPoint *point, Ref x) {
+    PointRanges units;
+    if (!choose_units(build, edit, point, &units)) return x;
+    for (int i = 0; i < (units.count ? units.count : 1); i++) {
+        Node node = instrument_node(OP_edit, build, edit, point, x, columns_of(point, &units, i));
+        node.attr.edit = edit->edit;
+        node.attr.strength = edit->strength;
+        x = build_add(build, node);
+    }
+    return x;
+}
+
+/* A buffer whose rows have the selected columns side by side. */
+static void add_tap(Build *build, const Instrument *tap, int number, const ModelPoint *point,
+                    Ref x) {
+    Instruments *all = instruments_of(build);
+    PointRanges units;
+    int64_t width = 0, at = 0;
+    if (!choose_units(build, tap, point, &units)) return;
+    const int count = units.count ? units.count : 1;
+    for (int i = 0; i < count; i++) {
+        const PointRange columns = columns_of(point, &units, i);
+        width += columns.last - columns.first;
+    }
+    for (int i = 0; i < count; i++) {
+        const PointRange columns = columns_of(point, &units, i);
+        Node node = instrument_node(OP_tap, build, tap, point, x, columns);
+        node.attr.number = all->tap_count;
+        node.place = (Placement){at, width};
+        build_add(build, node);
+        at += columns.last - columns.first;
+    }
+    note_tap(all, (ModelTap){.point = point_name(point, false, build->graph->arena),
+                             .instrument = number,
+                             .file = tap->file,
+                             .layer = point->layer,
+                             .columns = width});
+}
+
+static void add_taps(Build *build, const ModelPoint *point, Ref x) {
+    Instruments *all = instruments_of(build);
+    int taps = 0;
+    for (int i = 0; i < all->count; i++) {
+        Instrument *tap = &all->at[i];
+        if (tap->is_edit) continue;
+        if (instrument_is_at(tap, point)) add_tap(build, tap, taps, point, x);
+        tap->found += instrument_is_at(tap, point);
+        taps++;
+    }
+}
+
+Ref build_point(Build *build, PointKind kind, Ref x, int64_t units) {
+    Instruments *all = instruments_of(build);
+    const ModelPoint point = point_here(build, kind, x, units);
+    note_point(all, point);
+    for (int i = 0; i < all->count; i++) {
+        Instrument *edit = &all->at[i];
+        if (!edit->is_edit || !instrument_is_at(edit, &point)) continue;
+        x = add_edit(build, edit, &point, x);
+        edit->found++;
+    }
+    add_taps(build, &point, x);
+    return x;
+}
+
+bool build_is_wanted(const Build *build, PointKind kind, Ref x) {
+    const Instruments *all = instruments_of(build);
+    const ModelPoint point = point_here(build, kind, x, 1);
+    for (int i = 0; i < all->count; i++)
+        if (instrument_is_at(&all->at[i], &point)) return true;
+    return false;
+}
+
+void build_norm_point(Build *build, PointKind kind, Loc loc, Ref x, const Norm *norm) {
+    if (norm->kind == NORM_none) return;
+    const ModelPoint point = point_here(build, kind, x, 1);
+    note_point(instruments_of(build), point);
+    if (!build_is_wanted(build, kind, x)) return;
+    Norm plain = *norm;
+    plain.gain = plain.bias = false;
+    add_taps(build, &point, build_norm(build, loc, x, &plain, 1, ""));
+}

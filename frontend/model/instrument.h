@@ -1,0 +1,108 @@
+/* instrument.h - taps and edits: at which points of a model they stand, as a user says it.
+ *
+ *   blocks.3.attn.hook_z[heads=1,4-6]     z3[heads=1,4-6]     L3H1     L31N892     resid_post
+ *
+ * A point without a layer is that of all layers, or of those that the selection says. An edit says
+ * behind a colon what becomes of it: zero, negate, scale=S, set=V. A tap may say behind '=' what file
+ * its values go to, for who writes it.
+ *
+ * Whoever builds the graph finds the points (build_points.c); what was asked for and is not there
+ * is an error then.
+ */
+#ifndef FRONTEND_INSTRUMENT_H
+#define FRONTEND_INSTRUMENT_H
+
+#include "ir/ir.h"
+
+typedef enum {
+#define POINT(id, ...) POINT_##id,
+#include "frontend/model/points.def"
+#undef POINT
+    POINT_COUNT
+} PointKind;
+
+typedef enum { POINT_ONCE, POINT_LAYER } PointScope;
+typedef enum { UNIT_WIDTH, UNIT_HEADS, UNIT_NEURONS } PointUnit;
+typedef enum { POINT_READ, POINT_EDITED } PointUse;
+typedef enum { TAP_JOINED, TAP_ROWS, TAP_NORM } TapCost;
+
+typedef struct {
+    const char *component, *hook, *short_name, *other_name; /* the last may be null */
+    PointScope scope;
+    PointUnit unit;
+    PointUse use;
+    TapCost tap;
+    const char *edit, *what;
+} PointInfo;
+
+extern const PointInfo point_info[POINT_COUNT];
+
+typedef struct {
+    int64_t first, last;
+} PointRange;
+
+/* Numbers in the order they were given; count 0: all. */
+typedef struct {
+    PointRange *at;
+    int count;
+} PointRanges;
+
+typedef struct {
+    const char *text; /* as it was given */
+    Loc loc;
+    bool is_edit;
+    PointKind kind;
+    int copy; /* 1: the first of its kind in a layer */
+    PointRanges layers, units;
+    EditKind edit;
+    double strength;
+    const char *file; /* of a tap; null: none is said */
+    int64_t found; /* points of the model that it stands at */
+} Instrument;
+
+/* A point that a model has. */
+typedef struct {
+    PointKind kind;
+    int64_t layer; /* -1: of no layer */
+    int copy;
+    int64_t columns, units;
+} ModelPoint;
+
+/* A buffer that the caller is to give, by its number. */
+typedef struct {
+    const char *point;
+    int instrument; /* which of the taps, counted among taps alone, it belongs to */
+    const char *file;
+    int64_t layer; /* -1: of no layer */
+    int64_t columns;
+} ModelTap;
+
+typedef struct Instruments {
+    Arena *arena;
+    Instrument *at;
+    int count, capacity, taps;
+    ModelPoint *point; /* those of the model, in its order, */
+    int64_t point_count, point_capacity;
+    ModelTap *tap; /* and what the taps fill: both made with the graph */
+    int64_t tap_count, tap_capacity;
+} Instruments;
+
+Instruments *instruments_create(Arena *arena);
+
+/* Adds a tap or an edit. False: reported at `loc`. The text outlives the instruments. */
+bool instruments_add(Instruments *instruments, bool is_edit, const char *text, Loc loc, Diag *diag);
+
+/* Of a graph that was built: whether each stands somewhere. False: reported, with what there is. */
+bool instruments_check(const Instruments *instruments, int64_t layers, Diag *diag);
+
+/* "blocks.3.attn.hook_z"; with a short name "z3". Of a second attention in a layer
+ * "blocks.3.attn.hook_z_2". */
+const char *point_name(const ModelPoint *point, bool is_short, Arena *arena);
+
+/* "heads", "neurons"; "" where columns have no numbers. */
+const char *point_unit(PointUnit unit);
+
+/* Whether a point is one that the instrument names, its layer among those selected. */
+bool instrument_is_at(const Instrument *instrument, const ModelPoint *point);
+
+#endif
