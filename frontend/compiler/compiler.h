@@ -25,6 +25,11 @@ typedef enum { NOT_TAKEN, SUCCEEDED, FAILED } StepState;
 typedef struct PerfFiles PerfFiles;
 typedef struct OutputBatch OutputBatch;
 
+typedef struct {
+    double *rows; /* of the caller's; null: not wanted */
+    int64_t count;
+} InterpretedTap;
+
 struct Thalweg {
     ThalwegOptions options;
     Arena *arena; /* texts, description, graphs, plan, diagnostics */
@@ -64,6 +69,7 @@ struct Thalweg {
     TwTokenizer *tokenizer;
     Bytes tables;      /* of the tokenizer */
     Arena *definition; /* of a tokenizer of which something was reported; null: none */
+    InterpretedTap *interpreted_tap; /* by number; null: nobody asked */
 };
 
 /* ---- compiler_state.c ---- */
@@ -225,6 +231,19 @@ bool compiler_link(Thalweg *thalweg, ThalwegEmit form, const char *path);
 /* ---- compiler_header.c ---- */
 
 bool compiler_write_header(Thalweg *thalweg, const char *path);
+
+/* ---- compiler_points.c ---- */
+
+/* Those of the options, to the description's. False: reported. */
+bool compiler_add_instruments(Thalweg *thalweg, const Model *model);
+
+/* Of a model that was read. */
+const ThalwegPoint *compiler_points(Thalweg *thalweg, int64_t *count);
+const ThalwegTap *compiler_taps(Thalweg *thalweg, int64_t *count);
+bool compiler_set_interpreted_tap(Thalweg *thalweg, int64_t number, double *rows, int64_t count);
+
+/* Of an interpreter that was made: it gives taps what was asked for. */
+void compiler_begin_interpreted_taps(Thalweg *thalweg);
 
 /* ---- compiler_costs.c ---- */
 

@@ -36,7 +36,7 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
     thalweg->directory = directory;
     Model *model = model_read(thalweg->arena, diag, source);
     if (!model || !model_check_lowered(model, diag)) return false;
-    if (!choose_type(thalweg, model)) return false;
+    if (!choose_type(thalweg, model) || !compiler_add_instruments(thalweg, model)) return false;
     Graph *graph = model_build_graph(model, thalweg->arena, diag);
     if (!graph) return false;
     if (!ir_verify(graph))

@@ -22,6 +22,9 @@ typedef struct {
     ThalwegCosts *costs;
     FILE *out;
     TwSessionOptions session;
+    const ThalwegPoint *points;
+    const ThalwegTap *taps;
+    double *tap_rows;
     const ThalwegKept **kept;
     int *kept_count;
     int64_t *bytes;
@@ -124,6 +127,32 @@ const char *thalweg_import(Thalweg *thalweg, const char *path, const char *direc
 
 ThalwegModel thalweg_model(const Thalweg *thalweg) {
     return compiler_model(thalweg);
+}
+
+static bool list_points(Thalweg *thalweg, Call *call) {
+    if (!compiler_described(thalweg)) return false;
+    call->points = compiler_points(thalweg, &call->count);
+    return true;
+}
+
+const ThalwegPoint *thalweg_points(Thalweg *thalweg, int64_t *count) {
+    Call result = {0};
+    call(thalweg, list_points, &result);
+    *count = result.count;
+    return result.points;
+}
+
+static bool list_taps(Thalweg *thalweg, Call *call) {
+    if (!compiler_described(thalweg)) return false;
+    call->taps = compiler_taps(thalweg, &call->count);
+    return true;
+}
+
+const ThalwegTap *thalweg_taps(Thalweg *thalweg, int64_t *count) {
+    Call result = {0};
+    call(thalweg, list_taps, &result);
+    *count = result.count;
+    return result.taps;
 }
 
 static bool check_weights(Thalweg *thalweg, Call *call) {
@@ -280,6 +309,7 @@ static bool interpret(Thalweg *thalweg, Call *call) {
         const Graph *graph = compiler_meaning(thalweg);
         if (!graph) return false;
         thalweg->interp = interp_create(graph, checkpoint_weights(thalweg->checkpoint));
+        if (thalweg->interp) compiler_begin_interpreted_taps(thalweg);
     }
     return thalweg->interp && interp_run(thalweg->interp, call->tokens, call->count, call->position,
                                          call->rows, call->logits);
@@ -291,6 +321,16 @@ bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count, i
         thalweg, interpret,
         &(Call){
             .tokens = tokens, .count = count, .position = position, .rows = rows, .logits = out});
+}
+
+static bool set_interpreted_tap(Thalweg *thalweg, Call *call) {
+    return compiler_described(thalweg) &&
+           compiler_set_interpreted_tap(thalweg, call->position, call->tap_rows, call->count);
+}
+
+bool thalweg_set_interpreted_tap(Thalweg *thalweg, int64_t number, double *rows, int64_t count) {
+    return call(thalweg, set_interpreted_tap,
+                &(Call){.position = number, .tap_rows = rows, .count = count});
 }
 
 static bool check_stream(Thalweg *thalweg, FILE *out) {

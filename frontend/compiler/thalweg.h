@@ -54,6 +54,9 @@ typedef struct ThalwegOptions {
     const char *runtime; /* folder of the runtime library to link; null: where it is installed */
     const char *cc;      /* C compiler that links; null: $CC, or cc, or the target's */
     bool no_code_cache;  /* compile in any case, and keep nothing of it */
+    const char *const *taps, *const *edits; /* POINT[selection], POINT[selection]:OPERATION, beside
+                            those of the description */
+    int tap_count, edit_count;
     bool perf;           /* tell perf the functions of loaded code, by /tmp/perf-PID.map and
                             /tmp/jit-PID.dump; for one Thalweg of a process */
     /* Called now and then during long work, in the C locale, with 0 <= done <= 1; false stops the
@@ -100,6 +103,32 @@ typedef struct ThalwegModel {
 
 /* What was read; all zero before. */
 TW_API ThalwegModel thalweg_model(const Thalweg *thalweg);
+
+/* A place of the model that a tap or an edit may stand at. */
+typedef struct ThalwegPoint {
+    const char *name, *short_name; /* "blocks.3.attn.hook_z", "z3" */
+    const char *what;              /* what it is, in words */
+    const char *unit;              /* "heads", "neurons" that selections number; "" where there are none */
+    int64_t layer;                 /* -1: of no layer */
+    int64_t columns, units;        /* of a row; 1 unit where they have no numbers */
+    const char *tap;               /* what a tap costs, in words */
+    const char *edit;              /* what an edit keeps from being fused, in words; "": it is for taps alone */
+} ThalwegPoint;
+
+/* Those of the model that was read, in its order; owned by the Thalweg. Null: none was read. */
+TW_API const ThalwegPoint *thalweg_points(Thalweg *thalweg, int64_t *count);
+
+/* A buffer that tw_session_set_tap() names by its number, the place in the list. */
+typedef struct ThalwegTap {
+    const char *point;
+    const char *file; /* that it was said to go to; null: none */
+    int64_t layer;   /* -1: of no layer */
+    int64_t columns; /* floats of a row */
+    int instrument;  /* which tap it is of: those of the description come first, then the options' */
+} ThalwegTap;
+
+/* Those of the model that was read; owned by the Thalweg. Null: none was read. */
+TW_API const ThalwegTap *thalweg_taps(Thalweg *thalweg, int64_t *count);
 
 /* Whether the weights are there, and every tensor has the shape that the model needs. */
 TW_API bool thalweg_check_weights(Thalweg *thalweg);
@@ -163,6 +192,10 @@ TW_API bool thalweg_write_header(Thalweg *thalweg, const char *path);
  * that pools, to out[rows * outputs]. */
 TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count,
                               int64_t position, int64_t rows, double *out);
+
+/* As tw_session_set_tap(), for thalweg_interpret(), which keeps no more than the rows there are. */
+TW_API bool thalweg_set_interpreted_tap(Thalweg *thalweg, int64_t number, double *rows,
+                                        int64_t count);
 
 /* What became of the model: kernels of each phase, arena, bytes and floating-point operations of a
  * token. With `graphs` ("", or null for none) also the graphs themselves; where it names some of
