@@ -28,6 +28,9 @@ enum {
 /* Says that options do not go together. Returns EXIT_USAGE. */
 int command_misused(Command command, const char *text);
 
+/* Whether a value of --tap says behind its point where the values go. */
+bool command_tap_names_file(const char *tap);
+
 /* A Thalweg with the options of the command line, whose progress is shown on standard error while
  * `progress` lives. Null: said. */
 Thalweg *command_thalweg(const Arguments *arguments, Progress *progress);

@@ -16,6 +16,11 @@ int command_misused(Command command, const char *text) {
     return EXIT_USAGE;
 }
 
+bool command_tap_names_file(const char *tap) {
+    const char *selected = strchr(tap, ']');
+    return strchr(selected ? selected : tap, '=') != NULL;
+}
+
 static bool show_progress(void *context, const char *what, double done) {
     progress_show(context, what, done);
     return interrupt_signal() == 0;
@@ -43,6 +48,10 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
         .cache_directory = arguments->cache,
         .cache_bytes = arguments->cache_size,
         .no_code_cache = arguments->no_code_cache,
+        .taps = arguments->taps.item,
+        .tap_count = arguments->taps.count,
+        .edits = arguments->edits.item,
+        .edit_count = arguments->edits.count,
         .perf = arguments->perf,
         .progress = show_progress,
         .progress_context = progress,

@@ -164,6 +164,10 @@ int command_compile(const Arguments *arguments) {
     if (!*arguments->output) /* as of a variable that is not set: the files would be hidden ones */
         return command_misused(COMMAND_compile,
                                "--output is empty; expected a folder, or a file's name");
+    for (int i = 0; i < arguments->taps.count; i++)
+        if (command_tap_names_file(arguments->taps.item[i]))
+            return command_misused(COMMAND_compile,
+                                   "--tap names a file, which `thalweg run` alone writes");
     Compile compile = {.arguments = arguments,
                        .thalweg = command_thalweg(arguments, &progress),
                        .progress = &progress};

@@ -5,6 +5,7 @@
 #include "frontend/command/prompt.h"
 #include "frontend/command/run_output.h"
 #include "frontend/command/sampling.h"
+#include "frontend/command/tap_files.h"
 #include "frontend/files/npy.h"
 #include "frontend/files/program_path.h"
 #include "frontend/measure/clock.h"
@@ -27,7 +28,8 @@ typedef struct {
     StopTexts *stops;
     Npy npy;
     bool has_npy;
-    Diag diag; /* of the file of logits */
+    TapFiles *tap_files;
+    Diag diag; /* of the files of logits and taps */
 
     int64_t asked, wanted; /* tokens; wanted are as many of those asked as fit */
     int64_t numbers;       /* that were written in place of text */
@@ -143,12 +145,23 @@ static bool choose_generation(Run *run) {
                         tw_sampler_accept(run->sampler, run->prompt.tokens, run->prompt.count));
 }
 
+/* All tokens but the last that is generated. */
+static int64_t count_fed(const Run *run) {
+    return run->prompt.count + (run->wanted > 1 ? run->wanted - 1 : 0);
+}
+
 static bool open_logits(Run *run) {
     if (!run->arguments->logits) return true;
-    const int64_t fed = run->prompt.count + (run->wanted > 1 ? run->wanted - 1 : 0);
-    run->has_npy = npy_open(&run->npy, run->arguments->logits, run->model.is_pooled ? 1 : fed,
-                            run->model.outputs, &run->diag);
+    run->has_npy =
+        npy_open(&run->npy, run->arguments->logits, run->model.is_pooled ? 1 : count_fed(run),
+                 run->model.outputs, &run->diag);
     return run->has_npy;
+}
+
+static bool open_taps(Run *run) {
+    TwStatus status;
+    run->tap_files = tap_files_open(run->thalweg, run->engine, count_fed(run), &run->diag, &status);
+    return run->tap_files || (command_runs(run->progress, status) && false);
 }
 
 /* ---- generation ---- */
@@ -238,13 +251,16 @@ static bool run_all(Run *run) {
                         &run->prompt) ||
         !choose_count(run))
         return false;
-    if (!open_decoder(run) || !choose_generation(run) || !open_engine(run) || !open_logits(run))
+    if (!open_decoder(run) || !choose_generation(run) || !open_engine(run) || !open_taps(run) ||
+        !open_logits(run))
         return false;
     run->compile_seconds = clock_seconds() - begin;
     progress_end(run->progress);
     if (!feed_prompt(run)) return false;
-    const bool is_fine = generate(run);
+    bool is_fine = generate(run);
     run_output_end_text(&run->output, run->transcript.has_text);
+    if (is_fine && !interrupt_signal())
+        is_fine = tap_files_write(run->tap_files, engine_position(run->engine), &run->diag);
     if (is_fine || interrupt_signal()) print_end(run);
     return is_fine;
 }
@@ -263,6 +279,7 @@ static int end_run(Run *run, bool is_done) {
         run_output_begin_line(&run->output);
     diag_print(&run->diag, stderr);
     engine_destroy(run->engine);
+    tap_files_free(run->tap_files);
     tw_sampler_destroy(run->sampler);
     stop_texts_destroy(run->stops);
     transcript_free(&run->transcript);
@@ -278,6 +295,9 @@ int command_run(const Arguments *arguments) {
     if (arguments->logprobs && !arguments->run_json)
         wrong = "--logprobs are a part of what --json writes";
     if (wrong) return command_misused(COMMAND_run, wrong);
+    for (int i = 0; i < arguments->taps.count; i++)
+        if (!command_tap_names_file(arguments->taps.item[i]))
+            return command_misused(COMMAND_run, "--tap needs a file, as resid_post=FILE.npy");
     Progress progress;
     Run run = {.arguments = arguments, .progress = &progress};
     run.thalweg = command_thalweg(arguments, &progress);

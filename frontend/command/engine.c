@@ -5,12 +5,21 @@
 /* The interpreter's rows of logits are in double precision, of which a few are enough at a time. */
 enum { INTERPRETED_CHUNK = 32 };
 
+/* A tap of the interpreter, which computes in double precision. */
+typedef struct InterpretedTap {
+    double *exact;
+    float *rows;
+    int64_t count, columns;
+    struct InterpretedTap *next;
+} InterpretedTap;
+
 struct Engine {
     Thalweg *thalweg;
     TwSession *session; /* null: interpreted */
     int64_t outputs, chunk, position;
     double *exact; /* of the interpreter: [chunk, outputs] */
     float *logits;
+    InterpretedTap *taps;
 };
 
 static bool open_session(Engine *engine, const EngineOptions *options, TwStatus *status) {
@@ -55,6 +64,11 @@ Engine *engine_create(Thalweg *thalweg, const EngineOptions *options, TwStatus *
 void engine_destroy(Engine *engine) {
     if (!engine) return;
     tw_session_destroy(engine->session);
+    for (InterpretedTap *tap = engine->taps, *next; tap; tap = next) {
+        next = tap->next;
+        free(tap->exact);
+        free(tap);
+    }
     free(engine->exact);
     free(engine->logits);
     free(engine);
@@ -76,6 +90,39 @@ int engine_fewest_threads(const Engine *engine) {
     return engine->session ? tw_session_fewest_threads(engine->session) : 1;
 }
 
+static bool set_interpreted_tap(Engine *engine, int64_t number, const InterpretedTap *made,
+                                TwStatus *status) {
+    InterpretedTap *tap = malloc(sizeof *tap);
+    *status = TW_NO_MEMORY;
+    if (!tap) return false;
+    *tap = *made;
+    tap->next = engine->taps;
+    engine->taps = tap;
+    if ((size_t)tap->columns <= SIZE_MAX / sizeof(double) / (size_t)(tap->count + 1))
+        tap->exact = calloc((size_t)(tap->count * tap->columns), sizeof(double));
+    if (!tap->exact) return false;
+    *status = TW_OK;
+    return thalweg_set_interpreted_tap(engine->thalweg, number, tap->exact, tap->count);
+}
+
+bool engine_set_tap(Engine *engine, int64_t number, float *rows, int64_t count, int64_t columns,
+                    TwStatus *status) {
+    if (!engine->session)
+        return set_interpreted_tap(
+            engine, number, &(InterpretedTap){.rows = rows, .count = count, .columns = columns},
+            status);
+    *status = tw_session_set_tap(engine->session, number, rows, count);
+    return *status == TW_OK;
+}
+
+static void round_taps(const Engine *engine, int64_t count) {
+    for (const InterpretedTap *tap = engine->taps; tap; tap = tap->next) {
+        const int64_t from = engine->position * tap->columns;
+        for (int64_t i = from; i < from + count * tap->columns; i++)
+            tap->rows[i] = (float)tap->exact[i];
+    }
+}
+
 bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
                  TwStatus *status) {
     *status = TW_OK;
@@ -86,6 +133,7 @@ bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t r
                                   engine->exact)) {
         return false;
     }
+    round_taps(engine, count);
     engine->position += count;
     for (int64_t i = 0; !engine->session && i < rows * engine->outputs; i++)
         engine->logits[i] = (float)engine->exact[i];

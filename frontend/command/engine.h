@@ -28,6 +28,11 @@ int engine_fewest_threads(const Engine *engine); /* of any call until then */
 bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
                  TwStatus *status);
 
+/* What tap `number` keeps goes to rows[count][columns] from now on, of the caller's: row p is that of
+ * position p. False: *status as above. */
+bool engine_set_tap(Engine *engine, int64_t number, float *rows, int64_t count, int64_t columns,
+                    TwStatus *status);
+
 /* Begins another sequence. */
 void engine_reset(Engine *engine);
 

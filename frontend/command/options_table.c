@@ -14,6 +14,7 @@ enum {
     PERPLEXITY = 1 << COMMAND_perplexity,
     CACHE = 1 << COMMAND_cache,
     TUNE = 1 << COMMAND_tune,
+    POINTS = 1 << COMMAND_points,
     ALL = (1 << COMMAND_COUNT) - 1,
 };
 
