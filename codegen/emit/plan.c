@@ -143,6 +143,7 @@ static bool begins_with(const char *name, const char *start) {
 }
 
 bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name) {
+    if (strcmp(name, "set_tap") == 0) return plan->prefill.tap_count > 0;
     if (strcmp(name, "step") == 0) return !plan->takes_whole_sequences;
     if (begins_with(name, "tokenizer_") || begins_with(name, "encode") ||
         begins_with(name, "decode"))

@@ -28,7 +28,7 @@ typedef struct {
 bool plan_draws(const Plan *plan);
 
 /* Whether objects have the call of object_calls.def: a sequence that is taken whole has no step,
- * and where no tokens are drawn there is no sampler. */
+ * where no tokens are drawn there is no sampler, and without taps there are none to be set. */
 bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name);
 
 /* The graphs outlive the plan. Null: reported to their diag. */

@@ -149,7 +149,8 @@ static uint64_t session_bytes(const Plan *plan, TwSessionOptions options) {
                                .prefill = no_entry,
                                .decode = no_entry,
                                .scratch_floats = plan->scratch_floats,
-                               .outputs = plan->gives_logits ? 0 : plan->outputs};
+                               .outputs = plan->gives_logits ? 0 : plan->outputs,
+                               .tap_count = plan->prefill.tap_count};
     return tw_session_bytes(&program, &options);
 }
 
@@ -313,6 +314,31 @@ static const char text_types[] =
     "\n"
     "enum { ^_ENCODE_SPECIAL = 1, ^_ENCODE_ADD = 2, ^_DECODE_SPECIAL = 1 };\n";
 
+/* ---- taps ---- */
+
+/* How many taps before this one stand at the same point. */
+static int count_before(const Instruments *all, int64_t number) {
+    int count = 0;
+    for (int64_t i = 0; i < number; i++)
+        count += strcmp(all->tap[i].point, all->tap[number].point) == 0;
+    return count;
+}
+
+/* A number for each buffer, called after its point: ^_TAP_BLOCKS_0_HOOK_RESID_POST. */
+static void print_taps(const Header *h, const Instruments *all) {
+    if (!all->tap_count) return;
+    print(h, "\n/* ---- taps: their numbers, and the floats of a row ---- */\n\nenum {\n");
+    for (int64_t i = 0; i < all->tap_count; i++) {
+        const int before = count_before(all, i);
+        print(h, "    ^_TAP_");
+        for (const char *c = all->tap[i].point; *c; c++)
+            fputc(*c == '.' ? '_' : *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, h->out);
+        if (before) fprintf(h->out, "_AGAIN_%d", before);
+        fprintf(h->out, ", /* %" PRId64 " */\n", all->tap[i].columns);
+    }
+    print(h, "    ^_TAPS /* how many there are */\n};\n");
+}
+
 /* ---- calls ---- */
 
 static const char whole_sequences[] =
@@ -358,6 +384,7 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
     print(h, types);
     if (plan_draws(thalweg->plan)) print(h, sampler_types);
     if (thalweg->tokenizer) print(h, text_types);
+    print_taps(h, thalweg->model->instruments);
     print_calls(h, thalweg);
     print(h, "\n/* For the library's own interface, thalweg/runtime/runtime.h. */\n"
              "extern const struct TwModule @_module;\n"
