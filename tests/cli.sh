@@ -23,16 +23,16 @@ no_leftovers() { # files that a call may leave
 expect 0 --help
 says out '^Usage: thalweg'
 silent err
-for command in check run embed compile opt explain bench compare perplexity tokenize; do
+for command in check run embed compile opt explain points bench compare perplexity tokenize; do
     says out "^  $command "
 done
-for command in check run embed compile opt explain bench compare perplexity tokenize; do
+for command in check run embed compile opt explain points bench compare perplexity tokenize; do
     expect 0 $command --help
     says out "^Usage: thalweg $command "
     silent err
     [ "$(wc -L <out)" -le 110 ] || fail "help of $command is too wide"
 done
-for command in check run embed compile opt explain bench compare perplexity tokenize tune; do
+for command in check run embed compile opt explain points bench compare perplexity tokenize tune; do
     expect 0 $command --help
     example_words=$(sed -n "/^Example:/{n;s/^  thalweg //p}" out)
     case $example_words in
@@ -158,6 +158,36 @@ head -c 128 kept.b.npy >out
 says out "'shape': (57, 256)"
 expect 1 run -n 0 --logits no/such/folder.npy
 says err 'no/such/folder.npy'
+no_leftovers ''
+
+# ---- points, taps and edits ----
+
+expect 0 points "$shakespeare/model.yaml"
+says out '^blocks.L.attn.hook_z  *zL  *0-4  *4 heads x 32 '
+expect 0 points "$shakespeare/model.yaml" --json
+says out '"name": "blocks.4.hook_resid_post"'
+expect 0 run -n 3 -t 0 -p "$prompt" --tap 'z1[heads=0,2]=kept.z.npy' --tap resid_post=kept.states.npy
+[ "$(wc -c <kept.z.npy)" -eq $((128 + 57 * 64 * 4)) ] || fail 'a tap has the wrong size'
+head -c 128 kept.states.npy >out
+says out "'shape': (5, 57, 128)"
+expect 0 run -n 3 -t 0 -p "$prompt" --tap 'z1[heads=0,2]=kept.again.npy' --no-prefill --threads 1
+same kept.z.npy kept.again.npy
+expect 0 run -n 0 -p "$prompt" --edit L1H0:zero --tap L1H0=kept.z.npy
+tail -c +129 kept.z.npy | tr -d '\0' >out
+silent out
+expect 0 explain "$shakespeare/model.yaml" --edit attn_out1:negate --tap L0N3
+says out 'edit hook_attn_out'
+says out 'tap mlp.hook_post'
+expect 1 run --tap resid_pst=kept.none.npy
+says err "did you mean 'resid_post'"
+expect 1 run -n 0 --tap z0=kept.one.npy --tap z1=kept.one.npy
+says err "two taps go to 'kept.one.npy'"
+expect 1 run -n 0 --tap z0=no/such/folder.npy
+says err 'no/such/folder.npy'
+expect 2 run --tap z0
+says err 'needs a file'
+expect 2 compile "$shakespeare/model.yaml" --tap z0=kept.none.npy
+says err 'which .thalweg run. alone writes'
 no_leftovers ''
 
 # ---- embed ----

@@ -82,13 +82,13 @@ static bool print_point(const ThalwegPoint *points, int64_t count, const Thalweg
     printf("  %-7s", point->layer < 0 ? "" : layers);
     free(layers);
     print_shape(point);
-    printf("  %-32s  %s\n", point->tap, *point->edit ? point->edit : "(for taps alone)");
+    printf("  %-10s  %s\n", point->tap, *point->edit ? point->edit : "no edits");
     return true;
 }
 
 static bool print_table(const ThalwegPoint *points, int64_t count) {
-    printf("%-29s  %-15s  %-7s  %-16s  %-32s  %s\n", "point", "short", "layers", "row", "a tap is",
-           "an edit keeps from being fused");
+    printf("%-29s  %-15s  %-7s  %-16s  %-10s  %s\n", "point", "short", "layers", "row", "tap",
+           "an edit unfuses");
     for (int64_t i = 0; i < count; i++)
         if (!is_listed(points, i) && !print_point(points, count, &points[i])) return false;
     return true;

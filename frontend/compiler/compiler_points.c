@@ -17,9 +17,8 @@ bool compiler_add_instruments(Thalweg *thalweg, const Model *model) {
 }
 
 const ThalwegPoint *compiler_points(Thalweg *thalweg, int64_t *count) {
-    static const char *const taps[] = {[TAP_JOINED] = "a store where it is made",
-                                       [TAP_ROWS] = "a kernel that copies rows",
-                                       [TAP_NORM] = "a norm, and a kernel that copies"};
+    static const char *const taps[] = {
+        [TAP_JOINED] = "store", [TAP_ROWS] = "copy", [TAP_NORM] = "norm, copy"};
     const Instruments *all = thalweg->model->instruments;
     ThalwegPoint *out = ARENA_ARRAY(thalweg->arena, ThalwegPoint, (size_t)all->point_count + 1);
     for (int64_t i = 0; i < all->point_count; i++) {

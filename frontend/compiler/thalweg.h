@@ -111,8 +111,8 @@ typedef struct ThalwegPoint {
     const char *unit;              /* "heads", "neurons" that selections number; "" where there are none */
     int64_t layer;                 /* -1: of no layer */
     int64_t columns, units;        /* of a row; 1 unit where they have no numbers */
-    const char *tap;               /* what a tap costs, in words */
-    const char *edit;              /* what an edit keeps from being fused, in words; "": it is for taps alone */
+    const char *tap;  /* "store", in the kernel that makes it; "copy", in one of its own; "norm, copy" */
+    const char *edit; /* what an edit keeps from being fused, in words; "": it is for taps alone */
 } ThalwegPoint;
 
 /* Those of the model that was read, in its order; owned by the Thalweg. Null: none was read. */
