@@ -38,6 +38,7 @@ static Arguments plain(const Arguments *arguments) {
     Arguments plain = *arguments;
     plain.weights_type = plain.skip_passes = NULL;
     plain.exact = false;
+    plain.edits.count = 0;
     return plain;
 }
 
