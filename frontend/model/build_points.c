@@ -45,14 +45,28 @@ static void note_tap(Instruments *all, ModelTap tap) {
     all->tap[all->tap_count++] = tap;
 }
 
+/* What all of them may make of a graph: room for its own nodes is left, and lists of buffers stay
+ * short enough to be searched. */
+enum { MOST_NODES = IR_MAX_NODES / 2, MOST_TAPS = 1 << 14 };
+
+static bool has_room(Build *build, const Instrument *instrument) {
+    if (build->graph->count < MOST_NODES && instruments_of(build)->tap_count < MOST_TAPS)
+        return true;
+    if (!build->has_failed)
+        diag_error(build->graph->diag, instrument->loc,
+                   "%s '%.80s': taps and edits select too much: at most %d buffers and %d nodes",
+                   instrument->is_edit ? "edit" : "tap", instrument->text, MOST_TAPS, MOST_NODES);
+    build->has_failed = true;
+    return false;
+}
+
 /* The units that are selected: all of them as one range where nothing says otherwise. False:
  * reported. */
 static bool choose_units(Build *build, const Instrument *instrument, const ModelPoint *point,
                          PointRanges *out) {
     const PointRanges *units = &instrument->units;
-    static const PointRanges none = {0};
     *out = *units;
-    if (memcmp(units, &none, sizeof none) == 0) return true;
+    if (!has_room(build, instrument)) return false;
     const char *unit = point_unit(point_info[point->kind].unit);
     for (int i = 0; i < units->count; i++) {
         if (units->at[i].last < point->units) continue;

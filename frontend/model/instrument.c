@@ -76,13 +76,19 @@ __attribute__((format(printf, 2, 3))) static bool refuse(const Reading *r, const
                       SHOWN, r->made->text, text);
 }
 
-static bool read_number(Reading *r, int64_t *out) {
+/* A number of up to nine digits; behind it. Null: there is none. */
+static const char *take_number(const char *text, int64_t *out) {
     enum { MOST_DIGITS = 9 };
-    const size_t digits = strspn(r->at, "0123456789");
-    if (digits == 0 || digits > MOST_DIGITS)
-        return refuse(r, "expected a number of 0 to 999999999, found '%.20s'", r->at);
-    *out = strtoll(r->at, NULL, 10);
-    r->at += digits;
+    const size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > MOST_DIGITS) return NULL;
+    *out = strtoll(text, NULL, 10);
+    return text + digits;
+}
+
+static bool read_number(Reading *r, int64_t *out) {
+    const char *end = take_number(r->at, out);
+    if (!end) return refuse(r, "expected a number of 0 to 999999999, found '%.20s'", r->at);
+    r->at = end;
     return true;
 }
 
@@ -191,11 +197,11 @@ static char *cut_copy(Reading *r, char *word) {
 static bool find_full(Reading *r, const char *word) {
     static const char blocks[] = "blocks.";
     if (strncmp(word, blocks, sizeof blocks - 1) != 0) return false;
-    const char *number = word + sizeof blocks - 1;
-    const size_t digits = strspn(number, "0123456789");
-    if (digits == 0 || digits > 9 || number[digits] != '.') return false;
-    char *rest = cut_copy(r, arena_printf(r->instruments->arena, "%s", number + digits + 1));
-    set_one(r, &r->made->layers, strtoll(number, NULL, 10));
+    int64_t layer;
+    const char *dot = take_number(word + sizeof blocks - 1, &layer);
+    if (!dot || *dot != '.') return false;
+    char *rest = cut_copy(r, arena_printf(r->instruments->arena, "%s", dot + 1));
+    set_one(r, &r->made->layers, layer);
     r->has_layer = true;
     return find_kind(r, rest, true);
 }
@@ -203,14 +209,11 @@ static bool find_full(Reading *r, const char *word) {
 /* "L9H6", "L31N892" */
 static bool find_unit(Reading *r, const char *word) {
     int64_t layer, unit;
-    char letter;
-    int used = 0;
-    if (strspn(word + 1, "0123456789") > 9) return false;
-    if (sscanf(word, "L%" SCNd64 "%c%" SCNd64 "%n", &layer, &letter, &unit, &used) != 3)
-        return false;
-    if (word[used] || strlen(word) > 20 || layer < 0 || unit < 0) return false;
-    if (letter != 'H' && letter != 'N') return false;
-    r->made->kind = letter == 'H' ? POINT_z : POINT_post;
+    const char *letter = *word == 'L' ? take_number(word + 1, &layer) : NULL;
+    if (!letter || (*letter != 'H' && *letter != 'N')) return false;
+    const char *end = take_number(letter + 1, &unit);
+    if (!end || *end) return false;
+    r->made->kind = *letter == 'H' ? POINT_z : POINT_post;
     set_one(r, &r->made->layers, layer);
     set_one(r, &r->made->units, unit);
     r->has_layer = true;

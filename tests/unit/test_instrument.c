@@ -56,6 +56,8 @@ static const struct {
     {"blocks.1.logits", "no point is called"},
     {"blocks..hook_z", "no point is called"},
     {"L1X3", "no point is called"},
+    {"L+1H0", "no point is called"},
+    {"L", "no point is called 'L'"},
     {"z3", "layers 0 to 2, not 3"},
     {"z[layers=1-3]", "layers 0 to 2, not 3"},
     {"z0[heads=2]", "has heads 0 to 1, not 2"},
@@ -111,15 +113,31 @@ START_TEST(an_edit_that_cannot_act_is_refused) {
 END_TEST
 
 START_TEST(a_parallel_block_has_no_middle) {
-    static const char text[] = "thalweg: 1\nname: m\nvocab: 9\ncontext: 8\nstream: {width: 8}\n"
-                               "blocks:\n  - branches:\n      - norm: rms\n        parallel:\n"
-                               "          - attention: {heads: 2}\n          - mlp: {hidden: 8, activation: relu}\n"
-                               "head: {tied: true}\nweights: {synthetic: 1}\n"
-                               "instrument: {taps: [resid_mid]}\n";
+    static const char text[] =
+        "thalweg: 1\nname: m\nvocab: 9\ncontext: 8\nstream: {width: 8}\n"
+        "blocks:\n  - branches:\n      - norm: rms\n        parallel:\n"
+        "          - attention: {heads: 2}\n          - mlp: {hidden: 8, activation: relu}\n"
+        "head: {tied: true}\nweights: {synthetic: 1}\n"
+        "instrument: {taps: [resid_mid]}\n";
     Thalweg *thalweg = thalweg_create(NULL);
     ck_assert(!thalweg_read_text(thalweg, "m.yaml", text, strlen(text), NULL));
     assert_message(thalweg, "the model has no point 'hook_resid_mid'");
     ck_assert_int_eq(thalweg_diagnostic(thalweg, 0).line, 14);
+    thalweg_destroy(thalweg);
+}
+END_TEST
+
+/* 5000 layers, of which each of four taps wants all. */
+START_TEST(taps_beyond_counting_are_refused) {
+    static const char text[] = "thalweg: 1\nname: m\nvocab: 9\ncontext: 8\nstream: {width: 8}\n"
+                               "blocks:\n  - repeat: 5000\n    branches:\n"
+                               "      - mlp: {hidden: 8, activation: relu}\n"
+                               "head: {tied: true}\nweights: {synthetic: 1}\n";
+    const char *const many[] = {"resid_pre", "resid_post", "mlp_out", "mlp_post"};
+    const ThalwegOptions options = tapping(many, 4);
+    Thalweg *thalweg = thalweg_create(&options);
+    ck_assert(!thalweg_read_text(thalweg, "m.yaml", text, strlen(text), NULL));
+    assert_message(thalweg, "taps and edits select too much: at most 16384 buffers");
     thalweg_destroy(thalweg);
 }
 END_TEST
@@ -241,6 +259,7 @@ int main(void) {
     tcase_add_loop_test(tests, a_point_that_is_not_there_is_refused, 0, BAD_TAPS);
     tcase_add_loop_test(tests, an_edit_that_cannot_act_is_refused, 0, BAD_EDITS);
     tcase_add_test(tests, a_parallel_block_has_no_middle);
+    tcase_add_test(tests, taps_beyond_counting_are_refused);
     tcase_add_test(tests, parts_sum_to_the_last_state);
     tcase_add_test(tests, an_edit_acts_before_the_taps_of_its_point);
     tcase_add_test(tests, without_branches_the_embedding_alone_is_left);
