@@ -3,8 +3,8 @@
  *   blocks.3.attn.hook_z[heads=1,4-6]     z3[heads=1,4-6]     L3H1     L31N892     resid_post
  *
  * A point without a layer is that of all layers, or of those that the selection says. An edit says
- * behind a colon what becomes of it: zero, negate, scale=S, set=V. A tap may say behind '=' what file
- * its values go to, for who writes it.
+ * behind a colon what becomes of it: zero, negate, scale=S, set=V. A tap may say behind '=' what
+ * file its values go to, for who writes it.
  *
  * Whoever builds the graph finds the points (build_points.c); what was asked for and is not there
  * is an error then.
@@ -57,7 +57,7 @@ typedef struct {
     EditKind edit;
     double strength;
     const char *file; /* of a tap; null: none is said */
-    int64_t found; /* points of the model that it stands at */
+    int64_t found;    /* points of the model that it stands at */
 } Instrument;
 
 /* A point that a model has. */
