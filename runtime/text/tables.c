@@ -1,8 +1,6 @@
 /* tables.c - opens a tokenizer's tables: everything is checked before the first use. */
 #include "runtime/text/tables.h"
 
-#include "runtime/text/normal.h"
-#include "runtime/text/pattern.h"
 #include "runtime/text/tables_check.h"
 #include "runtime/weights_file.h"
 
@@ -78,51 +76,4 @@ TwStatus tw_text_tables_open(const void *file, uint64_t bytes, TextTables *out) 
         take_section(out, &out->directory[i]);
     }
     return tw_text_tables_check(out) ? TW_OK : TW_BAD_TOKENIZER;
-}
-
-/* ---- pieces ---- */
-
-static uint64_t load(const uint8_t *bytes, size_t count) {
-    uint64_t value = 0;
-    memcpy(&value, bytes, count);
-    return value;
-}
-
-/* Two words that overlap hold whatever is not longer than both; longer ones are folded. */
-uint64_t tw_text_hash(const uint8_t *bytes, size_t count) {
-    const uint64_t k = 0x9E3779B97F4A7C15u, m = 0xD6E8FEB86659FD93u;
-    uint64_t hash = count * k;
-    for (; count > 16; bytes += 8, count -= 8) {
-        hash = (hash ^ load(bytes, 8)) * m;
-        hash ^= hash >> 32;
-    }
-    uint64_t first, last;
-    if (count >= 8) {
-        first = load(bytes, 8);
-        last = load(bytes + count - 8, 8);
-    } else if (count >= 4) {
-        first = load(bytes, 4);
-        last = load(bytes + count - 4, 4);
-    } else {
-        first = count ? (uint64_t)bytes[0] | (uint64_t)bytes[count / 2] << 8 : 0;
-        last = count ? bytes[count - 1] : 0;
-    }
-    hash = (hash ^ first) * m;
-    hash = (hash ^ hash >> 32 ^ last) * k;
-    return hash ^ hash >> 32;
-}
-
-int32_t tw_text_piece(const TextTables *tables, const uint8_t *bytes, size_t count) {
-    if (tables->pieces_count == 0) return -1;
-    const uint64_t hash = tw_text_hash(bytes, count);
-    const uint32_t high = (uint32_t)(hash >> 32), mask = tables->pieces_count - 1;
-    for (uint32_t i = (uint32_t)hash & mask; tables->pieces[i].token >= 0; i = (i + 1) & mask) {
-        if (tables->pieces[i].hash != high) continue;
-        const int32_t token = tables->pieces[i].token;
-        const uint32_t begin = tables->piece_offsets[token];
-        if (tables->piece_offsets[token + 1] - begin == count &&
-            memcmp(tables->piece_bytes + begin, bytes, count) == 0)
-            return token;
-    }
-    return -1;
 }
