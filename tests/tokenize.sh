@@ -74,6 +74,14 @@ tokens() { grep '"tokens"' "$1"; }
 [ "$(tokens whole.json)" = "$(tokens numbers.json)" ] || fail 'text and its tokens are continued in different ways'
 "$program" tokenize model.yaml -p 'the river' --ids >ids
 [ "$(cat ids)" = 257,266,268 ] || fail 'a description does not lead to its tokenizer'
+# Rows of texts are those of their tokens.
+sed 's/^head:.*/head: {norm: rms, output: hidden}\npooling: mean/' model.yaml >rows.yaml
+printf 'the river\nin the river\n' >lines
+"$program" embed rows.yaml -f lines -o texts.npy --no-tuning || die 'embed does not take text'
+printf '257,266,268\n260,258,266,268\n' | "$program" embed rows.yaml --tokens -o tokens.npy --no-tuning ||
+    die 'embed does not take tokens'
+cmp texts.npy tokens.npy || fail 'texts and their tokens have different rows'
+
 [ -z "$cc" ] && exit
 runtime=$(dirname "$program")
 for way in '' --embed-weights; do

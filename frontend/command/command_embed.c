@@ -14,6 +14,7 @@ typedef struct {
     Progress *progress;
     Thalweg *thalweg;
     ThalwegModel model;
+    const TwTokenizer *tokenizer; /* null: lines are numbers of tokens */
     CommandInput input;
     const char *file; /* what the input is called */
     int64_t lines;
@@ -41,7 +42,9 @@ static bool is_blank(Bytes line) {
 
 /* The tokens of a line, in the caller's `text` to be freed. */
 static bool read_line(const Embedding *e, int64_t number, Bytes line, Prompt *text) {
-    const PromptSource source = {.tokens = line,
+    const PromptSource source = {.tokens = e->tokenizer ? (Bytes){0} : line,
+                                 .text = e->tokenizer ? line : (Bytes){0},
+                                 .tokenizer = e->tokenizer,
                                  .file = e->file,
                                  .lines = number,
                                  .is_line = true,
@@ -109,6 +112,10 @@ static bool embed_text(Embedding *e, int64_t number, const Prompt *text) {
 static bool read_model(Embedding *e) {
     if (!thalweg_read_file(e->thalweg, e->arguments->operands[0])) return false;
     e->model = thalweg_model(e->thalweg);
+    if (e->model.has_pooling && e->model.has_tokenizer && !e->arguments->line_tokens) {
+        e->tokenizer = thalweg_tokenizer(e->thalweg);
+        return e->tokenizer;
+    }
     if (e->model.has_pooling) return true;
     return command_fail(
         e->progress,

@@ -133,18 +133,22 @@ static bool begin_text(const PromptSource *source, int32_t *tokens, size_t *coun
 
 static bool check_tokens(const PromptSource *source, const int32_t *tokens, size_t count,
                          Complaint *complaint) {
-    const char *file = source->file ? source->file : "the prompt";
+    char file[256];
+    if (source->is_line)
+        snprintf(file, sizeof file, "%.200s:%lld: the text", source->file,
+                 (long long)source->lines + 1);
+    else
+        snprintf(file, sizeof file, "%.200s", source->file ? source->file : "the prompt");
     for (size_t i = 0; i < count; i++)
         if (tokens[i] >= source->vocab) {
             snprintf(complaint->text, sizeof complaint->text,
-                     "%.200s has the token %d, and the model's vocabulary ends with %lld", file,
+                     "%s has the token %d, and the model's vocabulary ends with %lld", file,
                      (int)tokens[i], (long long)source->vocab - 1);
             return false;
         }
     if ((int64_t)count <= source->context) return true;
-    snprintf(complaint->text, sizeof complaint->text,
-             "%.200s has %zu tokens, the model's context %lld", file, count,
-             (long long)source->context);
+    snprintf(complaint->text, sizeof complaint->text, "%s has %zu tokens, the model's context %lld",
+             file, count, (long long)source->context);
     return false;
 }
 
