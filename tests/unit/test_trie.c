@@ -2,15 +2,9 @@
 #include "frontend/text/trie_build.h"
 #include "runtime/text/trie.h"
 #include "tests/unit/arena_fixture.h"
+#include "tests/unit/random_text.h"
 
 #include <stdint.h>
-
-static uint64_t seed;
-
-static uint32_t random_below(uint32_t limit) {
-    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (uint32_t)((seed >> 33) % limit);
-}
 
 static TrieText text(const char *bytes, uint32_t value) {
     return (TrieText){bytes, (uint32_t)strlen(bytes), value};
@@ -59,7 +53,7 @@ END_TEST
 /* Texts of few letters, so that they share beginnings, and of all bytes, so that nodes are full. */
 START_TEST(random_texts_are_found_as_a_search_finds_them) {
     enum { TEXTS = 20000, TRIES = 20000, LONGEST = 12 };
-    seed = (uint64_t)_i + 1;
+    random_state = (uint64_t)_i + 1;
     const uint32_t letters = _i % 2 ? 3 : 255;
     char *bytes = ARENA_ARRAY(arena, char, (size_t)TEXTS *LONGEST);
     TrieText *texts = ARENA_ARRAY(arena, TrieText, TEXTS);
