@@ -104,6 +104,8 @@ START_TEST(what_leads_out_of_the_array_is_refused) {
     ck_assert(tw_trie_check(unit, units, 3));
     unit[0] ^= units << 10;
     ck_assert(!tw_trie_check(unit, units, 3));
+    unit[0] = built[0] | TW_TRIE_VALUE;
+    ck_assert(!tw_trie_check(unit, units, 3));
 }
 END_TEST
 
