@@ -7,6 +7,7 @@
 #include "runtime/text/charsmap.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -23,7 +24,21 @@ typedef enum {           /* what a cluster's characters so far leave open */
                PICTOGRAPH_ZWJ /* another pictograph */
 } State;
 
+/* Marks of Unicode 16, which may be newer than utf8proc. Hugging Face's library has them. */
+static bool is_newer_mark(int32_t code) {
+    static const int32_t range[][2] = {
+        {0x897, 0x897},     {0x10D69, 0x10D6D}, {0x10EFC, 0x10EFC}, {0x113B8, 0x113C0},
+        {0x113C2, 0x113C2}, {0x113C5, 0x113C5}, {0x113C7, 0x113CA}, {0x113CC, 0x113D0},
+        {0x113D2, 0x113D2}, {0x113E1, 0x113E2}, {0x11F5A, 0x11F5A}, {0x1611E, 0x1612F},
+        {0x1E5EE, 0x1E5EF},
+    };
+    for (size_t i = 0; i < sizeof range / sizeof *range; i++)
+        if (code >= range[i][0] && code <= range[i][1]) return true;
+    return false;
+}
+
 static GraphemeClass class_of(int32_t code) {
+    if (is_newer_mark(code)) return GRAPHEME_extend;
     switch (utf8proc_get_property(code)->boundclass) {
     case UTF8PROC_BOUNDCLASS_CR: return GRAPHEME_cr;
     case UTF8PROC_BOUNDCLASS_LF: return GRAPHEME_lf;
