@@ -11,24 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t count = strlen(text), length = strlen(end);
-    return count >= length && strcmp(text + count - length, end) == 0;
-}
-
-static TextDefinition *read_definition(const char *path, Arena *arena, Diag *diag) {
-    if (ends_with(path, ".json")) return definition_read_json(path, arena, diag);
-    if (!ends_with(path, ".gguf")) return definition_read_spm(path, arena, diag);
-    const Gguf *gguf = gguf_open(path, (Loc){0}, diag); /* stays open: texts lie in it */
-    return gguf ? definition_read_gguf(gguf, arena, diag) : NULL;
-}
-
 static TwTokenizer *open_tokenizer(const char *path) {
     Arena *arena = arena_create();
     Diag diag = {.arena = arena};
     TextBuffer tables = {0};
     TwTokenizer *tokenizer = NULL;
-    const TextDefinition *definition = read_definition(path, arena, &diag);
+    const TextDefinition *definition = definition_read(path, arena, &diag);
     if (definition && tables_make(definition, &tables, &diag)) {
         void *aligned = aligned_alloc(64, (tables.count + 63) / 64 * 64);
         memcpy(aligned, tables.bytes, tables.count);
