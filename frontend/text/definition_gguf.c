@@ -11,62 +11,12 @@
 #include "frontend/text/merges_by_score.h"
 #include "frontend/text/token_index.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 enum { MAX_TOKENS = 1 << 22 };
 
 #define KEY "tokenizer.ggml."
-
-static bool wrong(const GgufKeys *keys, const char *key, const char *expected) {
-    const GgufValue *value = gguf_find(keys->gguf, key);
-    return diag_error(keys->diag, gguf_loc(keys->gguf), "metadata '%s': expected %s, found %s", key,
-                      expected, value ? gguf_show(value, keys->diag->arena) : "nothing");
-}
-
-/* ---- values ---- */
-
-/* False: it is there, and no flag. */
-static bool read_flag(const GgufKeys *keys, const char *key, bool *flag) {
-    const GgufValue *value = gguf_find(keys->gguf, key);
-    return !value || gguf_flag(value, flag) || wrong(keys, key, "true or false");
-}
-
-static bool read_string(const GgufKeys *keys, const char *key, const char **text) {
-    const GgufValue *value = gguf_find(keys->gguf, key);
-    if (!value) return true;
-    *text = gguf_text(value, keys->arena);
-    return *text || wrong(keys, key, "a string");
-}
-
-/* A fallback that is no token is none. */
-bool gguf_keys_token(const GgufKeys *keys, const char *key, int32_t fallback, int32_t *token) {
-    const GgufValue *value = gguf_find(keys->gguf, key);
-    const int32_t count = keys->definition->model.token_count;
-    int64_t number;
-    *token = fallback < count ? fallback : -1;
-    if (!value) return true;
-    if (!gguf_integer(value, &number) || number < 0 || number >= count)
-        return wrong(keys, key, arena_printf(keys->arena, "a token, of %" PRId32, count));
-    *token = (int32_t)number;
-    return true;
-}
-
-/* An array of `element`, of one for each token. Null with true: it is not there. */
-static bool find_array(const GgufKeys *keys, const char *key, GgufType element, int64_t count,
-                       const GgufValue **array) {
-    const GgufValue *value = *array = gguf_find(keys->gguf, key);
-    if (!value) return true;
-    if (value->type != GGUF_array || value->element != element)
-        return wrong(keys, key,
-                     arena_printf(keys->arena, "an array of %s", gguf_type_name(element)));
-    if (count < 0 || value->count == (uint64_t)count) return true;
-    return diag_error(keys->diag, gguf_loc(keys->gguf),
-                      "metadata '%s': expected %" PRId64
-                      " elements, one for each token, found %" PRIu64,
-                      key, count, value->count);
-}
 
 /* ---- tokens ---- */
 
@@ -76,9 +26,9 @@ static bool read_texts(GgufKeys *keys) {
     TextModel *model = &keys->definition->model;
     const GgufValue *array;
     GgufValue text;
-    if (!find_array(keys, KEY "tokens", GGUF_string, -1, &array)) return false;
+    if (!gguf_keys_array(keys, KEY "tokens", GGUF_string, -1, &array)) return false;
     if (!array || array->count == 0 || array->count > MAX_TOKENS)
-        return wrong(keys, KEY "tokens", "an array of strings");
+        return gguf_keys_wrong(keys, KEY "tokens", "an array of strings");
     model->token_count = (int32_t)array->count;
     model->token = ARENA_ARRAY(keys->arena, TextToken, array->count);
     TextToken *token = model->token;
@@ -93,7 +43,7 @@ static bool read_scores(GgufKeys *keys) {
     const GgufValue *array = gguf_find(keys->gguf, key);
     const bool is_integer = array && array->type == GGUF_array && array->element == GGUF_i32;
     GgufValue score;
-    if (!find_array(keys, key, is_integer ? GGUF_i32 : GGUF_f32, model->token_count, &array))
+    if (!gguf_keys_array(keys, key, is_integer ? GGUF_i32 : GGUF_f32, model->token_count, &array))
         return false;
     if (!array) return true;
     TextToken *token = model->token;
@@ -146,7 +96,7 @@ static bool read_types(GgufKeys *keys) {
     const GgufValue *array;
     GgufValue value;
     const int32_t count = keys->definition->model.token_count;
-    if (!find_array(keys, KEY "token_type", GGUF_i32, count, &array)) return false;
+    if (!gguf_keys_array(keys, KEY "token_type", GGUF_i32, count, &array)) return false;
     int32_t number = 0;
     int64_t type = NORMAL;
     if (!array) return true;
@@ -176,8 +126,8 @@ static bool read_merges(GgufKeys *keys) {
     TextModel *model = &keys->definition->model;
     const GgufValue *array;
     GgufValue text;
-    if (!find_array(keys, KEY "merges", GGUF_string, -1, &array)) return false;
-    if (!array) return wrong(keys, KEY "merges", "an array of strings");
+    if (!gguf_keys_array(keys, KEY "merges", GGUF_string, -1, &array)) return false;
+    if (!array) return gguf_keys_wrong(keys, KEY "merges", "an array of strings");
     const TokenIndex index = token_index_create(model, false, keys->arena);
     model->merge = ARENA_ARRAY(keys->arena, TextPair, array->count + 1);
     for (GgufArray all = gguf_elements(array); gguf_next(&all, &text);) {
@@ -242,7 +192,7 @@ static bool read_bpe(GgufKeys *keys, const char *pre) {
 
 static bool read_gpt2(GgufKeys *keys) {
     const char *pre = "default";
-    return read_string(keys, KEY "pre", &pre) && read_bpe(keys, pre);
+    return gguf_keys_string(keys, KEY "pre", &pre) && read_bpe(keys, pre);
 }
 
 static bool read_gemma4(GgufKeys *keys) {
@@ -254,7 +204,7 @@ static bool read_gemma4(GgufKeys *keys) {
 static bool read_llama(GgufKeys *keys) {
     TextDefinition *definition = keys->definition;
     bool has_prefix = true;
-    if (!read_flag(keys, KEY "add_space_prefix", &has_prefix)) return false;
+    if (!gguf_keys_flag(keys, KEY "add_space_prefix", &has_prefix)) return false;
     definition->model.kind = TEXT_MODEL_bpe;
     definition->model.byte_fallback = true;
     definition->model.fuse_unknown = true;
@@ -271,7 +221,7 @@ static bool read_charsmap(GgufKeys *keys) {
     const GgufValue *value = gguf_find(keys->gguf, key);
     if (!value) return true;
     if (value->type != GGUF_array || (value->element != GGUF_u8 && value->element != GGUF_i8))
-        return wrong(keys, key, "an array of bytes");
+        return gguf_keys_wrong(keys, key, "an array of bytes");
     TextNormal *charsmap =
         definition_add_normal(keys->definition, TEXT_NORMAL_charsmap, keys->arena);
     charsmap->from = (TextString){(const char *)value->bytes, (size_t)value->count};
@@ -284,8 +234,9 @@ static bool read_t5(GgufKeys *keys) {
     TextDefinition *definition = keys->definition;
     TextModel *model = &definition->model;
     bool has_prefix = false, drops_spaces = false;
-    if (!read_flag(keys, KEY "add_space_prefix", &has_prefix) ||
-        !read_flag(keys, KEY "remove_extra_whitespaces", &drops_spaces) || !read_charsmap(keys))
+    if (!gguf_keys_flag(keys, KEY "add_space_prefix", &has_prefix) ||
+        !gguf_keys_flag(keys, KEY "remove_extra_whitespaces", &drops_spaces) ||
+        !read_charsmap(keys))
         return false;
     model->kind = TEXT_MODEL_unigram;
     model->fuse_unknown = true;
@@ -324,9 +275,9 @@ static bool read_bert(GgufKeys *keys) {
     TextDefinition *definition = keys->definition;
     TextModel *model = &definition->model;
     bool lowers = true;
-    if (!read_flag(keys, KEY "normalizer.lowercase", &lowers)) return false;
+    if (!gguf_keys_flag(keys, KEY "normalizer.lowercase", &lowers)) return false;
     bool strips = lowers;
-    if (!read_flag(keys, KEY "normalizer.strip_accents", &strips)) return false;
+    if (!gguf_keys_flag(keys, KEY "normalizer.strip_accents", &strips)) return false;
     restore_words(keys);
     model->kind = TEXT_MODEL_wordpiece;
     model->continues = text_of("##");
@@ -362,10 +313,10 @@ static const Kind kinds[] = {
 
 static const Kind *find_kind(const GgufKeys *keys) {
     const char *name = NULL;
-    if (!read_string(keys, KEY "model", &name)) return NULL;
+    if (!gguf_keys_string(keys, KEY "model", &name)) return NULL;
     for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
-    wrong(keys, KEY "model", "gpt2, llama, t5, bert or gemma4");
+    gguf_keys_wrong(keys, KEY "model", "gpt2, llama, t5, bert or gemma4");
     return NULL;
 }
 
@@ -390,8 +341,8 @@ static bool read_around(GgufKeys *keys, const Kind *kind) {
     TextDefinition *definition = keys->definition;
     const int32_t *special = definition->special;
     bool adds_bos = keys->adds_bos, adds_eos = keys->adds_eos;
-    if (!read_flag(keys, KEY "add_bos_token", &adds_bos) ||
-        !read_flag(keys, KEY "add_eos_token", &adds_eos))
+    if (!gguf_keys_flag(keys, KEY "add_bos_token", &adds_bos) ||
+        !gguf_keys_flag(keys, KEY "add_eos_token", &adds_eos))
         return false;
     if (kind->read == read_bert) {
         definition_put_before(definition, special[TW_BOS], keys->arena);
@@ -409,9 +360,9 @@ static bool read_around(GgufKeys *keys, const Kind *kind) {
 /* Of what only names tell. */
 static bool read_habits(GgufKeys *keys) {
     const char *name = "", *architecture = "", *pre = "";
-    if (!read_string(keys, "general.name", &name) ||
-        !read_string(keys, "general.architecture", &architecture) ||
-        !read_string(keys, KEY "pre", &pre))
+    if (!gguf_keys_string(keys, "general.name", &name) ||
+        !gguf_keys_string(keys, "general.architecture", &architecture) ||
+        !gguf_keys_string(keys, KEY "pre", &pre))
         return false;
     keys->is_phi3 = strcasestr(name, "phi-3") || strcasestr(name, "phi3");
     keys->strips_before_mask =
@@ -424,7 +375,7 @@ static bool read_template(GgufKeys *keys) {
     const char *key = "tokenizer.chat_template";
     const GgufValue *value = gguf_find(keys->gguf, key);
     if (!value) return true;
-    if (value->type != GGUF_string) return wrong(keys, key, "a string");
+    if (value->type != GGUF_string) return gguf_keys_wrong(keys, key, "a string");
     keys->definition->chat_template =
         (TextString){(const char *)value->bytes, (size_t)value->count};
     return true;

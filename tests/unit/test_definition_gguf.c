@@ -382,11 +382,15 @@ START_TEST(values_of_other_types_are_refused) {
 }
 END_TEST
 
-START_TEST(special_tokens_that_are_none_are_refused) {
+START_TEST(a_special_token_that_is_none_is_left_out_with_a_warning) {
     Metadata metadata = spm("llama");
-    put_u32(&metadata, "tokenizer.ggml.bos_token_id", 9);
-    expect_refused(metadata,
-                   "metadata 'tokenizer.ggml.bos_token_id': expected a token, of 9, found 9", NULL);
+    put_u32(&metadata, "tokenizer.ggml.padding_token_id", 9);
+    const TextDefinition *definition = read_good(metadata);
+    ck_assert_int_eq(definition->special[TW_PAD], -1);
+    ck_assert_int_eq(diag.first->severity, DIAG_WARNING);
+    ck_assert_str_eq(diag.first->message,
+                     "metadata 'tokenizer.ggml.padding_token_id': 9 is not one "
+                     "of 9 tokens, and is left out");
 }
 END_TEST
 
@@ -432,7 +436,7 @@ int main(void) {
     tcase_add_test(broken, arrays_of_other_lengths_are_refused);
     tcase_add_test(broken, scores_that_are_no_numbers_are_refused);
     tcase_add_test(broken, values_of_other_types_are_refused);
-    tcase_add_test(broken, special_tokens_that_are_none_are_refused);
+    tcase_add_test(broken, a_special_token_that_is_none_is_left_out_with_a_warning);
     tcase_add_test(broken, merges_that_are_none_are_refused);
     return suite_run(suite);
 }
