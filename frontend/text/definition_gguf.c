@@ -289,8 +289,10 @@ static bool read_bert(GgufKeys *keys) {
         definition_add_normal(definition, TEXT_NORMAL_strip_accents, keys->arena);
     }
     if (lowers) definition_add_normal(definition, TEXT_NORMAL_lowercase, keys->arena);
-    definition_add_split(definition, "\\s", keys->arena)->behaviour = TEXT_REMOVED;
-    definition_add_split(definition, "[!-/:-@\\[-`{-~\\p{P}]", keys->arena);
+    TextSplit *split = definition_add_split(
+        definition, "[!-/:-@\\[-`{-~\\p{P}]|[^\\s!-/:-@\\[-`{-~\\p{P}]+", keys->arena);
+    split->behaviour = TEXT_REMOVED;
+    split->is_inverted = true;
     TextDecode *decode = definition_add_decode(definition, TEXT_DECODE_wordpiece, keys->arena);
     decode->from = model->continues;
     decode->cleanup = true;
