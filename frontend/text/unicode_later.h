@@ -10,7 +10,7 @@
 
 enum {                            /* versions * 10 of Hugging Face's libraries */
        UNICODE_EXPRESSIONS = 160, /* Oniguruma's */
-       UNICODE_FORMS = 110,       /* normal forms */
+       UNICODE_FORMS = 90,        /* normal forms */
        UNICODE_COMBINING = 90,    /* StripAccents */
        UNICODE_BERT = 80          /* BertNormalizer, Punctuation */
 };
