@@ -289,7 +289,9 @@ bool shape_rope(const Graph *graph, const Node *node, Type *type) {
 bool shape_scale_positions(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0) || !check_op(graph, node, 2, OP_position)) return false;
     *type = type_of(graph, node, 0);
-    return check_vector(graph, node, 1, graph->context) &&
+    const Type scales = type_of(graph, node, 1);
+    const bool is_enough = is_vector_of(scales, scales.dim[0]) && scales.dim[0] >= graph->context;
+    return (is_enough || check_vector(graph, node, 1, graph->context)) &&
            check_heads(graph, node, type->dim[1], node->attr.heads);
 }
 

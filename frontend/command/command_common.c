@@ -33,6 +33,7 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
         .cpu = arguments->cpu,
         .features = arguments->features,
         .weights_type = arguments->weights_type,
+        .context = arguments->context > 0 ? arguments->context : 0,
         .embed_weights = arguments->embed_weights,
         .runtime = arguments->runtime,
         .cc = arguments->cc,

@@ -29,14 +29,8 @@ static bool choose_type(Thalweg *thalweg, Model *model) {
     return diag_hint(&thalweg->diag, "the types are f32, bf16, q8, q4 and stored");
 }
 
-bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory) {
+static bool describe(Thalweg *thalweg, Model *model) {
     Diag *diag = &thalweg->diag;
-    if (!source) return false;
-    thalweg->source = source;
-    thalweg->directory = directory;
-    Model *model = model_read(thalweg->arena, diag, source);
-    if (!model || !model_check_lowered(model, diag)) return false;
-    if (!choose_type(thalweg, model) || !compiler_add_instruments(thalweg, model)) return false;
     Graph *graph = model_build_graph(model, thalweg->arena, diag);
     if (!graph) return false;
     if (!ir_verify(graph))
@@ -50,6 +44,19 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
     thalweg->model = NULL;
     thalweg->described = NULL;
     return false;
+}
+
+bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory) {
+    Diag *diag = &thalweg->diag;
+    const int64_t context = thalweg->options.context;
+    if (!source) return false;
+    thalweg->source = source;
+    thalweg->directory = directory;
+    Model *model = model_read(thalweg->arena, diag, source);
+    if (!model || !model_check_lowered(model, diag)) return false;
+    if (!choose_type(thalweg, model) || !compiler_add_instruments(thalweg, model)) return false;
+    if (context && !model_set_context(model, context, diag)) return false;
+    return describe(thalweg, model);
 }
 
 bool compiler_described(Thalweg *thalweg) {

@@ -37,6 +37,7 @@ typedef struct ThalwegOptions {
                                     the target */
     const char *features;        /* as +dotprod,-i8mm, beside the processor's; null: none */
     const char *weights_type;    /* f32, bf16, q8 or q4, in place of the model's own; null: that */
+    int64_t context;             /* tokens of the longest sequence; 0: as the model says */
     const char *passes;          /* names "a,b" to run; null: all */
     const char *skip_passes;     /* names to leave out; null: none */
     const char *print_after;     /* names to print the graph after, or "all"; null: none */

@@ -10,7 +10,7 @@
 static Ref add_sinusoid(Build *build, Loc loc) {
     Node node = build_node(OP_sinusoid, loc, (Ref){0}, (Ref){0});
     node.name = "embed.positions";
-    node.type = (Type){DTYPE_f32, 2, {build->model->context, build->model->width}};
+    node.type = (Type){DTYPE_f32, 2, {build_positions(build), build->model->width}};
     return build_add(build, node);
 }
 
@@ -23,7 +23,7 @@ static Ref add_positions(Build *build, Ref stream) {
     node.in[1] = positions->kind == POSITIONS_sinusoidal
                      ? add_sinusoid(build, loc)
                      : build_param(build, loc, "embed.positions", "",
-                                   model->context + positions->offset, model->width);
+                                   build_positions(build) + positions->offset, model->width);
     node.in[2] = build->position;
     node.attr.offset = (double)positions->offset;
     return build_add(build, node);

@@ -9,6 +9,11 @@ Ref build_add(Build *build, Node node) {
     return ir_node_add(build->graph, node);
 }
 
+int64_t build_positions(const Build *build) {
+    const Model *model = build->model;
+    return model->context > model->own_context ? model->context : model->own_context;
+}
+
 Ref build_param(Build *build, Loc loc, const char *stem, const char *suffix, int64_t rows,
                 int64_t columns) {
     Node node = build_node(OP_param, loc, (Ref){0}, (Ref){0});

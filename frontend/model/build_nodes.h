@@ -30,10 +30,15 @@ Ref build_norm(Build *build, Loc loc, Ref x, const Norm *norm, int64_t groups, c
 /* x W^T + b with params `stem`.weight [outputs, columns of x] and `stem`.bias. */
 Ref build_project(Build *build, Loc loc, Ref x, int64_t outputs, bool has_bias, const char *stem);
 
+/* Rows of a table of positions, which is as long as the model's own context, whatever the graph's:
+ * the weights stay the same. */
+int64_t build_positions(const Build *build);
+
 Ref build_activate(Build *build, Loc loc, Ref x, Activation activation);
 
-/* What a description says of rope in a model of that context, as attributes of an OP_rope. */
-void build_rope(const Rope *rope, int64_t context, Attrs *attr);
+/* What a description says of rope as attributes of an OP_rope, for sequences of up to `context`
+ * tokens in a model whose own is `own_context`. */
+void build_rope(const Rope *rope, int64_t own_context, int64_t context, Attrs *attr);
 
 /* A branch's projections out of the stream: q, k, v, or up and gate. */
 typedef struct {

@@ -1,7 +1,7 @@
 /* build_rope.c - a rope and its scaling, as attributes.
  *
- * What depends on the model's context is decided here: the context of a model is a constant, so no
- * frequency changes while a sequence grows.
+ * What depends on the context is decided here: that of a graph is a constant, so no frequency
+ * changes while a sequence grows.
  */
 #include "frontend/model/build_nodes.h"
 
@@ -16,9 +16,10 @@ static double yarn_magnitude(const Scaling *scaling) {
 }
 
 /* Ding et al. 2024 (LongRoPE), as published with Phi-3. */
-static double longrope_magnitude(const Scaling *scaling, int64_t context) {
+static double longrope_magnitude(const Scaling *scaling, int64_t own_context) {
     const double original = (double)scaling->original;
-    const double factor = scaling->factor_loc.source ? scaling->factor : (double)context / original;
+    const double factor =
+        scaling->factor_loc.source ? scaling->factor : (double)own_context / original;
     return factor > 1 && original > 1 ? sqrt(1 + log(factor) / log(original)) : 1;
 }
 
@@ -33,11 +34,13 @@ static void scale_yarn(const Scaling *scaling, Attrs *attr) {
         scaling->attention_factor > 0 ? scaling->attention_factor : yarn_magnitude(scaling);
 }
 
-static void scale_longrope(const Scaling *scaling, int64_t context, Attrs *attr) {
+/* Factors follow the sequences that may come, as llama.cpp's do; the magnitude is the model's. */
+static void scale_longrope(const Scaling *scaling, int64_t own_context, int64_t context,
+                           Attrs *attr) {
     const bool is_long = context > scaling->original;
     attr->divisors = is_long ? &scaling->long_factor : &scaling->short_factor;
     attr->scale = scaling->attention_factor > 0 ? scaling->attention_factor
-                                                : longrope_magnitude(scaling, context);
+                                                : longrope_magnitude(scaling, own_context);
 }
 
 /* The base of sequences as long as the context; "NTK-aware", as Hugging Face computes it. */
@@ -49,7 +52,7 @@ static double dynamic_base(const Rope *rope, int64_t context) {
     return rope->base * pow(growth, (double)rope->dims / (double)(rope->dims - 2));
 }
 
-void build_rope(const Rope *rope, int64_t context, Attrs *attr) {
+void build_rope(const Rope *rope, int64_t own_context, int64_t context, Attrs *attr) {
     const Scaling *scaling = &rope->scaling;
     attr->dims = rope->dims;
     attr->base = rope->base;
@@ -69,7 +72,7 @@ void build_rope(const Rope *rope, int64_t context, Attrs *attr) {
         attr->original = scaling->original;
         break;
     case ROPE_SCALING_yarn: scale_yarn(scaling, attr); break;
-    case ROPE_SCALING_longrope: scale_longrope(scaling, context, attr); break;
+    case ROPE_SCALING_longrope: scale_longrope(scaling, own_context, context, attr); break;
     case ROPE_SCALING_dynamic: attr->base = dynamic_base(rope, context); break;
     }
 }

@@ -33,7 +33,7 @@ static Ref add_rope(Build *build, const Attention *attention, Ref x, int64_t hea
     if (!rope->is_used) return x;
     Node node = build_node(OP_rope, attention->rope_loc, x, build->position);
     node.attr.heads = heads;
-    build_rope(rope, build->model->context, &node.attr);
+    build_rope(rope, build->model->own_context, build->model->context, &node.attr);
     return build_add(build, node);
 }
 
@@ -61,7 +61,7 @@ static Ref add_query_scale(Build *build, const Attention *attention, Ref q, cons
     if (!scale->is_used) return q;
     Node scales = build_node(OP_position_scales, loc, (Ref){0}, (Ref){0});
     scales.name = arena_printf(build->graph->arena, "%s.query_scale", stem);
-    scales.type = (Type){DTYPE_f32, 1, {build->model->context}};
+    scales.type = (Type){DTYPE_f32, 1, {build_positions(build)}};
     scales.attr.scale = scale->beta;
     scales.attr.offset = (double)scale->offset;
     scales.attr.original = scale->original;

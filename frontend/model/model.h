@@ -16,6 +16,7 @@
 #include "ir/ir.h"
 
 enum { MODEL_MAX_LAYERS = 10000, MODEL_MAX_BRANCHES = 20000 /* of all layers */ };
+enum { MODEL_MAX_CONTEXT = 1 << 22 /* as its row in model.def says */ };
 
 /* ---- kinds of values ---- */
 
@@ -273,7 +274,8 @@ typedef struct {
 typedef struct {
 #define MODEL FIELD
 #include "frontend/model/model.def"
-    int64_t width; /* of the stream */
+    int64_t own_context; /* as described; `context` may be another, see model_set_context() */
+    int64_t width;       /* of the stream */
     Loc width_loc;
     Block *block;
     int block_count;
@@ -286,6 +288,10 @@ typedef struct {
 
 /* Reads and validates a description. Null: reported, up to DIAG_MAX_ERRORS errors at once. */
 Model *model_read(Arena *arena, Diag *diag, const Source *source);
+
+/* Makes it a model of sequences of another length than its own, 1 to MODEL_MAX_CONTEXT. A longer one is
+ * a warning; false, reported: its positions are learned, or its rope is scaled for its own. */
+bool model_set_context(Model *model, int64_t context, Diag *diag);
 
 /* Whether model_build_graph() knows how to make all that the description asks for, and the whole is
  * of a size that can be counted. False: reported. */

@@ -258,6 +258,7 @@ static bool read_all(Reader *reader, const YamlNode *root, Model *model) {
     if (model->stream) ok &= read_stream(reader, model);
     if (ok) ok = check_tied(reader, root, model);
     ok &= read_instruments(reader, model);
+    model->own_context = model->context;
     const bool has_defaults = check_defaults(reader, model);
     if (has_defaults && model->blocks) ok &= read_blocks(reader, model);
     return ok && has_defaults;
