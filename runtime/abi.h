@@ -45,6 +45,7 @@ typedef struct TwFrame {
                      * do not survive a call */
     float *const *taps; /* [tap_count] of the program: a buffer for each, whose row p is what the
                          * tap keeps of the token at position p; null where it is not wanted */
+    const float *tables; /* table_floats, 64-byte aligned, filled as the rotations say */
 } TwFrame;
 
 /* What an entry takes of the stack of each thread, at most. Objects of version 1.0 took more. */
@@ -52,6 +53,18 @@ enum { TW_STACK_BYTES = 16 << 10 };
 
 /* Thread `thread` of `threads` does its share; all return when the call is done. */
 typedef void TwEntry(const TwFrame *frame, int64_t thread, int64_t threads);
+
+/* A table of cos and sin that turn vectors by their position p < context. From `offset` floats on
+ * each position has `columns` of cos, then as many of sin, of which those of `pairs` pairs i are
+ * used: scale * cos(p * frequency[i]) and scale * sin(p * frequency[i]). Interleaved: each stands
+ * twice side by side, and the first of the two sines is negative. */
+typedef struct TwRotation {
+    int64_t offset, columns;
+    int64_t pairs;
+    int64_t is_interleaved;
+    double scale;
+    const double *frequency; /* [pairs] */
+} TwRotation;
 
 typedef struct TwProgram {
     uint32_t abi_version;  /* the first two fields are the same in every version */
@@ -72,6 +85,9 @@ typedef struct TwProgram {
     int64_t outputs;    /* columns of a row, which is none of logits; 0: vocab, logits */
     uint64_t is_pooled; /* 1: a call has one row, whatever it brings */
     int64_t tap_count;  /* buffers of the frame's taps */
+    int64_t table_floats;           /* of TwFrame.tables */
+    const TwRotation *rotation;     /* [rotation_count], each with a part of the tables of its own */
+    int64_t rotation_count;
 } TwProgram;
 
 typedef struct TwModule {

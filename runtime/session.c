@@ -8,6 +8,7 @@
 #include "runtime/barrier.h"
 #include "runtime/memory.h"
 #include "runtime/processors.h"
+#include "runtime/tables.h"
 #include "runtime/team.h"
 #include "runtime/trace.h"
 #include "runtime/weights.h"
@@ -25,7 +26,7 @@ struct TwSession {
     Team *team, *decode_team; /* maybe the same */
     TeamSize size, decode_size;
     Trace *trace; /* of timed code; null: none */
-    float *arena, *caches, *logits, *scratch;
+    float *arena, *caches, *logits, *scratch, *tables;
     int threads;            /* that there is scratch for, */
     int64_t scratch_floats; /* of each */
     const char *weights;
@@ -51,6 +52,10 @@ enum { LINE = 64, LINE_FLOATS = LINE / sizeof(float) };
 
 static int64_t scratch_floats(const TwProgram *program) {
     return HAS_FIELD(program, scratch_floats) ? program->scratch_floats : 0;
+}
+
+static int64_t table_floats(const TwProgram *program) {
+    return HAS_FIELD(program, rotation_count) ? program->table_floats : 0;
 }
 
 static bool takes_whole_sequences(const TwProgram *program) {
@@ -90,6 +95,7 @@ static TwStatus check_program(const TwProgram *program) {
     if (tap_count(program) < 0 || tap_count(program) > INT32_MAX) return TW_BAD_ARGUMENT;
     if (scratch_floats(program) < 0 || scratch_floats(program) % LINE_FLOATS)
         return TW_BAD_ARGUMENT;
+    if (HAS_FIELD(program, rotation_count) && !tw_tables_check(program)) return TW_BAD_ARGUMENT;
     return program->prefill && program->decode ? TW_OK : TW_BAD_ARGUMENT;
 }
 
@@ -122,7 +128,7 @@ static TwStatus complete_options(const TwProgram *program, const TwSessionOption
 
 /* The parts of a session, one after the other in memory of the caller. */
 typedef struct {
-    uint64_t bytes[9];
+    uint64_t bytes[10];
     uint64_t whole; /* and what aligning the memory may take */
 } Parts;
 
@@ -132,6 +138,7 @@ enum {
     PART_DECODE_TEAM,
     PART_ARENA,
     PART_SCRATCH,
+    PART_TABLES,
     PART_CACHES,
     PART_LOGITS,
     PART_TAP_BUFFERS,
@@ -164,6 +171,7 @@ static bool measure_parts(const TwProgram *program, const TwSessionOptions *opti
            set_part(parts, PART_ARENA, program->arena_floats, word) &&
            scratch_floats(program) <= INT64_MAX / word &&
            set_part(parts, PART_SCRATCH, most_threads(options), scratch_floats(program) * word) &&
+           set_part(parts, PART_TABLES, table_floats(program), word) &&
            set_part(parts, PART_CACHES, program->cache_floats, word) &&
            program->logits_stride <= INT64_MAX / word &&
            set_part(parts, PART_LOGITS, options->logit_rows, program->logits_stride * word) &&
@@ -189,8 +197,8 @@ static void *take(char **at, const Parts *parts, int part) {
     return place;
 }
 
-/* In memory of the caller, of which all is cleared but arena and scratch, which are written before
- * they are read. */
+/* In memory of the caller, of which all is cleared but arena, scratch and tables, which are written
+ * before they are read. */
 static TwSession *place_session(const TwSessionOptions *options, const Parts *parts) {
     char *at = options->memory;
     at += -(uintptr_t)at % LINE;
@@ -199,6 +207,7 @@ static TwSession *place_session(const TwSessionOptions *options, const Parts *pa
     void *team = take(&at, parts, PART_TEAM), *decode_team = take(&at, parts, PART_DECODE_TEAM);
     session->arena = take(&at, parts, PART_ARENA);
     session->scratch = take(&at, parts, PART_SCRATCH);
+    session->tables = take(&at, parts, PART_TABLES);
     session->caches = take(&at, parts, PART_CACHES);
     session->logits = take(&at, parts, PART_LOGITS);
     session->tap = take(&at, parts, PART_TAP_BUFFERS);
@@ -228,9 +237,11 @@ static TwSession *allocate_session(const TwProgram *program, const TwSessionOpti
     session->taps = take(&at, parts, PART_TAPS);
     session->arena = tw_memory_floats(1, program->arena_floats);
     session->scratch = tw_memory_floats(most_threads(options), scratch_floats(program));
+    session->tables = tw_memory_floats(1, table_floats(program));
     session->caches = tw_memory_floats(1, program->cache_floats);
     session->logits = tw_memory_floats(options->logit_rows, program->logits_stride);
-    if (has_teams && session->arena && session->scratch && session->caches && session->logits)
+    if (has_teams && session->arena && session->scratch && session->tables && session->caches &&
+        session->logits)
         return session;
     tw_session_destroy(session);
     return NULL;
@@ -262,6 +273,7 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     TwSession *session = complete.memory ? place_session(&complete, &parts)
                                          : allocate_session(program, &complete, &parts);
     if (!session) return TW_NO_MEMORY;
+    if (table_floats(program)) tw_tables_fill(program, session->tables);
     session->program = program;
     session->weights = tw_weights_data(weights);
     session->logit_rows = complete.logit_rows;
@@ -280,6 +292,7 @@ void tw_session_destroy(TwSession *session) {
     if (session->is_placed) return;
     free(session->logits);
     free(session->caches);
+    free(session->tables);
     free(session->scratch);
     free(session->arena);
     free(session);
@@ -327,7 +340,8 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
                   .team = team,
                   .trace = session->trace,
                   .scratch = session->scratch,
-                  .taps = session->taps},
+                  .taps = session->taps,
+                  .tables = session->tables},
     };
     TeamSize *size = count == 1 ? &session->decode_size : &session->size;
     if (session->trace)
@@ -403,8 +417,8 @@ TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
         program->context != now->context || program->chunk != now->chunk ||
         program->logits_stride != now->logits_stride ||
         program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
-        tap_count(program) != tap_count(now) || program->layout_id != now->layout_id ||
-        program->weight_bytes != now->weight_bytes)
+        tap_count(program) != tap_count(now) || table_floats(program) != table_floats(now) ||
+        program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)
         return TW_BAD_ARGUMENT;
     if (!has_scratch(session, program)) return TW_NO_MEMORY;
     session->program = program;

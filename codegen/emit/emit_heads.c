@@ -127,10 +127,10 @@ static void rotate_pairs(Emit *e, void *context, Value column, int64_t lanes) {
 static void rope_head(KernelEmit *k, Ref op, Value base, Value row) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, op);
-    const int64_t columns = layout_rope_columns(node, e->machine);
+    const int64_t columns = rope_table_columns(node, e->machine);
     Value position = emit_add(e, k->position, row);
     Value table =
-        emit_at(e, emit_slot(k, op, FORM_ROPE), emit_mul(e, position, emit_int(e, 2 * columns)));
+        emit_at(e, emit_slot(k, op, FORM_ROWS), emit_mul(e, position, emit_int(e, 2 * columns)));
     Rotating r = {base, table, emit_at(e, table, emit_int(e, columns)), node->attr.dims / 2};
     if (node->attr.style == ROPE_half)
         emit_columns(e, r.half, rotate_halves, &r);

@@ -18,6 +18,7 @@
 #include "codegen/emit/kernel_shapes.h"
 #include "codegen/emit/module_names.h"
 #include "codegen/emit/repeat.h"
+#include "ir/positions.h"
 #include "runtime/abi.h"
 
 #include <stddef.h>
@@ -58,6 +59,7 @@ typedef struct {
     ModuleFunction *function; /* and what is known of them */
     int count;
     int64_t scratch_floats; /* of a thread */
+    bool has_tables;
     KernelShapes shapes;    /* of the kernels for this target, */
     int *of_shape;          /* and the number of each one's function */
     Value barrier;
@@ -66,7 +68,7 @@ typedef struct {
 
 typedef struct {
     Value thread, threads;
-    Value weights, arena, caches, token_ids, logits, tokens, position, logit_rows, team;
+    Value weights, arena, caches, tables, token_ids, logits, tokens, position, logit_rows, team;
     Value taps;    /* null: there are none */
     Value scratch; /* of this thread */
     Value trace;   /* of timed code */
@@ -114,6 +116,7 @@ static Frame load_frame(const Program *program, bool has_taps) {
     Value frame = emit_argument(e, 0, "frame"), thread = emit_argument(e, 1, "thread");
     Value before = emit_mul(e, thread, emit_int(e, program->scratch_floats));
     return (Frame){.taps = has_taps ? FIELD(e->pointer, taps, "taps") : NULL,
+                   .tables = program->has_tables ? FIELD(e->pointer, tables, "tables") : NULL,
                    .trace = program->mark ? FIELD(e->pointer, trace, "trace") : NULL,
                    .scratch = emit_at(e, FIELD(e->pointer, scratch, "scratch"), before),
                    .thread = thread,
@@ -196,8 +199,12 @@ static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
         offset = emit_add(e, offset, emit_mul(e, skipped, emit_int(e, slot->stride)));
     }
     if (slot->kind == SLOT_TAP) return emit_load_pointer(e, frame->taps, offset);
-    if (slot->kind == SLOT_ARENA) return emit_at(e, frame->arena, offset);
-    return emit_at(e, slot->kind == SLOT_WEIGHTS ? frame->weights : frame->caches, offset);
+    switch (slot->kind) {
+    case SLOT_ARENA: return emit_at(e, frame->arena, offset);
+    case SLOT_WEIGHTS: return emit_at(e, frame->weights, offset);
+    case SLOT_TABLES: return emit_at(e, frame->tables, offset);
+    default: return emit_at(e, frame->caches, offset);
+    }
 }
 
 static Value row_count(Emit *e, const Frame *frame, const Kernel *kernel) {
@@ -323,17 +330,45 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
 
 /* ---- the descriptor ---- */
 
+/* The TwRotation of each table, as an array; null: there is none. */
+static Value emit_rotations(Emit *e, const Plan *plan) {
+    const RopeTables *tables = &plan->layout->rope;
+    Arena *arena = plan->layout->arena;
+    VType real = LLVMDoubleTypeInContext(e->context);
+    if (!tables->count) return LLVMConstNull(e->pointer);
+    Value *rotation = ARENA_ARRAY(arena, Value, (size_t)tables->count);
+    for (int i = 0; i < tables->count; i++) {
+        const Attrs *attr = &tables->table[i].rope->attr;
+        const int64_t pairs = attr->dims / 2;
+        Value *frequency = ARENA_ARRAY(arena, Value, (size_t)pairs);
+        for (int64_t k = 0; k < pairs; k++)
+            frequency[k] = LLVMConstReal(real, positions_rope_frequency(attr, k));
+        Value fields[] = {
+            emit_int(e, tables->table[i].offset),
+            emit_int(e, rope_table_columns(tables->table[i].rope, &plan->layout->machine)),
+            emit_int(e, pairs),
+            emit_int(e, attr->style == ROPE_interleaved),
+            LLVMConstReal(real, attr->scale),
+            emit_table(e, frequency, pairs)};
+        rotation[i] =
+            LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
+    }
+    return emit_table(e, rotation, tables->count);
+}
+
+/* It ends before fields that it can do without, all of one size, so that older runtimes run it. */
+static size_t program_bytes(const Plan *plan) {
+    if (plan->layout->rope.count) return sizeof(TwProgram);
+    if (plan->prefill.tap_count) return offsetof(TwProgram, table_floats);
+    return plan->gives_logits ? offsetof(TwProgram, outputs) : offsetof(TwProgram, tap_count);
+}
+
 static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol, Value prefill,
                              Value decode) {
     const Plan *plan = part->plan;
     const TargetNames *names = &part->target->names;
-    /* What has no taps, or also gives logits, ends before the fields that say otherwise, so that
-     * older runtimes run it. */
-    const bool has_taps = plan->prefill.tap_count > 0;
-    const unsigned left_out = has_taps ? 0 : plan->gives_logits ? 3 : 1;
-    const size_t bytes = has_taps             ? sizeof(TwProgram)
-                         : plan->gives_logits ? offsetof(TwProgram, outputs)
-                                              : offsetof(TwProgram, tap_count);
+    const RopeTables *tables = &plan->layout->rope;
+    const size_t bytes = program_bytes(plan);
     Value fields[] = {LLVMConstInt(e->i32, TW_ABI_VERSION, 0),
                       LLVMConstInt(e->i32, bytes, 0),
                       emit_text(e, plan->name),
@@ -353,8 +388,12 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_int(e, plan->takes_whole_sequences),
                       emit_int(e, plan->gives_logits ? 0 : plan->outputs),
                       emit_int(e, plan->is_pooled),
-                      emit_int(e, plan->prefill.tap_count)};
-    const unsigned count = sizeof fields / sizeof *fields - left_out;
+                      emit_int(e, plan->prefill.tap_count),
+                      emit_int(e, tables->floats),
+                      emit_rotations(e, plan),
+                      emit_int(e, tables->count)};
+    const size_t left_out = (sizeof(TwProgram) - bytes) / sizeof(int64_t);
+    const unsigned count = (unsigned)(sizeof fields / sizeof *fields - left_out);
     Value value = LLVMConstStructInContext(e->context, fields, count, 0);
     Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);
     LLVMSetInitializer(global, value);
@@ -408,6 +447,7 @@ int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOption
         const Plan *plan = part[i].plan;
         choose_part(&program, part, i, is_several);
         program.scratch_floats = plan->scratch_floats;
+        program.has_tables = plan->layout->rope.count;
         Value prefill = emit_entry(&program, "prefill", &plan->prefill);
         Value decode = emit_entry(&program, "decode", &plan->decode);
         const char *symbol = module_symbol(plan->name, i, arena);

@@ -79,6 +79,14 @@ static void add_packed(Kernel *kernel, Layout *layout, PackedForm form, Ref ref,
     add_slot(kernel, (Slot){SLOT_WEIGHTS, form, ref, layout->tensor[index].offset, 0, false});
 }
 
+static void add_table(Kernel *kernel, Layout *layout, Ref rope) {
+    if (find_slot(kernel, rope, FORM_ROWS) >= 0) return;
+    const int64_t offset =
+        rope_tables_add(&layout->rope, kernel->graph, ir_node(kernel->graph, rope),
+                        &layout->machine, layout->arena);
+    add_slot(kernel, (Slot){SLOT_TABLES, FORM_ROWS, rope, offset, 0, false});
+}
+
 int kernel_slot(const Kernel *kernel, Ref ref, PackedForm form) {
     const int slot = find_slot(kernel, ref, form);
     assert(slot >= 0);
@@ -249,7 +257,7 @@ static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
         else if (!is_inside)
             add_memory(kernel, node->in[i]);
     }
-    if (node->op == OP_rope) add_packed(kernel, layout, FORM_ROPE, ref, NULL, 0);
+    if (node->op == OP_rope) add_table(kernel, layout, ref);
     if (node->op == OP_append || node->op == OP_tap) add_memory(kernel, ref);
 }
 

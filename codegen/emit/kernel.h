@@ -44,6 +44,7 @@ typedef enum {
     SLOT_KEYS,    /* offset floats into the caches, laid out for keys */
     SLOT_VALUES,  /* the same for values */
     SLOT_WEIGHTS, /* offset floats into the packed weights */
+    SLOT_TABLES,  /* offset floats into the tables of ropes */
     SLOT_LOGITS,
     SLOT_TOKENS,
     SLOT_TAP /* offset is the number of a buffer of the caller's; null: it is not wanted */
@@ -52,7 +53,7 @@ typedef enum {
 typedef struct {
     SlotKind kind;
     PackedForm form; /* of a constant; VECTOR for a value in memory */
-    Ref ref;         /* the value it points to; for ROPE the rope node */
+    Ref ref;         /* the value it points to; of a table in ROWS, the rope node */
     int64_t offset;
     int64_t stride; /* floats between rows, where it has rows */
     bool is_last;   /* the last L of T rows: the caller moves the pointer */

@@ -204,7 +204,7 @@ KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position) {
     KernelCost cost = {0};
     for (int i = 0; i < kernel->slot_count; i++) {
         const Slot *slot = &kernel->slot[i];
-        if (slot->kind != SLOT_WEIGHTS || slot->form == FORM_ROPE) continue;
+        if (slot->kind != SLOT_WEIGHTS) continue;
         const Node *weight = ir_node(graph, slot->ref);
         if (weight->op == OP_position_scales) continue; /* as tables of rope: a row of each */
         const double columns = weight->type.rank > 1 ? (double)weight->type.dim[1] : 1;

@@ -13,19 +13,6 @@ Layout *layout_create(const Machine *machine, Arena *arena) {
     return layout;
 }
 
-int64_t layout_rope_columns(const Node *rope, const Machine *machine) {
-    int64_t elements = rope->attr.dims;
-    if (rope->attr.style == ROPE_half) elements /= 2;
-    return round_up(elements, machine->vector_floats);
-}
-
-static bool same_rope(const Attrs *a, const Attrs *b) {
-    return a->dims == b->dims && a->base == b->base && a->style == b->style &&
-           a->scaling == b->scaling && a->factor == b->factor && a->low == b->low &&
-           a->high == b->high && a->original == b->original && a->truncate == b->truncate &&
-           a->scale == b->scale && ir_reals_equal(a->divisors, b->divisors);
-}
-
 static bool same_groups(const PackedTensor *tensor, const PanelGroup *group, int count) {
     if (tensor->group_count != count) return false;
     for (int i = 0; i < count; i++) {
@@ -41,7 +28,6 @@ static bool is_same(const PackedTensor *tensor, PackedForm form, WeightFormat fo
                     const Node *node, const PanelGroup *group, int group_count) {
     const Node *other = ir_node(tensor->graph, tensor->constant);
     if (tensor->form != form || tensor->format != format) return false;
-    if (form == FORM_ROPE) return same_rope(&node->attr, &other->attr);
     return strcmp(node->name, other->name) == 0 && ir_type_equal(node->type, other->type) &&
            same_groups(tensor, group, group_count);
 }
@@ -67,17 +53,14 @@ static int64_t float_count(const Layout *layout, const PackedTensor *tensor) {
     case FORM_PANELS: return panels * layout_panel_words(tensor->format, node->type.dim[1], panel);
     case FORM_PANEL_VECTOR: return panels * panel;
     case FORM_VECTOR: return round_up(node->type.dim[0], panel);
-    case FORM_ROWS: return node->type.dim[0] * round_up(node->type.dim[1], panel);
-    case FORM_ROPE: break;
+    case FORM_ROWS: break;
     }
-    return tensor->graph->context * 2 * layout_rope_columns(node, &layout->machine);
+    return node->type.dim[0] * round_up(node->type.dim[1], panel);
 }
 
 /* Of what a tensor is made of; those that differ in other things only share a hash. */
 static uint64_t hash_tensor(PackedForm form, const Node *node) {
-    if (form != FORM_ROPE) return XXH3_64bits_withSeed(node->name, strlen(node->name), form);
-    const double numbers[] = {(double)node->attr.dims, node->attr.base, node->attr.factor};
-    return XXH3_64bits_withSeed(numbers, sizeof numbers, form);
+    return XXH3_64bits_withSeed(node->name, strlen(node->name), form);
 }
 
 /* The first slot to look at; each is followed by the next one, the last by the first. */
@@ -149,20 +132,6 @@ static void hash_constant(XXH3_state_t *state, const Graph *graph, Ref ref) {
         if (!ir_ref_is_none(node->in[k])) hash_constant(state, graph, node->in[k]);
 }
 
-static void hash_rope(XXH3_state_t *state, const Graph *graph, const Attrs *attr) {
-    const double reals[] = {attr->base, attr->factor, attr->low, attr->high};
-    const int64_t integers[] = {attr->dims, attr->original, (int64_t)attr->style,
-                                (int64_t)attr->scaling, graph->context};
-    XXH3_64bits_update(state, reals, sizeof reals);
-    XXH3_64bits_update(state, integers, sizeof integers);
-    /* What few have: the others keep the id that files of earlier versions have. */
-    if (attr->scale != 1) XXH3_64bits_update(state, &attr->scale, sizeof attr->scale);
-    if (!attr->truncate) XXH3_64bits_update(state, &attr->truncate, sizeof attr->truncate);
-    if (attr->divisors)
-        XXH3_64bits_update(state, attr->divisors->at,
-                           (size_t)attr->divisors->count * sizeof *attr->divisors->at);
-}
-
 static void hash_groups(XXH3_state_t *state, const PackedTensor *tensor) {
     for (int i = 0; i < tensor->group_count; i++) {
         const PanelGroup *group = &tensor->group[i];
@@ -187,10 +156,7 @@ uint64_t layout_id(const Layout *layout) {
         const int64_t numbers[] = {(int64_t)tensor->form, (int64_t)tensor->format, tensor->offset,
                                    tensor->floats};
         XXH3_64bits_update(state, numbers, sizeof numbers);
-        if (tensor->form == FORM_ROPE)
-            hash_rope(state, tensor->graph, &ir_node(tensor->graph, tensor->constant)->attr);
-        else
-            hash_constant(state, tensor->graph, tensor->constant);
+        hash_constant(state, tensor->graph, tensor->constant);
         hash_groups(state, tensor);
     }
     uint64_t id = XXH3_64bits_digest(state);

@@ -10,16 +10,18 @@
  *   PANEL_VECTOR  a vector [N] in the same order of outputs
  *   VECTOR        a vector as it is, zeros up to a multiple of P
  *   ROWS          a table to be looked up by row: rows padded to a multiple of P
- *   ROPE          cos and sin of every position for a `rope` op, see layout_rope_columns()
+ *
+ * Beside the file are the tables of ropes, see rope_tables.h.
  */
 #ifndef CODEGEN_LAYOUT_H
 #define CODEGEN_LAYOUT_H
 
+#include "codegen/pack/rope_tables.h"
 #include "ir/formats.h"
 #include "ir/ir.h"
 #include "ir/machine.h"
 
-typedef enum { FORM_PANELS, FORM_PANEL_VECTOR, FORM_VECTOR, FORM_ROWS, FORM_ROPE } PackedForm;
+typedef enum { FORM_PANELS, FORM_PANEL_VECTOR, FORM_VECTOR, FORM_ROWS } PackedForm;
 
 /* Outputs that share an epilogue. Two parts have equal columns and are interleaved by vectors. */
 typedef struct {
@@ -33,7 +35,7 @@ typedef struct {
     PackedForm form;
     WeightFormat format; /* of PANELS; f32 for others */
     const Graph *graph;
-    Ref constant; /* ROPE: the rope node */
+    Ref constant;
     const PanelGroup *group;
     int group_count;
     int64_t offset, floats; /* in floats from the start of the data */
@@ -46,6 +48,7 @@ typedef struct {
     int count, capacity; /* a power of two */
     int *slot;           /* 2 * capacity: tensors by hash, open addressing; -1: free */
     int64_t floats;      /* of the whole file's data */
+    RopeTables rope;     /* not in the file */
 } Layout;
 
 Layout *layout_create(const Machine *machine, Arena *arena);
@@ -63,10 +66,6 @@ uint64_t layout_id(const Layout *layout);
 
 /* Bytes of the packed weight file. */
 uint64_t layout_file_bytes(const Layout *layout);
-
-/* Floats of the cos table of one position; the sin table follows it. Style half: one for each pair;
- * interleaved: one for each element, sin negative at even elements. */
-int64_t layout_rope_columns(const Node *rope, const Machine *machine);
 
 static inline int64_t round_up(int64_t value, int64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;

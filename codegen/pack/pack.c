@@ -10,12 +10,10 @@
 #include "codegen/pack/pack_panels.h"
 #include "codegen/pack/pack_values.h"
 #include "ir/bytes.h"
-#include "ir/positions.h"
 #include "runtime/team.h"
 #include "runtime/weights_file.h"
 
 #include <errno.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -75,10 +73,9 @@ static int64_t unit_count(const Layout *layout, const PackedTensor *tensor) {
     case FORM_PANELS:
     case FORM_PANEL_VECTOR: return panels;
     case FORM_VECTOR: return round_up(constant_of(tensor)->type.dim[0], panel) / panel;
-    case FORM_ROWS: return round_up(constant_of(tensor)->type.dim[0], TABLE_ROWS) / TABLE_ROWS;
-    case FORM_ROPE: break;
+    case FORM_ROWS: break;
     }
-    return round_up(tensor->graph->context, TABLE_ROWS) / TABLE_ROWS;
+    return round_up(constant_of(tensor)->type.dim[0], TABLE_ROWS) / TABLE_ROWS;
 }
 
 /* Floats of a unit; the last unit of a table is shorter. */
@@ -89,10 +86,9 @@ static int64_t unit_floats(const Layout *layout, const PackedTensor *tensor) {
     case FORM_PANELS: return layout_panel_words(tensor->format, node->type.dim[1], panel);
     case FORM_PANEL_VECTOR:
     case FORM_VECTOR: return panel;
-    case FORM_ROWS: return TABLE_ROWS * round_up(node->type.dim[1], panel);
-    case FORM_ROPE: break;
+    case FORM_ROWS: break;
     }
-    return TABLE_ROWS * 2 * layout_rope_columns(node, &layout->machine);
+    return TABLE_ROWS * round_up(node->type.dim[1], panel);
 }
 
 /* Values evaluated for a unit. */
@@ -211,24 +207,6 @@ static bool table_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, i
     return true;
 }
 
-static void rope_unit(const Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first) {
-    const Node *rope = constant_of(tensor);
-    const int64_t columns = layout_rope_columns(rope, &pack->layout->machine);
-    const bool is_half = rope->attr.style == ROPE_half;
-    const int64_t used = is_half ? rope->attr.dims / 2 : rope->attr.dims;
-    for (int64_t p = 0; p < TABLE_ROWS; p++) {
-        float *cosines = worker->unit + p * 2 * columns, *sines = cosines + columns;
-        for (int64_t c = 0; c < columns; c++) {
-            const int64_t pair = is_half ? c : c / 2;
-            const double frequency = c < used ? positions_rope_frequency(&rope->attr, pair) : 0;
-            const double angle = (double)(first + p) * frequency;
-            const double sign = !is_half && c % 2 == 0 ? -1 : 1, scale = rope->attr.scale;
-            cosines[c] = (float)(scale * cos(angle));
-            sines[c] = (float)(scale * sign * sin(angle));
-        }
-    }
-}
-
 static bool make_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
     const int64_t panel = machine_panel(&pack->layout->machine);
     const Node *node = constant_of(tensor);
@@ -238,12 +216,10 @@ static bool make_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, in
     case FORM_VECTOR:
         memset(worker->unit, 0, (size_t)panel * sizeof *worker->unit);
         return table_unit(pack, worker, tensor, unit * panel, panel, 1);
-    case FORM_ROWS:
-        return table_unit(pack, worker, tensor, unit * TABLE_ROWS, TABLE_ROWS,
-                          round_up(node->type.dim[1], panel));
-    case FORM_ROPE: rope_unit(pack, worker, tensor, unit * TABLE_ROWS); break;
+    case FORM_ROWS: break;
     }
-    return true;
+    return table_unit(pack, worker, tensor, unit * TABLE_ROWS, TABLE_ROWS,
+                      round_up(node->type.dim[1], panel));
 }
 
 /* ---- writing ---- */
@@ -267,7 +243,6 @@ static bool worker_create(Worker *worker, const Layout *layout) {
         const PackedTensor *tensor = &layout->tensor[i];
         const int64_t floats = unit_floats(layout, tensor);
         if (floats > unit) unit = floats;
-        if (tensor->form == FORM_ROPE) continue;
         const int64_t wide = pack_widest(tensor->graph, tensor->constant);
         if (wide > widest) widest = wide;
         if (unit_values(layout, tensor) > rows) rows = unit_values(layout, tensor);
@@ -321,7 +296,6 @@ static bool prepare(Pack *pack) {
     for (int i = 0; is_ready && i < pack->layout->count; i++) {
         const PackedTensor *tensor = &pack->layout->tensor[i];
         pack->first_unit[i + 1] = pack->first_unit[i] + unit_count(pack->layout, tensor);
-        if (tensor->form == FORM_ROPE) continue;
         is_ready =
             pack_values_prepare(&pack->values, tensor->graph, tensor->constant, &worker.scratch);
         if (!is_ready) fail(pack, pack->values.is_exhausted ? PACK_NO_MEMORY : PACK_NO_INPUT, 0);

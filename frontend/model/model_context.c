@@ -34,8 +34,9 @@ static const Rope *find_scaled_rope(const Model *model) {
 static bool refuse(const Model *model, int64_t context, Loc loc, const char *why, Diag *diag) {
     diag_error(diag, loc, "a context of %" PRId64 " is longer than the model's own: %s %" PRId64,
                context, why, model->own_context);
-    return diag_hint(diag, "ask for at most %" PRId64 "; a longer one is another model, whose "
-                           "description says its `context` and all that follows from it",
+    return diag_hint(diag,
+                     "ask for at most %" PRId64 "; a longer one is another model, whose "
+                     "description says its `context` and all that follows from it",
                      model->own_context);
 }
 
