@@ -106,10 +106,12 @@ typedef struct {
 } Attrs;
 
 /* Where a value lies, in floats from the start of the arena, or of the caches for an append.
- * Printed as ` at 4096 stride 784`. A value without memory of its own has stride 0. */
+ * Printed as ` at 4096 stride 784`, of a ring ` at 4096 stride 784 rows 640`. A value without memory
+ * of its own has stride 0. */
 typedef struct {
     int64_t offset;
     int64_t stride; /* floats from one row to the next */
+    int64_t rows;   /* of a cache in which position p lies in row p % rows; 0: each has its own */
 } Placement;
 
 /* How a kernel is computed, number by number as in schedule.def. Printed as

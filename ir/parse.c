@@ -6,7 +6,7 @@
  *   operands = (value | "none") ("," (value | "none"))*
  *   attributes = "{" name "=" word ("," name "=" word)* "}"
  *   type     = ("f32" | "i32") "[" (number | "T" | "L") ("," ...)* "]"
- *   place    = "at" number "stride" number
+ *   place    = "at" number "stride" number ("rows" number)?
  *   schedule = "with" "{" name "=" number ("," name "=" number)* "}"
  *
  * Each node, the return and the last brace stand on a line of their own. Numbers are labels: a
@@ -381,7 +381,8 @@ static bool parse_type(Parser *p, Type *type) {
 static bool parse_place(Parser *p, Placement *place) {
     if (!lexer_accept(&p->lexer, "at")) return true;
     return lexer_integer(&p->lexer, &place->offset) && lexer_expect(&p->lexer, "stride") &&
-           lexer_integer(&p->lexer, &place->stride);
+           lexer_integer(&p->lexer, &place->stride) &&
+           (!lexer_accept(&p->lexer, "rows") || lexer_integer(&p->lexer, &place->rows));
 }
 
 static bool parse_schedule(Parser *p, Schedule *s) {

@@ -173,6 +173,7 @@ void ir_print_node(const Graph *graph, Ref ref, FILE *out) {
     print_type(node->type, out);
     if (node->place.offset || node->place.stride)
         fprintf(out, " at %" PRId64 " stride %" PRId64, node->place.offset, node->place.stride);
+    if (node->place.rows) fprintf(out, " rows %" PRId64, node->place.rows);
     print_schedule(&node->schedule, out);
 }
 

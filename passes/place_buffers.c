@@ -8,14 +8,15 @@
  * kernel; in a graph of one token a read's values live during the attention that follows, too, so
  * that threads need not meet between. Two values that live during the same kernel never overlap.
  * Rows are padded to whole panels, and to strides that do not meet in the same cache sets. An
- * append's place is in the caches; the result lies in memory of the caller, at 0 of its own; a tap
- * brings its place along.
+ * append's place is in the caches, where those that are seen through a window alone are rings; the
+ * result lies in memory of the caller, at 0 of its own; a tap brings its place along.
  * Needs: to run after all passes that fuse, on the graph of a phase. Keeps: the order of kernels;
  * their members move to them.
  */
 #include "ir/formats.h"
 #include "passes/match.h"
 #include "passes/pass.h"
+#include "passes/schedule_rule.h"
 
 #include <string.h>
 
@@ -180,7 +181,7 @@ static int64_t allocate(Placing *p, int64_t floats, uint32_t death) {
 static void place_owner(Placing *p, uint32_t index) {
     Node *node = &p->graph->node[index];
     const int64_t rows = node->type.dim[0] > 0 ? node->type.dim[0] : p->graph->chunk;
-    node->place = (Placement){0, stride_of(p, index)};
+    node->place = (Placement){.stride = stride_of(p, index)};
     if (index == p->graph->result.index) return;
     if (node->place.stride > p->widest) p->widest = node->place.stride;
     drop_dead(p, kernel_of(p, index));
@@ -197,14 +198,29 @@ static bool is_value_cache(const Placing *p, uint32_t append) {
     return false;
 }
 
+/* The rows of a ring that holds what a call and the windows before it see, in whole steps of the
+ * softmax; 0: all positions are kept. The last chunk of tokens can so always be taken back. */
+static int64_t ring_rows(const Placing *p, uint32_t append) {
+    int64_t window = 0;
+    for (uint32_t u = p->users->first[append]; u < p->users->first[append + 1]; u++) {
+        const Node *user = &p->graph->node[p->users->user[u]];
+        if (user->op != OP_attend || !user->attr.causal || !user->attr.window) return 0;
+        if (user->attr.window > window) window = user->attr.window;
+    }
+    if (!window) return 0;
+    const int64_t rows = round_up(window - 1 + p->graph->chunk, SCHEDULE_KEYS);
+    return rows < p->graph->context ? rows : 0;
+}
+
 /* Keys: a panel of positions for each column; values: a panel of columns for each position. */
 static void place_cache(Placing *p, uint32_t index) {
     Node *node = &p->graph->node[index];
-    const int64_t heads = node->attr.heads, context = node->attr.context;
+    const int64_t ring = ring_rows(p, index);
+    const int64_t heads = node->attr.heads, rows = ring ? ring : node->attr.context;
     const int64_t dim = node->type.dim[1] / heads;
-    const int64_t floats = is_value_cache(p, index) ? heads * context * round_up(dim, p->panel)
-                                                    : heads * round_up(context, p->panel) * dim;
-    node->place = (Placement){p->graph->cache_floats, node->type.dim[1]};
+    const int64_t floats = is_value_cache(p, index) ? heads * rows * round_up(dim, p->panel)
+                                                    : heads * round_up(rows, p->panel) * dim;
+    node->place = (Placement){p->graph->cache_floats, node->type.dim[1], ring};
     p->graph->cache_floats += round_up(floats, ALIGNMENT);
 }
 
@@ -212,7 +228,7 @@ static void place_node(Placing *p, uint32_t index) {
     Node *node = &p->graph->node[index];
     const uint32_t owner = p->life[index].owner;
     if (node->op == OP_tap) return;
-    node->place = (Placement){0, 0};
+    node->place = (Placement){0};
     if (node->op == OP_append) place_cache(p, index);
     if (!owner) return;
     if (owner == index) {

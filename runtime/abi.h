@@ -82,12 +82,17 @@ typedef struct TwProgram {
     int64_t scratch_floats;         /* that each thread has for itself */
     uint64_t takes_whole_sequences; /* 1: the model is not causal, or pools, so that a call is a
                                      * sequence from its first token to its last */
-    int64_t outputs;    /* columns of a row, which is none of logits; 0: vocab, logits */
-    uint64_t is_pooled; /* 1: a call has one row, whatever it brings */
-    int64_t tap_count;  /* buffers of the frame's taps */
-    int64_t table_floats;           /* of TwFrame.tables */
-    const TwRotation *rotation;     /* [rotation_count], each with a part of the tables of its own */
+    int64_t outputs;            /* columns of a row, which is none of logits; 0: vocab, logits */
+    uint64_t is_pooled;         /* 1: a call has one row, whatever it brings */
+    int64_t tap_count;          /* buffers of the frame's taps */
+    int64_t table_floats;       /* of TwFrame.tables */
+    const TwRotation *rotation; /* [rotation_count], each with a part of the tables of its own */
     int64_t rotation_count;
+    /* Of caches that keep the latest positions alone, each at its number modulo the cache's rows.
+     * While a sequence has not had more than ring_rows tokens, which is the least of their rows,
+     * nothing is lost; later it can take back so many of the latest. ring_rows 0: there are none.
+     */
+    int64_t ring_rows, ring_rollback;
 } TwProgram;
 
 typedef struct TwModule {

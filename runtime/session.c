@@ -31,6 +31,7 @@ struct TwSession {
     int64_t scratch_floats; /* of each */
     const char *weights;
     int64_t position;   /* tokens in the caches */
+    int64_t reached;    /* the most there were since the first */
     int64_t rows;       /* of logits that can be read */
     int64_t logit_rows; /* that there is room for */
     TapBuffer *tap;     /* [tap_count] of the caller's, */
@@ -56,6 +57,10 @@ static int64_t scratch_floats(const TwProgram *program) {
 
 static int64_t table_floats(const TwProgram *program) {
     return HAS_FIELD(program, rotation_count) ? program->table_floats : 0;
+}
+
+static int64_t ring_rows(const TwProgram *program) {
+    return HAS_FIELD(program, ring_rollback) ? program->ring_rows : 0;
 }
 
 static bool takes_whole_sequences(const TwProgram *program) {
@@ -96,6 +101,8 @@ static TwStatus check_program(const TwProgram *program) {
     if (scratch_floats(program) < 0 || scratch_floats(program) % LINE_FLOATS)
         return TW_BAD_ARGUMENT;
     if (HAS_FIELD(program, rotation_count) && !tw_tables_check(program)) return TW_BAD_ARGUMENT;
+    if (ring_rows(program) < 0 || (ring_rows(program) && program->ring_rollback < 1))
+        return TW_BAD_ARGUMENT;
     return program->prefill && program->decode ? TW_OK : TW_BAD_ARGUMENT;
 }
 
@@ -349,6 +356,7 @@ static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_
     else
         tw_team_run_adaptive(team, size, count, run_entry, &call);
     session->position += count;
+    if (session->position > session->reached) session->reached = session->position;
     session->rows = rows;
 }
 
@@ -418,6 +426,7 @@ TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
         program->logits_stride != now->logits_stride ||
         program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
         tap_count(program) != tap_count(now) || table_floats(program) != table_floats(now) ||
+        ring_rows(program) != ring_rows(now) ||
         program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)
         return TW_BAD_ARGUMENT;
     if (!has_scratch(session, program)) return TW_NO_MEMORY;
@@ -442,10 +451,20 @@ int tw_session_fewest_threads(const TwSession *session) {
     return fewest;
 }
 
+/* Whether caches that are rings hold all that a token at the position sees. Before the first token
+ * there is nothing to be seen. */
+static bool remembers(const TwSession *session, int64_t position) {
+    const int64_t rows = ring_rows(session->program);
+    return !rows || position == 0 || session->reached <= rows ||
+           position >= session->reached - session->program->ring_rollback;
+}
+
 TwStatus tw_session_rollback(TwSession *session, int64_t position) {
     if (!session || position < 0 || position > session->position) return TW_BAD_ARGUMENT;
+    if (!remembers(session, position)) return TW_FORGOTTEN;
     if (position < session->position) session->rows = 0; /* their token is forgotten */
     session->position = position;
+    if (!position) session->reached = 0;
     return TW_OK;
 }
 

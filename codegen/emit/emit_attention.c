@@ -13,19 +13,24 @@
  * product takes the keys that all rows of the tile see; those at its edges, as many as there are
  * rows, go to each row that sees them. A row does not depend on what it does not see, nor on how
  * far the other rows of its tile can see.
+ *
+ * Keys are counted by position. A ring holds whole blocks, so that only a block's first key has to
+ * be looked for: what else is in its block and was overwritten is before every window.
  */
 #include "codegen/emit/emit_kernel.h"
 #include "codegen/emit/scratch.h"
 #include "ir/positions.h"
 
+#include <assert.h>
 #include <math.h>
 
 typedef struct {
     const Node *node;
     int64_t heads, kv_heads, group; /* group: query heads that share a key head */
-    int64_t head_dim, padded_dim, context, context_panels, keys;
-    int64_t rows; /* of a tile */
-    bool is_one;  /* one token: rows are heads */
+    int64_t head_dim, padded_dim, keys;
+    int64_t key_rows, value_rows; /* of the caches */
+    int64_t rows;                 /* of a tile */
+    bool is_one;                  /* one token: rows are heads */
     Value q, out, key_cache, value_cache;
     int64_t q_stride, out_stride;
     Value scores, sums, largest, total; /* scratch: [rows][keys], [rows][padded_dim], [rows] x 2 */
@@ -138,12 +143,12 @@ static void softmax_step(KernelEmit *k, const Attention *a, const TileRows *tile
 
 /* ---- a block of keys ---- */
 
-static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, Value first_key,
+static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, Value first_row,
                         Value count) {
     Emit *e = k->e;
     Value panel_floats = emit_int(e, a->head_dim * e->panel);
     TileShape tile = {a->rows, 1, a->is_one ? a->head_dim : a->q_stride, false, 0, false};
-    Value start = emit_mul(e, emit_div(e, first_key, emit_int(e, e->panel)), panel_floats);
+    Value start = emit_mul(e, emit_div(e, first_row, emit_int(e, e->panel)), panel_floats);
     Value at = emit_at(e, keys, start);
     Value used = emit_add(e, count, emit_int(e, e->panel - 1));
     Loop j =
@@ -158,24 +163,28 @@ static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, 
 /* What mixing needs of a block. */
 typedef struct {
     Value values, first_key;
-    Range seen; /* keys of the block that all rows of the tile see */
+    Value first_row; /* of the cache of values, where the first key is */
+    Range seen;      /* keys of the block that all rows of the tile see */
     Value end;
 } ValueBlock;
 
 /* Values of a key from column `panel` * e->panel on. */
-static Value value_at(Emit *e, const Attention *a, Value values, Value key, Value panel) {
-    Value start = emit_add(e, emit_mul(e, panel, emit_int(e, a->context)), key);
-    return emit_at(e, values, emit_mul(e, start, emit_int(e, e->panel)));
+static Value value_at(Emit *e, const Attention *a, const ValueBlock *b, Value key, Value panel) {
+    Value row = key;
+    if (b->first_row != b->first_key)
+        row = emit_add(e, b->first_row, emit_sub(e, key, b->first_key));
+    Value start = emit_add(e, emit_mul(e, panel, emit_int(e, a->value_rows)), row);
+    return emit_at(e, b->values, emit_mul(e, start, emit_int(e, e->panel)));
 }
 
 static void mix_seen_by_all(KernelEmit *k, const Attention *a, const ValueBlock *b) {
     Emit *e = k->e;
-    Value panel_floats = emit_int(e, a->context * e->panel);
+    Value panel_floats = emit_int(e, a->value_rows * e->panel);
     TileShape tile = {a->rows, 1, a->keys, true, 0, false};
     Value p = emit_at(e, a->scores, emit_sub(e, b->seen.from, b->first_key));
     Loop j =
         emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
-    emit_tile(e, tile, p, value_at(e, a, b->values, b->seen.from, j.i), panel_floats,
+    emit_tile(e, tile, p, value_at(e, a, b, b->seen.from, j.i), panel_floats,
               emit_sub(e, b->seen.to, b->seen.from),
               emit_at(e, a->sums, emit_mul(e, j.i, emit_int(e, e->panel))),
               emit_int(e, a->padded_dim), NULL);
@@ -190,7 +199,7 @@ static void mix_one(KernelEmit *k, const Attention *a, const ValueBlock *b, Valu
     Value sums = emit_at(e, a->sums, emit_mul(e, row, emit_int(e, a->padded_dim)));
     Loop j =
         emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
-    Value from = value_at(e, a, b->values, key, j.i);
+    Value from = value_at(e, a, b, key, j.i);
     Value to = emit_at(e, sums, emit_mul(e, j.i, emit_int(e, e->panel)));
     for (int64_t c = 0; c < e->panel; c += e->width) {
         Value column = emit_int(e, c);
@@ -313,21 +322,22 @@ static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile)
     Emit *e = k->e;
     clear(e, a);
     Value q = emit_at(e, a->q, row_start(k, a, tile, emit_int(e, 0), a->q_stride));
-    const int64_t key_floats = a->context_panels * a->head_dim * e->panel;
-    const int64_t value_floats = a->padded_dim * a->context;
+    const int64_t key_floats = round_up(a->key_rows, e->panel) * a->head_dim;
+    const int64_t value_floats = a->padded_dim * a->value_rows;
     Value keys = emit_at(e, a->key_cache, emit_mul(e, tile->kv_head, emit_int(e, key_floats)));
     Value values =
         emit_at(e, a->value_cache, emit_mul(e, tile->kv_head, emit_int(e, value_floats)));
     Range seen = visible_keys(k, a, tile);
     Loop block = emit_loop(e, "block", seen.from, seen.to, emit_int(e, a->keys));
     Value count = emit_min(e, emit_sub(e, seen.to, block.i), block.step);
-    score_block(k, a, q, keys, block.i, count);
+    score_block(k, a, q, keys, emit_cache_row(k, a->node->in[1], block.i), count);
     Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
     softmax_step(k, a, tile, r.i, block.i);
     emit_loop_end(e, &r);
     Value end = emit_add(e, block.i, count);
     Range seen_by_all = keys_of_all(k, a, tile, (Range){block.i, end});
-    mix_block(k, a, tile, &(ValueBlock){values, block.i, seen_by_all, end});
+    Value first_row = emit_cache_row(k, a->node->in[2], block.i);
+    mix_block(k, a, tile, &(ValueBlock){values, block.i, first_row, seen_by_all, end});
     emit_loop_end(e, &block);
     store_rows(k, a, tile);
 }
@@ -365,7 +375,6 @@ void emit_attention(KernelEmit *k) {
     Attention a = {.node = node, .heads = node->attr.heads, .kv_heads = node->attr.kv_heads};
     a.group = a.heads / a.kv_heads;
     a.head_dim = node->type.dim[1] / a.heads;
-    a.context = k->kernel->graph->context;
     a.padded_dim = round_up(a.head_dim, e->panel);
     a.is_one = node->type.dim[0] == 1;
     a.rows = node->schedule.rows;
@@ -376,7 +385,9 @@ void emit_attention(KernelEmit *k) {
     a.value_cache = emit_slot(k, node->in[2], FORM_VECTOR);
     a.out = emit_slot(k, k->kernel->root, FORM_VECTOR);
     a.out_stride = emit_slot_stride(k, k->kernel->root);
-    a.context_panels = round_up(a.context, e->panel) / e->panel;
+    a.key_rows = emit_cache_rows(k, node->in[1]);
+    a.value_rows = emit_cache_rows(k, node->in[2]);
+    assert(a.key_rows == k->kernel->graph->context || a.key_rows % a.keys == 0);
     const AttentionScratch scratch = scratch_of_attention(k->kernel, e->machine);
     a.scores = emit_at(e, k->scratch, emit_int(e, scratch.scores));
     a.sums = emit_at(e, k->scratch, emit_int(e, scratch.sums));

@@ -158,12 +158,14 @@ static void scale_head(KernelEmit *k, const Node *node, int64_t head_dim, Value 
 }
 
 /* ---- append: keys as panels of positions [head][position / P][d][P], values as panels of columns
- * [head][d / P][position][P], so that both are read like packed weights ---- */
+ * [head][d / P][position][P], so that both are read like packed weights; in a ring its row stands
+ * for the position ---- */
 
 static void append_key(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row, Value head) {
     Emit *e = k->e;
-    const int64_t panels = round_up(kernel_node(k, op)->attr.context, e->panel) / e->panel;
-    Value position = emit_add(e, k->position, row), panel = emit_int(e, e->panel);
+    const int64_t panels = round_up(emit_cache_rows(k, op), e->panel) / e->panel;
+    Value position = emit_cache_row(k, op, emit_add(e, k->position, row));
+    Value panel = emit_int(e, e->panel);
     Value at = emit_add(e, emit_mul(e, head, emit_int(e, panels)), emit_div(e, position, panel));
     at = emit_mul(e, at, emit_int(e, head_dim * e->panel));
     at = emit_add(e, at, emit_rem(e, position, panel));
@@ -175,14 +177,14 @@ static void append_key(KernelEmit *k, Ref op, int64_t head_dim, Value base, Valu
 
 typedef struct {
     Value base, cache; /* of the head; of its panels */
-    Value position;
-    int64_t context;
+    Value position;    /* its row */
+    int64_t rows;
 } AppendingValue;
 
 static void append_columns(Emit *e, void *context, Value column, int64_t lanes) {
     const AppendingValue *v = context;
     Value panel = emit_int(e, e->panel);
-    Value at = emit_mul(e, emit_div(e, column, panel), emit_int(e, v->context));
+    Value at = emit_mul(e, emit_div(e, column, panel), emit_int(e, v->rows));
     at = emit_mul(e, emit_add(e, at, v->position), panel);
     at = emit_add(e, at, emit_rem(e, column, panel));
     emit_store(e, emit_load_part(e, v->base, column, lanes), v->cache, at);
@@ -191,11 +193,11 @@ static void append_columns(Emit *e, void *context, Value column, int64_t lanes) 
 static void append_value(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row,
                          Value head) {
     Emit *e = k->e;
-    const int64_t context = kernel_node(k, op)->attr.context;
-    const int64_t head_floats = round_up(head_dim, e->panel) * context;
+    const int64_t rows = emit_cache_rows(k, op);
+    const int64_t head_floats = round_up(head_dim, e->panel) * rows;
     Value cache = emit_slot(k, op, FORM_VECTOR);
     AppendingValue v = {base, emit_at(e, cache, emit_mul(e, head, emit_int(e, head_floats))),
-                        emit_add(e, k->position, row), context};
+                        emit_cache_row(k, op, emit_add(e, k->position, row)), rows};
     emit_columns(e, head_dim, append_columns, &v);
 }
 

@@ -28,3 +28,17 @@ Value emit_slot(KernelEmit *k, Ref ref, PackedForm form) {
 int64_t emit_slot_stride(const KernelEmit *k, Ref ref) {
     return k->kernel->slot[kernel_slot(k->kernel, ref, FORM_VECTOR)].stride;
 }
+
+static int64_t ring_of(const KernelEmit *k, Ref append) {
+    return k->kernel->slot[kernel_slot(k->kernel, append, FORM_VECTOR)].ring;
+}
+
+int64_t emit_cache_rows(const KernelEmit *k, Ref append) {
+    const int64_t ring = ring_of(k, append);
+    return ring ? ring : kernel_node(k, append)->attr.context;
+}
+
+Value emit_cache_row(const KernelEmit *k, Ref append, Value position) {
+    const int64_t ring = ring_of(k, append);
+    return ring ? emit_rem(k->e, position, emit_int(k->e, ring)) : position;
+}

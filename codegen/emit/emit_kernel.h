@@ -35,6 +35,9 @@ KernelEmit emit_kernel_begin(Emit *e, const Kernel *kernel, const char *name);
 /* The pointer of a value in memory, or of a constant in that form. */
 Value emit_slot(KernelEmit *k, Ref ref, PackedForm form);
 int64_t emit_slot_stride(const KernelEmit *k, Ref ref);
+/* Rows of a cache, and the one that holds a position: its own, or in a ring position % rows. */
+int64_t emit_cache_rows(const KernelEmit *k, Ref append);
+Value emit_cache_row(const KernelEmit *k, Ref append, Value position);
 
 /* from <= i < to */
 typedef struct {

@@ -60,8 +60,8 @@ typedef struct {
     int count;
     int64_t scratch_floats; /* of a thread */
     bool has_tables;
-    KernelShapes shapes;    /* of the kernels for this target, */
-    int *of_shape;          /* and the number of each one's function */
+    KernelShapes shapes; /* of the kernels for this target, */
+    int *of_shape;       /* and the number of each one's function */
     Value barrier;
     Value mark; /* null: the code is not timed */
 } Program;
@@ -358,7 +358,8 @@ static Value emit_rotations(Emit *e, const Plan *plan) {
 
 /* It ends before fields that it can do without, all of one size, so that older runtimes run it. */
 static size_t program_bytes(const Plan *plan) {
-    if (plan->layout->rope.count) return sizeof(TwProgram);
+    if (plan->ring_rows) return sizeof(TwProgram);
+    if (plan->layout->rope.count) return offsetof(TwProgram, ring_rows);
     if (plan->prefill.tap_count) return offsetof(TwProgram, table_floats);
     return plan->gives_logits ? offsetof(TwProgram, outputs) : offsetof(TwProgram, tap_count);
 }
@@ -391,7 +392,9 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_int(e, plan->prefill.tap_count),
                       emit_int(e, tables->floats),
                       emit_rotations(e, plan),
-                      emit_int(e, tables->count)};
+                      emit_int(e, tables->count),
+                      emit_int(e, plan->ring_rows),
+                      emit_int(e, plan->ring_rollback)};
     const size_t left_out = (sizeof(TwProgram) - bytes) / sizeof(int64_t);
     const unsigned count = (unsigned)(sizeof fields / sizeof *fields - left_out);
     Value value = LLVMConstStructInContext(e->context, fields, count, 0);

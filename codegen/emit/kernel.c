@@ -46,6 +46,7 @@ static Slot memory_slot(const Graph *graph, Ref ref) {
     const Node *node = ir_node(graph, ref);
     Slot slot = {SLOT_ARENA, FORM_VECTOR, ref, .stride = node->place.stride};
     slot.offset = node->place.offset;
+    slot.ring = node->place.rows;
     slot.is_last = lies_in_last(graph, ref) && !ir_ref_equal(ref, graph->result);
     if (node->op == OP_tap) slot.kind = SLOT_TAP, slot.offset = node->attr.number;
     if (node->op == OP_tokens) slot.kind = SLOT_TOKENS;
@@ -76,7 +77,7 @@ static void add_packed(Kernel *kernel, Layout *layout, PackedForm form, Ref ref,
     const WeightFormat format =
         form == FORM_PANELS ? ir_node(kernel->graph, kernel->root)->attr.format : FORMAT_f32;
     int index = layout_add(layout, form, format, kernel->graph, ref, group, group_count);
-    add_slot(kernel, (Slot){SLOT_WEIGHTS, form, ref, layout->tensor[index].offset, 0, false});
+    add_slot(kernel, (Slot){SLOT_WEIGHTS, form, ref, .offset = layout->tensor[index].offset});
 }
 
 static void add_table(Kernel *kernel, Layout *layout, Ref rope) {
@@ -84,7 +85,7 @@ static void add_table(Kernel *kernel, Layout *layout, Ref rope) {
     const int64_t offset =
         rope_tables_add(&layout->rope, kernel->graph, ir_node(kernel->graph, rope),
                         &layout->machine, layout->arena);
-    add_slot(kernel, (Slot){SLOT_TABLES, FORM_ROWS, rope, offset, 0, false});
+    add_slot(kernel, (Slot){SLOT_TABLES, FORM_ROWS, rope, .offset = offset});
 }
 
 int kernel_slot(const Kernel *kernel, Ref ref, PackedForm form) {

@@ -57,6 +57,7 @@ typedef struct {
     int64_t offset;
     int64_t stride; /* floats between rows, where it has rows */
     bool is_last;   /* the last L of T rows: the caller moves the pointer */
+    int64_t ring;   /* rows of a cache that is a ring; 0: it has one for each position */
 } Slot;
 
 typedef struct {

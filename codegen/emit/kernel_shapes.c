@@ -76,6 +76,7 @@ bool kernel_is_same(const Kernel *a, const Kernel *b) {
     for (int i = 0; i < a->slot_count; i++) {
         const Slot *s = &a->slot[i], *t = &b->slot[i];
         if (s->kind != t->kind || s->form != t->form || s->stride != t->stride) return false;
+        if (s->ring != t->ring) return false;
         if (position_of(a, s->ref) != position_of(b, t->ref)) return false;
     }
     for (int i = 0; i < a->group_count; i++) {

@@ -134,6 +134,23 @@ static void find_calls(Plan *plan) {
                          plan->outputs == plan->vocab;
 }
 
+static int64_t least(int64_t a, int64_t b) {
+    return a && a < b ? a : b;
+}
+
+static void find_rings(Plan *plan) {
+    const Graph *graph = plan->prefill.graph;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        for (int k = 1; node->op == OP_attend && k <= 2; k++) {
+            const int64_t rows = ir_node(graph, node->in[k])->place.rows;
+            if (!rows) continue;
+            plan->ring_rows = least(plan->ring_rows, rows);
+            plan->ring_rollback = least(plan->ring_rollback, rows - (node->attr.window - 1));
+        }
+    }
+}
+
 bool plan_draws(const Plan *plan) {
     return plan->gives_logits && !plan->takes_whole_sequences;
 }
@@ -174,6 +191,7 @@ Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *mach
     join_attention(&plan->decode, machine_panel(machine));
     const Node *result = ir_node(prefill, prefill->result);
     find_calls(plan);
+    find_rings(plan);
     plan->logits_stride = result->place.stride;
     plan->arena_floats =
         prefill->arena_floats > decode->arena_floats ? prefill->arena_floats : decode->arena_floats;

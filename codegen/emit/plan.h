@@ -22,6 +22,9 @@ typedef struct {
     bool is_pooled;             /* a call has one row, whatever it brings */
     int64_t logits_stride, arena_floats, cache_floats;
     int64_t scratch_floats; /* of each thread */
+    /* Of caches that are rings, 0 where none is: the least rows of one; and how many tokens a
+     * sequence that has filled one can take back, so that all windows are there still. */
+    int64_t ring_rows, ring_rollback;
 } Plan;
 
 /* Whether tokens can be drawn from rows and fed one by one. */

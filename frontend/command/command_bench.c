@@ -101,8 +101,8 @@ static bool make_arrays(Bench *bench) {
 static bool move_to(Bench *bench, TwSession *session, int64_t position) {
     int64_t now = tw_session_position(session);
     if (now > position) {
-        if (!command_runs(bench->progress, tw_session_rollback(session, position))) return false;
-        now = position;
+        if (tw_session_rollback(session, position) != TW_OK) tw_session_reset(session);
+        now = tw_session_position(session);
     }
     return now == position ||
            command_runs(bench->progress,

@@ -8,6 +8,7 @@
 #include "runtime/weights_file.h"
 #include "tests/check.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -135,6 +136,15 @@ static TwSession *make(const TwProgram *program, int threads, int64_t logit_rows
     ck_assert_int_eq(tw_session_create(program, weights, &options, &session), TW_OK);
     ck_assert_ptr_nonnull(session);
     return session;
+}
+
+static TwStatus create_status(const TwProgram *program, int threads, int64_t logit_rows) {
+    TwSession *session = (TwSession *)&weights; /* anything but null */
+    TwSessionOptions options = {.threads = threads, .logit_rows = logit_rows};
+    TwStatus status = tw_session_create(program, weights, &options, &session);
+    if (status != TW_OK) ck_assert_ptr_null(session);
+    tw_session_destroy(session);
+    return status;
 }
 
 /* Row `row` of the session is what the model says after tokens[count]. */
@@ -274,6 +284,97 @@ START_TEST(rollback_forgets_what_came_after) {
 }
 END_TEST
 
+/* A program that keeps the latest 6 tokens, and sees through a window of 3 of them. */
+START_TEST(windows_that_moved_on_cannot_be_gone_back_to) {
+    TwProgram program = model;
+    program.ring_rows = 6;
+    program.ring_rollback = 4;
+    TwSession *session = make(&program, 1, 0);
+    ck_assert_int_eq(tw_session_prefill(session, text, 6), TW_OK);
+    ck_assert_int_eq(tw_session_rollback(session, 1), TW_OK); /* nothing is lost yet */
+    ck_assert_int_eq(tw_session_prefill(session, text + 1, 9), TW_OK);
+    ck_assert_int_eq(tw_session_rollback(session, 5), TW_FORGOTTEN);
+    check_row(session, 0, text, 10); /* as if nothing had been asked */
+    ck_assert_int_eq(tw_session_rollback(session, 8), TW_OK);
+    ck_assert_int_eq(tw_session_rollback(session, 5), TW_FORGOTTEN); /* ten were there */
+    ck_assert_int_eq(tw_session_rollback(session, 6), TW_OK);
+    ck_assert_int_eq(tw_session_position(session), 6);
+    ck_assert_int_eq(tw_session_rollback(session, 0), TW_OK);
+    ck_assert_int_eq(tw_session_prefill(session, text, 6), TW_OK);
+    ck_assert_int_eq(tw_session_rollback(session, 1), TW_OK); /* it is a sequence anew */
+    tw_session_destroy(session);
+
+    program.ring_rollback = 0;
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+    program.ring_rows = -1;
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+}
+END_TEST
+
+/* ---- tables ---- */
+
+enum { TABLE_COLUMNS = 4, TABLE = CONTEXT * 2 * TABLE_COLUMNS };
+
+/* Its row is that of the position in the tables, of cos and sin. */
+static void show_tables(const TwFrame *frame, int64_t thread, int64_t threads) {
+    (void)threads;
+    if (thread != 0) return;
+    const float *row = frame->tables + TABLE + frame->position * 2 * TABLE_COLUMNS;
+    memcpy(frame->logits, row, sizeof(float) * 2 * TABLE_COLUMNS);
+}
+
+static const double frequency[] = {1, 0.25};
+
+static void check_table(int64_t is_interleaved, int position, const double expected[8]) {
+    const TwRotation rotation[] = {{0, TABLE_COLUMNS, 1, 0, 1, frequency},
+                                   {TABLE, TABLE_COLUMNS, 2, is_interleaved, 3, frequency}};
+    TwProgram program = model;
+    program.prefill = program.decode = show_tables;
+    program.rotation = rotation;
+    program.rotation_count = 2;
+    program.table_floats = 2 * TABLE;
+    TwSession *session = make(&program, 2, 0);
+    for (int i = 0; i <= position; i++)
+        ck_assert_int_eq(tw_session_decode(session, text[i]), TW_OK);
+    for (int i = 0; i < 8; i++)
+        ck_assert_float_eq(tw_session_logits(session, 0)[i], (float)expected[i]);
+    tw_session_destroy(session);
+}
+
+START_TEST(tables_turn_pairs_by_their_position) {
+    const double c = 3 * cos(5), s = 3 * sin(5), d = 3 * cos(1.25), t = 3 * sin(1.25);
+    check_table(0, 5, (const double[]){c, d, 0, 0, s, t, 0, 0});
+    check_table(1, 5, (const double[]){c, c, d, d, -s, s, -t, t});
+    check_table(1, 0, (const double[]){3, 3, 3, 3, 0, 0, 0, 0});
+}
+END_TEST
+
+START_TEST(tables_that_do_not_fit_are_refused) {
+    const TwRotation right = {8, TABLE_COLUMNS, 2, 1, 1, frequency};
+    TwProgram program = model;
+    TwRotation wrong[7] = {right, right, right, right, right, right, right};
+    wrong[0].offset = 9;
+    wrong[1].offset = -1;
+    wrong[2].columns = INT64_MAX;
+    wrong[3].columns = 3; /* for two pairs of two */
+    wrong[4].pairs = 0;
+    wrong[5].frequency = NULL;
+    wrong[6].columns = -4;
+    program.table_floats = 8 + TABLE;
+    program.rotation_count = 1;
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        program.rotation = &wrong[i];
+        ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+    }
+    program.rotation = &right;
+    program.table_floats = -1;
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_BAD_ARGUMENT);
+    program.table_floats = 8 + TABLE;
+    ck_assert_int_eq(create_status(&program, 1, 0), TW_OK);
+}
+END_TEST
+
 START_TEST(calls_that_fail_change_nothing) {
     int32_t bad[CONTEXT + 1] = {0};
     TwSession *session = make(&model, 2, 2);
@@ -310,15 +411,6 @@ START_TEST(calls_that_fail_change_nothing) {
     tw_session_destroy(session);
 }
 END_TEST
-
-static TwStatus create_status(const TwProgram *program, int threads, int64_t logit_rows) {
-    TwSession *session = (TwSession *)&weights; /* anything but null */
-    TwSessionOptions options = {.threads = threads, .logit_rows = logit_rows};
-    TwStatus status = tw_session_create(program, weights, &options, &session);
-    if (status != TW_OK) ck_assert_ptr_null(session);
-    tw_session_destroy(session);
-    return status;
-}
 
 static TwProgram with_sizes(int64_t arena_floats, int64_t cache_floats, int64_t logits_stride) {
     TwProgram program = model;
@@ -568,6 +660,9 @@ int main(void) {
     tcase_add_test(tests, one_token_runs_decode_and_more_run_prefill);
     tcase_add_loop_test(tests, frame_is_aligned_and_its_caches_are_zero, 0, 2);
     tcase_add_test(tests, rollback_forgets_what_came_after);
+    tcase_add_test(tests, windows_that_moved_on_cannot_be_gone_back_to);
+    tcase_add_test(tests, tables_turn_pairs_by_their_position);
+    tcase_add_test(tests, tables_that_do_not_fit_are_refused);
     tcase_add_test(tests, calls_that_fail_change_nothing);
     tcase_add_test(tests, sizes_that_cannot_be_had_are_refused);
     tcase_add_test(tests, programs_of_another_kind_are_refused);
