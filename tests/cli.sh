@@ -190,6 +190,44 @@ expect 2 compile "$shakespeare/model.yaml" --tap z0=kept.none.npy
 says err 'which .thalweg run. alone writes'
 no_leftovers ''
 
+# ---- context and memory ----
+
+expect 0 run -n 99 --context 16 -p 'KING HENRY:'
+says err 'stopped after 5 tokens: the context of 16 is full'
+expect 1 run --context 5 -p 'KING HENRY:'
+says err "11 tokens, the model's context 5"
+expect 2 run --context 0
+says_usage 'context'
+expect 1 compile "$source/examples/gpt2-mini/model.yaml" --context 129 -o kept.mini
+says err 'model.yaml:8:20: error: a context of 129 .* its learned positions are 128'
+says err 'hint: ask for at most 128'
+# Caches of 2 TB, which no machine has; weights of 1 MB.
+cat >kept.vast.yaml <<'END'
+thalweg: 1
+name: vast
+vocab: 9
+context: 4194304
+stream: {width: 8}
+blocks: [{repeat: 16, branches: [{attention: {heads: 1, head_dim: 4096}}]}]
+head: {tied: true}
+weights: {synthetic: 1}
+END
+for command in 'run --tokens 1 -n 1' 'bench' 'tune' 'compare --against kept.vast.yaml'; do
+    expect 1 $command kept.vast.yaml --context 4194304 --cache kept.vast
+    says err "'vast' takes 2199\.[0-9]* GB, and there are .* for a context of 4194304"
+    says err '`--context [0-9]*` fits'
+    silent out
+done
+[ -z "$(find kept.vast -name 'vast*')" ] || fail 'packed or compiled before memory was looked at'
+expect 0 run --context 64 --tokens 1,2 -n 2 kept.vast.yaml
+expect 0 explain kept.vast.yaml --context 4194304
+silent err
+says out '^  all .* MB with .* threads: more than there is'
+expect 0 explain kept.vast.yaml
+says err "^note: the context is [0-9]*, not the model's own 4194304"
+says out '^  all .* MB with [0-9]* threads$'
+no_leftovers ''
+
 # ---- embed ----
 
 cat >kept.embed.yaml <<'END'

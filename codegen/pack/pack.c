@@ -43,6 +43,7 @@ typedef struct {
     const PackInput *input;
     PackValues values;
     int file;
+    char *map; /* of the file; null: none */
     int64_t *first_unit; /* of each tensor; the last one is their number */
     atomic_llong next;
     _Atomic(Failure) failure;
@@ -237,21 +238,37 @@ static bool write_unit(Pack *pack, const Worker *worker, const PackedTensor *ten
 
 /* ---- threads ---- */
 
-static bool worker_create(Worker *worker, const Layout *layout) {
-    int64_t widest = 1, rows = 1, unit = 1;
+/* Numbers of a worker's arrays. */
+typedef struct {
+    int64_t widest, rows, unit;
+} WorkerSizes;
+
+static WorkerSizes worker_sizes(const Layout *layout) {
+    WorkerSizes sizes = {1, 1, 1};
     for (int i = 0; i < layout->count; i++) {
         const PackedTensor *tensor = &layout->tensor[i];
-        const int64_t floats = unit_floats(layout, tensor);
-        if (floats > unit) unit = floats;
+        const int64_t floats = unit_floats(layout, tensor), values = unit_values(layout, tensor);
         const int64_t wide = pack_widest(tensor->graph, tensor->constant);
-        if (wide > widest) widest = wide;
-        if (unit_values(layout, tensor) > rows) rows = unit_values(layout, tensor);
+        if (floats > sizes.unit) sizes.unit = floats;
+        if (wide > sizes.widest) sizes.widest = wide;
+        if (values > sizes.rows) sizes.rows = values;
     }
-    if (widest > rows) rows = widest;
-    worker->scratch.raw = malloc((size_t)rows * sizeof *worker->scratch.raw);
-    worker->scratch.row = malloc((size_t)widest * sizeof *worker->scratch.row);
-    worker->rows = malloc((size_t)rows * sizeof *worker->rows);
-    worker->unit = malloc((size_t)unit * sizeof *worker->unit);
+    if (sizes.widest > sizes.rows) sizes.rows = sizes.widest;
+    return sizes;
+}
+
+int64_t pack_memory(const Layout *layout) {
+    const WorkerSizes sizes = worker_sizes(layout);
+    return sizes.rows * (int64_t)(sizeof(float) + sizeof(double)) +
+           sizes.widest * (int64_t)sizeof(double) + sizes.unit * (int64_t)sizeof(float);
+}
+
+static bool worker_create(Worker *worker, const Layout *layout) {
+    const WorkerSizes sizes = worker_sizes(layout);
+    worker->scratch.raw = malloc((size_t)sizes.rows * sizeof *worker->scratch.raw);
+    worker->scratch.row = malloc((size_t)sizes.widest * sizeof *worker->scratch.row);
+    worker->rows = malloc((size_t)sizes.rows * sizeof *worker->rows);
+    worker->unit = malloc((size_t)sizes.unit * sizeof *worker->unit);
     return worker->scratch.raw && worker->scratch.row && worker->rows && worker->unit;
 }
 
@@ -317,18 +334,15 @@ static void pack_tensors(Pack *pack) {
 
 /* ---- the file ---- */
 
-/* What was written is in memory still. */
-static bool checksum(Pack *pack, uint64_t bytes, uint64_t *sum) {
-    const size_t all = (size_t)(TW_WEIGHTS_DATA + bytes);
-    char *map = mmap(NULL, all, PROT_READ, MAP_PRIVATE, pack->file, 0);
-    if (map == MAP_FAILED) {
-        fail(pack, PACK_NO_OUTPUT, errno);
-        return false;
+/* To its whole length, and mapped, for the checksum at the end: where there are no addresses for it,
+ * nothing is packed in vain. */
+static void open_whole(Pack *pack, int64_t bytes) {
+    if (ftruncate(pack->file, (off_t)bytes) == 0) {
+        pack->map = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, pack->file, 0);
+        if (pack->map != MAP_FAILED) return;
+        pack->map = NULL;
     }
-    const bool is_done = tw_weights_checksum(map + TW_WEIGHTS_DATA, bytes, sum);
-    if (!is_done) fail(pack, PACK_NO_MEMORY, 0);
-    munmap(map, all);
-    return is_done;
+    fail(pack, PACK_NO_OUTPUT, errno);
 }
 
 static void write_header(Pack *pack) {
@@ -337,7 +351,11 @@ static void write_header(Pack *pack) {
                             .layout_id = layout_id(pack->layout),
                             .source_id = pack->input->source_id,
                             .data_bytes = (uint64_t)pack->layout->floats * sizeof(float)};
-    if (!checksum(pack, header.data_bytes, &header.data_checksum)) return;
+    if (!tw_weights_checksum(pack->map + TW_WEIGHTS_DATA, header.data_bytes,
+                             &header.data_checksum)) {
+        fail(pack, PACK_NO_MEMORY, 0);
+        return;
+    }
     tw_weights_header_seal(&header);
     memcpy(page, &header, sizeof header);
     if (!bytes_write((Bytes){page, sizeof page}, pack->file, 0)) fail(pack, PACK_NO_OUTPUT, errno);
@@ -379,10 +397,10 @@ bool pack_write(const Layout *layout, const PackInput *input, int file, const ch
     pack.values.weights = input->weights;
     pack.first_unit = calloc((size_t)layout->count + 1, sizeof *pack.first_unit);
     if (!pack.first_unit) fail(&pack, PACK_NO_MEMORY, 0);
-    if (pack.failure == PACK_OK && ftruncate(file, (off_t)bytes))
-        fail(&pack, PACK_NO_OUTPUT, errno);
+    if (pack.failure == PACK_OK) open_whole(&pack, bytes);
     if (pack.failure == PACK_OK) pack_tensors(&pack);
     if (pack.failure == PACK_OK) write_header(&pack);
+    if (pack.map) munmap(pack.map, (size_t)bytes);
     const bool is_packed = report(&pack, name, diag);
     pack_values_destroy(&pack.values);
     pthread_mutex_destroy(&pack.lock);

@@ -14,6 +14,9 @@ typedef struct {
     int threads; /* 1 to 256 */
 } PackInput;
 
+/* Bytes that each thread of pack_write() works with. */
+int64_t pack_memory(const Layout *layout);
+
 /* Writes the packed weight file of a layout to an empty file that is open for reading and writing,
  * by as many threads as the input says. Memory used does not grow with the weights. `name` is for
  * messages. False: reported to diag; the caller removes the file. */

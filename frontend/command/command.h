@@ -35,6 +35,10 @@ bool command_tap_names_file(const char *tap);
  * `progress` lives. Null: said. */
 Thalweg *command_thalweg(const Arguments *arguments, Progress *progress);
 
+/* Reads the model that is to run here, with all logits of a call or those of one token, and makes
+ * sure of its memory before anything that takes long; interpreted ones are only read. */
+bool command_read_model(Thalweg *thalweg, const char *path, const EngineOptions *options);
+
 /* Writes what the options compile for, in place of the command. Returns the exit code. */
 int command_print_target(const Arguments *arguments);
 

@@ -362,7 +362,8 @@ static bool measure_compiling(Bench *bench) {
     Thalweg *second = command_thalweg(&arguments, bench->progress);
     if (!second) return false;
     const double begin = clock_seconds();
-    const bool is_done = thalweg_read_file(second, model_path(bench)) && thalweg_program(second) &&
+    const bool is_done = thalweg_read_file(second, model_path(bench)) &&
+                         thalweg_choose_context(second, false) && thalweg_program(second) &&
                          thalweg_weights(second);
     bench->result.compile_seconds = clock_seconds() - begin;
     bench->result.has_compile = is_done;
@@ -387,7 +388,7 @@ static bool close_trace(Bench *bench, bool is_done) {
 
 static bool open_all(Bench *bench) {
     const bool is_compile_measured = bench->arguments->compile;
-    if (!thalweg_read_file(bench->thalweg, model_path(bench))) return false;
+    if (!command_read_model(bench->thalweg, model_path(bench), &(EngineOptions){0})) return false;
     bench->model = thalweg_model(bench->thalweg);
     if (!choose_lengths(bench) || !make_arrays(bench) || !open_trace(bench)) return false;
     if (is_compile_measured && !measure_packing(bench)) return false;

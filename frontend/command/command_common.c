@@ -61,6 +61,12 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
     return thalweg;
 }
 
+bool command_read_model(Thalweg *thalweg, const char *path, const EngineOptions *options) {
+    if (!thalweg_read_file(thalweg, path)) return false;
+    return options->is_interpreted || (thalweg_choose_context(thalweg, options->has_all_logits) &&
+                                       thalweg_check_memory(thalweg, options->has_all_logits));
+}
+
 int command_print_target(const Arguments *arguments) {
     Progress progress;
     Thalweg *thalweg = command_thalweg(arguments, &progress);

@@ -42,8 +42,9 @@ static Arguments plain(const Arguments *arguments) {
     return plain;
 }
 
-static bool read_side(Compare *compare, Side *side, const char *path) {
+static bool read_side(Compare *compare, Side *side, const char *path, bool is_interpreted) {
     if (!thalweg_read_file(side->thalweg, path)) return false;
+    if (!is_interpreted && !thalweg_choose_context(side->thalweg, true)) return false;
     side->model = thalweg_model(side->thalweg);
     if (!side->model.is_pooled) return true;
     return command_fail(compare->progress,
@@ -53,6 +54,7 @@ static bool read_side(Compare *compare, Side *side, const char *path) {
 
 static bool open_side(Compare *compare, Side *side, bool is_interpreted) {
     const EngineOptions options = {.is_interpreted = is_interpreted, .has_all_logits = true};
+    if (!is_interpreted && !thalweg_check_memory(side->thalweg, true)) return false;
     side->engine = command_engine(side->thalweg, &options, compare->progress);
     return side->engine;
 }
@@ -110,9 +112,11 @@ static bool open_file(Compare *compare) {
 static bool read_models(Compare *compare) {
     const char *against = compare->arguments->against;
     Side *other = &compare->against;
-    if (!read_side(compare, &compare->side, compare->arguments->operands[0])) return false;
+    const bool is_interpreted = compare->arguments->engine == ENGINE_INTERPRETER;
+    if (!read_side(compare, &compare->side, compare->arguments->operands[0], is_interpreted))
+        return false;
     if (!against) return true;
-    if (!read_side(compare, other, against)) return false;
+    if (!read_side(compare, other, against, false)) return false;
     if (other->model.vocab == compare->side.model.vocab &&
         other->model.outputs == compare->side.model.outputs)
         return true;

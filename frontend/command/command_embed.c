@@ -109,8 +109,13 @@ static bool embed_text(Embedding *e, int64_t number, const Prompt *text) {
     return npy_append(&e->npy, engine_logits(e->engine, 0));
 }
 
+static EngineOptions engine_options(const Embedding *e) {
+    return (EngineOptions){.is_interpreted = e->arguments->engine == ENGINE_INTERPRETER};
+}
+
 static bool read_model(Embedding *e) {
-    if (!thalweg_read_file(e->thalweg, e->arguments->operands[0])) return false;
+    const EngineOptions options = engine_options(e);
+    if (!command_read_model(e->thalweg, e->arguments->operands[0], &options)) return false;
     e->model = thalweg_model(e->thalweg);
     if (e->model.has_pooling && e->model.has_tokenizer && !e->arguments->line_tokens) {
         e->tokenizer = thalweg_tokenizer(e->thalweg);
@@ -125,7 +130,7 @@ static bool read_model(Embedding *e) {
 }
 
 static bool open_engine(Embedding *e) {
-    const EngineOptions options = {.is_interpreted = e->arguments->engine == ENGINE_INTERPRETER};
+    const EngineOptions options = engine_options(e);
     e->engine = command_engine(e->thalweg, &options, e->progress);
     return e->engine;
 }

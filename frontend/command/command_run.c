@@ -57,6 +57,12 @@ static bool find_example(char path[PATH_MAX]) {
     return length < PATH_MAX && access(path, R_OK) == 0;
 }
 
+static EngineOptions engine_options(const Run *run) {
+    const Arguments *arguments = run->arguments;
+    return (EngineOptions){.is_interpreted = arguments->engine == ENGINE_INTERPRETER,
+                           .has_all_logits = arguments->logits != NULL};
+}
+
 static bool read_model(Run *run) {
     char example[PATH_MAX];
     const bool is_given = run->arguments->operand_count > 0;
@@ -64,8 +70,9 @@ static bool read_model(Run *run) {
         return command_fail(run->progress, "the example model is not where it was installed; set "
                                            "THALWEG_EXAMPLES to the folder it is in, or name a "
                                            "model");
-    if (!thalweg_read_file(run->thalweg, is_given ? run->arguments->operands[0] : example))
-        return false;
+    const char *path = is_given ? run->arguments->operands[0] : example;
+    const EngineOptions options = engine_options(run);
+    if (!command_read_model(run->thalweg, path, &options)) return false;
     run->model = thalweg_model(run->thalweg);
     return true;
 }
@@ -91,9 +98,7 @@ static bool choose_count(Run *run) {
 /* ---- what it runs on ---- */
 
 static bool open_engine(Run *run) {
-    const Arguments *arguments = run->arguments;
-    const EngineOptions options = {.is_interpreted = arguments->engine == ENGINE_INTERPRETER,
-                                   .has_all_logits = arguments->logits != NULL};
+    const EngineOptions options = engine_options(run);
     run->engine = command_engine(run->thalweg, &options, run->progress);
     if (run->engine && !options.is_interpreted)
         command_say_tuning(run->thalweg, run->progress, run->arguments->stats);

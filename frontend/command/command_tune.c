@@ -186,8 +186,8 @@ static bool choose_prefill(Tune *tune, int64_t *tokens) {
 static bool make_model(Tune *tune) {
     enum { USUAL_POSITION = 64 };
     Thalweg *thalweg = tune->thalweg;
-    if (!thalweg_read_file(thalweg, tune->arguments->operands[0]) || !compiler_runs_here(thalweg) ||
-        !compiler_plan(thalweg))
+    if (!command_read_model(thalweg, tune->arguments->operands[0], &(EngineOptions){0}) ||
+        !compiler_runs_here(thalweg) || !compiler_plan(thalweg))
         return false;
     const TwWeights *weights = thalweg_weights(thalweg);
     if (!weights) return false;

@@ -123,6 +123,8 @@ const char *compiler_types_text(const Thalweg *thalweg);
 /* ---- compiler_model.c ---- */
 
 bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory);
+/* Describes the model that was read anew, for sequences of another length. */
+bool compiler_set_context(Thalweg *thalweg, int64_t context);
 bool compiler_described(Thalweg *thalweg); /* whether a model has been read; otherwise reported */
 ThalwegModel compiler_model(const Thalweg *thalweg); /* thalweg_model() */
 
@@ -254,12 +256,22 @@ double compiler_cache_bytes(const Kernel *kernel, int64_t tokens, int64_t positi
 
 /* ---- compiler_explain.c ---- */
 
-void compiler_explain(const Thalweg *thalweg, FILE *out);
+void compiler_explain(Thalweg *thalweg, FILE *out);
 
 /* ---- compiler_graphs.c ---- */
 
 /* The parts of the list, as thalweg_explain() has them; "": all. False: reported. */
 bool compiler_print_graphs(Thalweg *thalweg, const char *parts, FILE *out);
+
+/* ---- compiler_memory.c ---- */
+
+/* What tw_session_bytes() says of the program that is made of a plan. */
+uint64_t compiler_session_bytes(const Plan *plan, const TwSessionOptions *options);
+
+/* thalweg_memory(), thalweg_choose_context() and thalweg_check_memory(). False: reported. */
+bool compiler_memory(Thalweg *thalweg, bool has_all_logits, ThalwegMemory *out);
+bool compiler_choose_context(Thalweg *thalweg, bool has_all_logits);
+bool compiler_check_memory(Thalweg *thalweg, bool has_all_logits);
 
 /* ---- compiler_size.c ---- */
 

@@ -157,19 +157,30 @@ static void print_passes(const Thalweg *thalweg, FILE *out) {
     }
 }
 
-static void print_memory(const Plan *plan, FILE *out) {
+static void print_memory(Thalweg *thalweg, FILE *out) {
+    const Plan *plan = thalweg->plan;
+    ThalwegMemory memory;
+    if (!compiler_memory(thalweg, false, &memory)) return;
     fprintf(out,
-            "\nmemory\n"
+            "\nmemory, for a context of %" PRId64 "\n"
             "  packed weights %12.3f MB, %d tensors, layout %016" PRIx64 "\n"
             "  caches         %12.3f MB for a session\n"
+            "  tables         %12.3f MB for a session\n"
             "  arena          %12.3f MB for a session\n"
-            "  scratch        %12.3f MB for each of its threads\n",
-            (double)plan->layout->floats * 4e-6, plan->layout->count, layout_id(plan->layout),
-            (double)plan->cache_floats * 4e-6, (double)plan->arena_floats * 4e-6,
-            (double)plan->scratch_floats * 4e-6);
+            "  scratch        %12.3f MB for each of its threads\n"
+            "  logits         %12.3f MB for each row that it keeps\n"
+            "  all            %12.3f MB with %d threads",
+            memory.context, (double)memory.weights * 1e-6, plan->layout->count,
+            layout_id(plan->layout), (double)memory.caches * 1e-6, (double)memory.tables * 1e-6,
+            (double)memory.arena * 1e-6, (double)plan->scratch_floats * 4e-6,
+            (double)memory.logits * 1e-6, (double)memory.all * 1e-6, compiler_threads(thalweg));
+    if (memory.all > memory.available)
+        fprintf(out, ": more than there is %s, %.3f MB", memory.limit,
+                (double)memory.available * 1e-6);
+    fputc('\n', out);
 }
 
-void compiler_explain(const Thalweg *thalweg, FILE *out) {
+void compiler_explain(Thalweg *thalweg, FILE *out) {
     const Plan *plan = thalweg->plan;
     const Graph *graph = plan->prefill.graph;
     Table prefill = {.name = "prefill", .phase = &plan->prefill, .thalweg = thalweg};
@@ -181,6 +192,6 @@ void compiler_explain(const Thalweg *thalweg, FILE *out) {
     print_passes(thalweg, out);
     print_phase(&prefill, scratch, out);
     print_phase(&decode, scratch, out);
-    print_memory(plan, out);
+    print_memory(thalweg, out);
     arena_destroy(scratch);
 }

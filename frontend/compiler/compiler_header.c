@@ -133,32 +133,11 @@ static void print_top(const Header *h, const Thalweg *thalweg) {
 
 /* ---- sizes ---- */
 
-static void no_entry(const TwFrame *frame, int64_t thread, int64_t threads) {
-    (void)frame, (void)thread, (void)threads;
-}
-
-static uint64_t session_bytes(const Plan *plan, TwSessionOptions options) {
-    const TwProgram program = {.abi_version = TW_ABI_VERSION,
-                               .struct_bytes = sizeof program,
-                               .vocab = plan->vocab,
-                               .context = plan->prefill.graph->context,
-                               .chunk = plan->prefill.graph->chunk,
-                               .logits_stride = plan->logits_stride,
-                               .arena_floats = plan->arena_floats,
-                               .cache_floats = plan->cache_floats,
-                               .prefill = no_entry,
-                               .decode = no_entry,
-                               .scratch_floats = plan->scratch_floats,
-                               .outputs = plan->gives_logits ? 0 : plan->outputs,
-                               .tap_count = plan->prefill.tap_count};
-    return tw_session_bytes(&program, &options);
-}
-
 /* Of a session on any of the processors. */
 static uint64_t most_session_bytes(const Thalweg *thalweg, TwSessionOptions options) {
-    uint64_t most = session_bytes(thalweg->plan, options);
+    uint64_t most = compiler_session_bytes(thalweg->plan, &options);
     for (int i = 0; i < thalweg->others; i++) {
-        const uint64_t bytes = session_bytes(thalweg->other[i]->plan, options);
+        const uint64_t bytes = compiler_session_bytes(thalweg->other[i]->plan, &options);
         if (bytes > most) most = bytes;
     }
     return most;

@@ -59,6 +59,11 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
     return describe(thalweg, model);
 }
 
+bool compiler_set_context(Thalweg *thalweg, int64_t context) {
+    Model *model = thalweg->model;
+    return model_set_context(model, context, &thalweg->diag) && describe(thalweg, model);
+}
+
 bool compiler_described(Thalweg *thalweg) {
     if (thalweg->described) return true;
     if (thalweg->has_input) return false;

@@ -69,6 +69,7 @@ static void print_memory(const Plan *plan, FILE *out) {
     fprintf(out, "memory when it runs\n");
     print_row("weights", (uint64_t)plan->layout->floats * sizeof(float), "packed, mapped", out);
     print_row("caches", (uint64_t)plan->cache_floats * sizeof(float), "for a session", out);
+    print_row("tables", (uint64_t)plan->layout->rope.floats * sizeof(float), "for a session", out);
     print_row("arena", (uint64_t)plan->arena_floats * sizeof(float), "for a session", out);
     print_row("scratch", (uint64_t)plan->scratch_floats * sizeof(float),
               "for each thread of a session", out);

@@ -20,6 +20,7 @@ typedef struct {
     int64_t count, position, rows;
     double *logits;
     ThalwegCosts *costs;
+    ThalwegMemory *memory;
     FILE *out;
     TwSessionOptions session;
     const ThalwegPoint *points;
@@ -234,6 +235,31 @@ static bool session_options(Thalweg *thalweg, Call *call) {
 TwSessionOptions thalweg_session_options(Thalweg *thalweg) {
     Call result = {0};
     return call(thalweg, session_options, &result) ? result.session : (TwSessionOptions){0};
+}
+
+static bool memory(Thalweg *thalweg, Call *call) {
+    return compiler_memory(thalweg, call->flag, call->memory);
+}
+
+bool thalweg_memory(Thalweg *thalweg, bool has_all_logits, ThalwegMemory *out) {
+    *out = (ThalwegMemory){0};
+    return call(thalweg, memory, &(Call){.flag = has_all_logits, .memory = out});
+}
+
+static bool choose_context(Thalweg *thalweg, Call *call) {
+    return compiler_choose_context(thalweg, call->flag);
+}
+
+bool thalweg_choose_context(Thalweg *thalweg, bool has_all_logits) {
+    return call(thalweg, choose_context, &(Call){.flag = has_all_logits});
+}
+
+static bool check_memory(Thalweg *thalweg, Call *call) {
+    return compiler_check_memory(thalweg, call->flag);
+}
+
+bool thalweg_check_memory(Thalweg *thalweg, bool has_all_logits) {
+    return call(thalweg, check_memory, &(Call){.flag = has_all_logits});
 }
 
 static bool target(Thalweg *thalweg, Call *call) {

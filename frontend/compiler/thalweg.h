@@ -198,6 +198,28 @@ TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t c
 TW_API bool thalweg_set_interpreted_tap(Thalweg *thalweg, int64_t number, double *rows,
                                         int64_t count);
 
+/* Bytes that running the model takes, with the threads of the options. Known before anything is
+ * compiled or packed. */
+typedef struct ThalwegMemory {
+    int64_t context;                                /* of the longest sequence, */
+    int64_t caches, tables, arena, scratch, logits; /* for which a session has these */
+    int64_t weights;                                /* packed, mapped from a file */
+    int64_t packing;   /* to make that file, before there is a session */
+    int64_t all;       /* at a time */
+    int64_t available; /* what this process can still have; INT64_MAX: nobody knows */
+    const char *limit; /* who says so: "in this machine", "in its control group", ... */
+} ThalwegMemory;
+
+/* For sessions that keep the logits of the last token, or of all tokens of a call. */
+TW_API bool thalweg_memory(Thalweg *thalweg, bool has_all_logits, ThalwegMemory *out);
+
+/* Takes a shorter context than the model's own, and says so in a note, where that leaves this
+ * machine without memory and the options name none: before a program is made. */
+TW_API bool thalweg_choose_context(Thalweg *thalweg, bool has_all_logits);
+
+/* Whether the memory is there; false also, and reported, where it is not. */
+TW_API bool thalweg_check_memory(Thalweg *thalweg, bool has_all_logits);
+
 /* What became of the model: kernels of each phase, arena, bytes and floating-point operations of a
  * token. With `graphs` ("", or null for none) also the graphs themselves; where it names some of
  * described, optimised, prefill, decode, or the number of a layer, by commas, these alone. */

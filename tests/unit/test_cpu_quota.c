@@ -1,35 +1,9 @@
 /* test_cpu_quota.c - the quota of control groups, read from files as the kernel writes them. */
 #include "runtime/cpu_quota.h"
 #include "runtime/processors.h"
-#include "tests/check.h"
-#include "tests/folder.h"
+#include "tests/unit/proc_fixture.h"
 
 #include <limits.h>
-#include <sys/stat.h>
-
-static char root[FOLDER_PATH];
-
-static void setup(void) {
-    ck_assert(folder_make(root));
-}
-
-static void teardown(void) {
-    ck_assert(folder_remove(root));
-}
-
-/* Makes root/path, and the folders it is in. */
-static void write_file(const char *path, const char *text) {
-    char full[PATH_MAX];
-    snprintf(full, sizeof full, "%s/%s", root, path);
-    for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
-        *slash = 0;
-        mkdir(full, 0700);
-    }
-    FILE *file = fopen(full, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    ck_assert_int_eq(fclose(file), 0);
-}
 
 static void be_in(const char *mountinfo, const char *cgroup) {
     write_file("self/mountinfo", mountinfo);
@@ -37,9 +11,7 @@ static void be_in(const char *mountinfo, const char *cgroup) {
 }
 
 static int quota(void) {
-    char self[64];
-    snprintf(self, sizeof self, "%s/self", root);
-    return tw_cpu_quota(self, root);
+    return tw_cpu_quota(proc_self, proc_root);
 }
 
 static const char version_2[] =
@@ -164,7 +136,7 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("cpu_quota");
-    TCase *tests = suite_case(suite, "cpu_quota", setup, teardown);
+    TCase *tests = suite_case(suite, "cpu_quota", make_proc, drop_proc);
     tcase_add_test(tests, without_files_there_is_no_quota);
     tcase_add_test(tests, a_quota_of_version_2_is_rounded_up);
     tcase_add_test(tests, the_least_quota_up_the_hierarchy_counts);
