@@ -41,8 +41,14 @@ typedef struct {
 
 /* ---- what is asked for ---- */
 
+static EngineOptions engine_options(const Perplexity *p) {
+    return (EngineOptions){.is_interpreted = p->arguments->engine == ENGINE_INTERPRETER,
+                           .has_all_logits = true};
+}
+
 static bool read_model(Perplexity *p) {
-    if (!thalweg_read_file(p->thalweg, p->arguments->operands[0])) return false;
+    const EngineOptions options = engine_options(p);
+    if (!command_read_model(p->thalweg, p->arguments->operands[0], &options)) return false;
     p->model = thalweg_model(p->thalweg);
     return p->model.generates || command_fail(p->progress, "'%s' %s: it has no perplexity",
                                               p->model.name, command_why_not(&p->model));
@@ -99,7 +105,7 @@ static bool choose_windows(Perplexity *p) {
 }
 
 static bool choose_way(Perplexity *p) {
-    const int64_t asked = p->arguments->context, model = p->model.context;
+    const int64_t asked = p->arguments->window, model = p->model.context;
     p->is_chunks = p->arguments->chunks != OPTION_NOT_GIVEN;
     p->context = asked != OPTION_NOT_GIVEN ? asked : model < USUAL_CONTEXT ? model : USUAL_CONTEXT;
     if (p->context > model)
@@ -223,8 +229,7 @@ static void print_json(const Perplexity *p, const Result *result) {
 }
 
 static bool measure(Perplexity *p) {
-    const bool is_interpreted = p->arguments->engine == ENGINE_INTERPRETER;
-    const EngineOptions options = {.is_interpreted = is_interpreted, .has_all_logits = true};
+    const EngineOptions options = engine_options(p);
     if (!read_model(p) || !read_text(p) || !choose_way(p)) return false;
     p->engine = command_engine(p->thalweg, &options, p->progress);
     if (!p->engine || !take_windows(p)) return false;
