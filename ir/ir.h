@@ -106,8 +106,8 @@ typedef struct {
 } Attrs;
 
 /* Where a value lies, in floats from the start of the arena, or of the caches for an append.
- * Printed as ` at 4096 stride 784`, of a ring ` at 4096 stride 784 rows 640`. A value without memory
- * of its own has stride 0. */
+ * Printed as ` at 4096 stride 784`, of a ring ` at 4096 stride 784 rows 640`. A value without
+ * memory of its own has stride 0. */
 typedef struct {
     int64_t offset;
     int64_t stride; /* floats from one row to the next */

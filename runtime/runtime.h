@@ -114,10 +114,10 @@ TW_API int tw_session_threads(const TwSession *session);
  * then have fewer for a while, and give the same results. Threads of the caller always run all. */
 TW_API int tw_session_fewest_threads(const TwSession *session);
 
-/* Forget everything from `position` on (0: the whole sequence). TW_FORGOTTEN: layers that see through
- * a window have given up what a token at that position sees; nothing changes. program->chunk of the
- * latest tokens can always be taken back, and any number while the sequence has not been longer than
- * these caches, which are a chunk longer than their windows. */
+/* Forget everything from `position` on (0: the whole sequence). TW_FORGOTTEN: layers that see
+ * through a window have given up what a token at that position sees; nothing changes.
+ * program->chunk of the latest tokens can always be taken back, and any number while the sequence
+ * has not been longer than these caches, which are a chunk longer than their windows. */
 TW_API TwStatus tw_session_rollback(TwSession *session, int64_t position);
 TW_API void tw_session_reset(TwSession *session);
 

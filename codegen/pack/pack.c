@@ -43,7 +43,7 @@ typedef struct {
     const PackInput *input;
     PackValues values;
     int file;
-    char *map; /* of the file; null: none */
+    char *map;           /* of the file; null: none */
     int64_t *first_unit; /* of each tensor; the last one is their number */
     atomic_llong next;
     _Atomic(Failure) failure;
@@ -334,8 +334,8 @@ static void pack_tensors(Pack *pack) {
 
 /* ---- the file ---- */
 
-/* To its whole length, and mapped, for the checksum at the end: where there are no addresses for it,
- * nothing is packed in vain. */
+/* To its whole length, and mapped, for the checksum at the end: where there are no addresses for
+ * it, nothing is packed in vain. */
 static void open_whole(Pack *pack, int64_t bytes) {
     if (ftruncate(pack->file, (off_t)bytes) == 0) {
         pack->map = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, pack->file, 0);

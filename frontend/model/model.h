@@ -289,8 +289,9 @@ typedef struct {
 /* Reads and validates a description. Null: reported, up to DIAG_MAX_ERRORS errors at once. */
 Model *model_read(Arena *arena, Diag *diag, const Source *source);
 
-/* Makes it a model of sequences of another length than its own, 1 to MODEL_MAX_CONTEXT. A longer one is
- * a warning; false, reported: its positions are learned, or its rope is scaled for its own. */
+/* Makes it a model of sequences of another length than its own, 1 to MODEL_MAX_CONTEXT. A longer
+ * one is a warning; false, reported: its positions are learned, or its rope is scaled for its own.
+ */
 bool model_set_context(Model *model, int64_t context, Diag *diag);
 
 /* Whether model_build_graph() knows how to make all that the description asks for, and the whole is

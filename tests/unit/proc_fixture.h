@@ -1,5 +1,5 @@
-/* proc_fixture.h - files as the kernel shows them, in a folder that is new for each test: those of a
- * process in proc_root/self, hierarchies of control groups where its mountinfo says. */
+/* proc_fixture.h - files as the kernel shows them, in a folder that is new for each test: those of
+ * a process in proc_root/self, hierarchies of control groups where its mountinfo says. */
 #ifndef PROC_FIXTURE_H
 #define PROC_FIXTURE_H
 

@@ -6,7 +6,8 @@
 /* A model of 16 positions at most, with a branch and weights as they are said. */
 #define WITH(head, attention)                                                                      \
     "thalweg: 1\nname: small\nvocab: 40\ncontext: 16\nstream: {width: 24}\n" head                  \
-    "blocks: [{branches: [{attention: {heads: 2" attention "}}]}]\nhead: {}\nweights: {synthetic: 7}\n"
+    "blocks: [{branches: [{attention: {heads: 2" attention                                         \
+    "}}]}]\nhead: {}\nweights: {synthetic: 7}\n"
 
 static Thalweg *create_for(int64_t context, const char *text) {
     return create_with((ThalwegOptions){.context = context}, text);
@@ -166,7 +167,8 @@ START_TEST(a_context_that_fits_no_machine_is_halved_until_it_does) {
     ck_assert_int_le(memory.all, memory.available);
     assert_works(thalweg, thalweg_check_memory(thalweg, false));
     ck_assert_int_eq(thalweg_program(thalweg)->context, context);
-    ck_assert_int_eq(thalweg_diagnostic_count(thalweg), 2); /* what the description says stands once */
+    /* What the description says stands once. */
+    ck_assert_int_eq(thalweg_diagnostic_count(thalweg), 2);
     assert_message(thalweg, "no matrix has a name that fits");
     const ThalwegDiagnostic note = thalweg_diagnostic(thalweg, 1);
     ck_assert_int_eq(note.severity, THALWEG_NOTE);

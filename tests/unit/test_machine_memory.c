@@ -76,7 +76,8 @@ START_TEST(a_group_of_version_1_counts_with_those_in_it) {
 END_TEST
 
 START_TEST(nonsense_limits_nothing) {
-    static const char *const texts[] = {"", "\n", "-1\n", "1e9\n", "99999999999999999999\n", "7 7\n"};
+    static const char *const texts[] = {"",     "\n", "-1\n", "1e9\n", "99999999999999999999\n",
+                                        "7 7\n"};
     be_in_version_2("0::/\n");
     write_file("cgroup/memory.current", "1\n");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
