@@ -126,7 +126,7 @@ static void add_tap(Build *build, const Instrument *tap, int number, const Model
         const PointRange columns = columns_of(point, &units, i);
         Node node = instrument_node(OP_tap, build, tap, point, x, columns);
         node.attr.number = all->tap_count;
-        node.place = (Placement){at, width};
+        node.place = (Placement){.offset = at, .stride = width};
         build_add(build, node);
         at += columns.last - columns.first;
     }
