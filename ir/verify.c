@@ -323,11 +323,21 @@ static bool verify_member(const Check *c) {
     return refuse(c, "it uses no value of the kernel that it is computed in");
 }
 
+/* What is seen of a ring is there until the call ends. */
+static bool verify_ring(const Check *c, int k) {
+    const int64_t rows = operand(c, k)->place.rows, window = c->node->attr.window;
+    const bool has_window = c->node->op == OP_attend && c->node->attr.causal && window > 0;
+    if (rows < 1 || (has_window && window <= rows && rows - window + 1 >= c->graph->chunk))
+        return true;
+    return refuse(c, "operand %d is a ring, of which %" PRId64 " rows are too few", k + 1, rows);
+}
+
 /* What a kernel reads is computed by itself and by kernels that start before it. */
 static bool verify_kernel_order(const Check *c) {
     const uint32_t kernel = ir_root(c->graph, (Ref){c->index}).index;
     for (int k = 0; k < c->info->most; k++) {
         if (ir_ref_is_none(c->node->in[k]) || !is_computed(operand(c, k))) continue;
+        if (!verify_ring(c, k)) return false;
         if (ir_root(c->graph, c->node->in[k]).index > kernel)
             return refuse(c, "operand %d is computed after the kernel has started", k + 1);
     }
@@ -359,36 +369,15 @@ static bool verify_tap_placement(const Check *c) {
                   columns, offset, stride);
 }
 
-/* What a reader of a ring sees is there until the call ends. */
-static bool verify_ring(const Check *c, int k) {
-    const Node *cache = operand(c, k);
-    const int64_t rows = cache->place.rows, window = c->node->attr.window;
-    if (cache->op != OP_append || rows < 1 || rows > c->graph->context) return true;
-    if (c->node->op != OP_attend || !c->node->attr.causal || window < 1)
-        return refuse(c, "operand %d is a ring, which is for causal windows", k + 1);
-    if (window <= rows && rows - (window - 1) >= c->graph->chunk) return true;
-    return refuse(c, "operand %d is a ring of %" PRId64 " rows, too short for a window of %" PRId64,
-                  k + 1, rows, window);
-}
-
-static bool verify_rings(const Check *c) {
-    for (int k = 0; k < c->info->most; k++)
-        if (!ir_ref_is_none(c->node->in[k]) && !verify_ring(c, k)) return false;
-    return true;
-}
-
 /* The memory of a cache is laid out as attention reads it; that of the result is the caller's. */
 static bool verify_placement(const Check *c) {
     const Graph *graph = c->graph;
     const Type *type = &c->node->type;
     const int64_t offset = c->node->place.offset, stride = c->node->place.stride;
     const int64_t ring = c->node->place.rows;
-    if (!verify_rings(c)) return false;
     if (c->node->op == OP_tap) return verify_tap_placement(c);
-    if (ring && c->node->op != OP_append)
-        return refuse(c, "it is no cache: it has no rows of a ring");
-    if (ring < 0 || ring > graph->context)
-        return refuse(c, "a ring has 1 to %" PRId64 " rows, found %" PRId64, graph->context, ring);
+    if (ring < 0 || ring > graph->context || (ring && c->node->op != OP_append))
+        return refuse(c, "no ring of a cache has %" PRId64 " rows", ring);
     if (offset == 0 && stride == 0) return true;
     if (!is_computed(c->node)) return refuse(c, "it has no place in memory");
     const bool is_cache = c->node->op == OP_append, is_result = graph->result.index == c->index;
