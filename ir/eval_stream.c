@@ -16,6 +16,14 @@ void eval_position(Eval *e) {
 
 /* ---- into the stream ---- */
 
+/* Row n of a table or of a product's weight as it is left by its format. */
+static void copy_rounded_row(const Eval *e, int64_t n, double *out) {
+    const WeightFormat format = e->node->attr.format;
+    eval_copy_row(&e->in[1], n, out);
+    if (!weights_keep_row(e->weights, e->graph, e->node->in[1], n, format))
+        format_round_row(format, out, e->in[1].columns);
+}
+
 void eval_embed(Eval *e) {
     const Tensor *table = &e->in[1];
     for (int64_t t = 0; t < e->out.rows; t++) {
@@ -28,7 +36,7 @@ void eval_embed(Eval *e) {
             return;
         }
         double *row = e->out.at + t * e->out.columns;
-        eval_copy_row(table, token, row);
+        copy_rounded_row(e, token, row);
         const double *bias = e->in[2].at;
         for (int64_t c = 0; c < e->out.columns; c++)
             row[c] = row[c] * e->node->attr.scale + (bias ? bias[c] : 0);
@@ -48,7 +56,7 @@ void eval_add_positions(Eval *e) {
     }
     for (int64_t t = 0; t < e->out.rows; t++) {
         const int64_t start = t * e->out.columns;
-        eval_copy_row(table, (int64_t)first + t, e->out.at + start);
+        copy_rounded_row(e, (int64_t)first + t, e->out.at + start);
         for (int64_t c = 0; c < e->out.columns; c++) e->out.at[start + c] += e->in[0].at[start + c];
     }
 }
@@ -96,14 +104,9 @@ void eval_quantise(Eval *e) {
         format_round_values(e->node->attr.format, e->out.at + t * columns, columns);
 }
 
-/* Row n of the weight as it is left by its format. */
 static const double *weight_row(const Eval *e, int64_t n, double *buffer) {
-    const Tensor *weight = &e->in[1];
-    const WeightFormat format = e->node->attr.format;
-    if (format == FORMAT_f32 || weights_keep_row(e->weights, e->graph, e->node->in[1], n, format))
-        return eval_row(weight, n, buffer);
-    eval_copy_row(weight, n, buffer);
-    format_round_row(format, buffer, weight->columns);
+    if (e->node->attr.format == FORMAT_f32) return eval_row(&e->in[1], n, buffer);
+    copy_rounded_row(e, n, buffer);
     return buffer;
 }
 

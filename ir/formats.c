@@ -7,7 +7,7 @@
 
 int format_bits(WeightFormat format) {
     static const int bits[] = {
-        [FORMAT_f32] = 32, [FORMAT_bf16] = 16, [FORMAT_q8] = 8, [FORMAT_q4] = 4};
+        [FORMAT_f32] = 32, [FORMAT_bf16] = 16, [FORMAT_q8] = 8, [FORMAT_q4] = 4, [FORMAT_f16] = 16};
     return bits[format];
 }
 
@@ -28,6 +28,7 @@ float format_limit(WeightFormat format) {
     case FORMAT_bf16: return 0x1.ffp127F;
     case FORMAT_q8: return half_limit * 127;
     case FORMAT_q4: return half_limit * 8;
+    case FORMAT_f16: return half_limit;
     }
     return INFINITY;
 }
@@ -130,11 +131,15 @@ void format_round_values(WeightFormat format, double *row, int64_t count) {
         round_value_block(row + i, count - i < FORMAT_BLOCK ? count - i : FORMAT_BLOCK);
 }
 
+static double round_half(WeightFormat format, double value) {
+    if (format == FORMAT_f16) return (double)format_from_f16(format_f16((float)value));
+    return (double)float_of_bits((uint32_t)format_bf16((float)value) << 16);
+}
+
 void format_round_row(WeightFormat format, double *row, int64_t count) {
     if (format == FORMAT_f32) return;
-    if (format == FORMAT_bf16) {
-        for (int64_t i = 0; i < count; i++)
-            row[i] = (double)float_of_bits((uint32_t)format_bf16((float)row[i]) << 16);
+    if (!format_has_blocks(format)) {
+        for (int64_t i = 0; i < count; i++) row[i] = round_half(format, row[i]);
         return;
     }
     for (int64_t i = 0; i < count; i += FORMAT_BLOCK)

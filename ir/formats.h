@@ -3,6 +3,7 @@
  *   bf16  the upper half of an f32, rounded to nearest, ties to even
  *   q8    blocks of 32 along the row: w = scale * (q - 128), 1 <= q <= 255
  *   q4    blocks of 32 along the row: w = scale * (q - 8), 0 <= q <= 15
+ *   f16   IEEE 754 binary16, of tables that are looked up alone
  *
  * Scales are IEEE 754 binary16. The values are those of ggml's Q8_0 and Q4_0, whose integers are
  * stored with a sign; ours are not, as the dot products of bytes want them. The last block of a
@@ -23,7 +24,7 @@ typedef struct {
     uint8_t q[FORMAT_BLOCK];
 } FormatBlock;
 
-/* Bits of a value: 32, 16, 8 or 4. */
+/* Bits of a value, without its block's scale: 32, 16, 8 or 4. */
 int format_bits(WeightFormat format);
 
 /* Whether the format has blocks with a scale. */
@@ -39,6 +40,12 @@ float format_limit(WeightFormat format);
 bool format_holds(WeightFormat format, const float *value, int64_t count);
 
 uint16_t format_bf16(float value);
+
+/* Of bits in bf16 or f16. */
+static inline bool format_half_is_finite(WeightFormat format, uint16_t half) {
+    const uint16_t exponent = format == FORMAT_bf16 ? 0x7f80 : 0x7c00;
+    return (half & exponent) != exponent;
+}
 
 /* The nearest binary16, ties to even. */
 uint16_t format_f16(float value);

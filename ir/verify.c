@@ -227,6 +227,8 @@ static bool verify_formats(const Check *c) {
     const WeightFormat format = c->node->attr.format;
     if (c->node->op == OP_quantise && format != FORMAT_q8 && format != FORMAT_bf16)
         return refuse(c, "format must be q8 or bf16");
+    if (format == FORMAT_f16 && c->node->op != OP_embed && c->node->op != OP_add_positions)
+        return refuse(c, "format f16 is for tables that are looked up");
     for (int k = 0; k < c->info->most; k++) {
         if (ir_ref_is_none(c->node->in[k]) || operand(c, k)->op != OP_quantise) continue;
         const bool is_bf16 = operand(c, k)->attr.format == FORMAT_bf16;

@@ -23,11 +23,11 @@ struct Weights {
     bool (*rows)(const Weights *weights, const char *param, int64_t first, int64_t count,
                  int64_t columns, float *out);
     const void *context;
-    /* Whether the param is stored in the format, bf16, q8 or q4, so that its rows need not be
+    /* Whether the param is stored in the format, which is not f32, so that its rows need not be
      * rounded to it, and kept() gives them. Null: no param is. */
     bool (*keeps)(const Weights *weights, const char *param, WeightFormat format);
-    /* As rows(), bit for bit as they are stored: bf16 as columns of uint16_t, q8 and q4 as blocks
-     * of type FormatBlock, whole ones. */
+    /* As rows(), bit for bit as they are stored: bf16 and f16 as columns of uint16_t, q8 and q4
+     * as blocks of type FormatBlock, whole ones. */
     bool (*kept)(const Weights *weights, const char *param, int64_t first, int64_t count,
                  int64_t columns, void *out);
     /* Null: params have no other place than the graph. */

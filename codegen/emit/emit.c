@@ -247,6 +247,10 @@ Value emit_splat(Emit *e, Value scalar) {
     return LLVMBuildShuffleVector(e->builder, first, none, LLVMConstNull(e->ivector), "");
 }
 
+Value emit_first_lane(Emit *e, Value vector) {
+    return LLVMBuildExtractElement(e->builder, vector, LLVMConstInt(e->i32, 0, 0), "");
+}
+
 Value emit_vector(Emit *e, double constant) {
     Value lanes[64];
     for (int64_t i = 0; i < e->width; i++) lanes[i] = emit_f32(e, constant);

@@ -47,6 +47,18 @@ typedef struct {
 /* Whether threads attend to what they computed themselves (Kernel.own_heads). */
 Value emit_owns_heads(Emit *e, const Kernel *kernel, Value threads);
 
+/* ---- emit_table.c: a row of the table that an embed or add_positions looks up ---- */
+
+typedef struct {
+    WeightFormat format;
+    Value base, integers; /* integers: of q8 and q4 */
+} TableRow;
+/* `room`: for a row as floats, which one that lies in panels is brought to; null for positions,
+ * which never do. */
+TableRow emit_table_row(KernelEmit *k, const Node *lookup, Value index, Value room);
+/* A vector of columns as floats; whole vectors are there of the last columns, too. */
+Value emit_table_load(Emit *e, const TableRow *row, Value column);
+
 /* ---- emit_tile.c ----
  * c[r][j] (+)= sum over i < depth of a[r * stride + i] * b[panel(j)][i][j]: rows x panels panels at
  * once, in registers, each sum in order of i by fused multiply-adds. Reads `rows` rows of a, so
@@ -73,6 +85,9 @@ void emit_packed_row(Emit *e, PackedShape shape, Value a, Value b, Value c);
 /* `depth` values k of a panel, from the start of a block on, to floats [depth][panel]; `to` has
  * room for whole blocks. */
 void emit_unpack(Emit *e, WeightFormat format, Value from, Value to, Value depth);
+/* One lane of a panel becomes `depth` floats, one after the other. */
+void emit_unpack_lane(Emit *e, WeightFormat format, Value panel, Value lane, Value to,
+                      int64_t depth);
 
 /* ---- emit_bytes.c: products of bytes, on machines that have them ---- */
 /* A row of `node`, a quantise: floats `from` to words `to` (format_value_words()). */

@@ -183,3 +183,49 @@ void emit_unpack(Emit *e, WeightFormat format, Value from, Value to, Value depth
     }
     emit_call(e, function, (Value[]){from, to, depth}, 3);
 }
+
+/* ---- one lane ---- */
+
+/* The first `count` values of a block: in all lanes of a vector, of which one is stored. */
+static void unpack_lane_of_block(Emit *e, WeightFormat format, Value block, Value lane, Value to,
+                                 int64_t count) {
+    const int64_t per_word = values_of_word(format);
+    BlockScale scale = {0};
+    if (format_has_blocks(format)) {
+        scale.scale = emit_splat_half(e, block, lane);
+        scale.zero = emit_fmul(e, scale.scale, emit_vector(e, -format_zero(format)));
+        block = emit_at(e, block, emit_int(e, e->panel / 2));
+    }
+    for (int64_t i = 0; i < count; i++) {
+        Value at = emit_add(e, lane, emit_int(e, i / per_word * e->panel));
+        Value words = emit_splat_word(e, block, at);
+        Value value = word_value(e, format, words, i % per_word, scale);
+        emit_store(e, emit_first_lane(e, value), to, emit_int(e, i));
+    }
+}
+
+static void copy_lane(Emit *e, Value panel, Value lane, Value to, int64_t depth) {
+    Loop k = emit_loop(e, "k", emit_int(e, 0), emit_int(e, depth), emit_int(e, 1));
+    Value at = emit_add(e, emit_mul(e, k.i, emit_int(e, e->panel)), lane);
+    emit_store(e, emit_load_f32(e, panel, at), to, k.i);
+    emit_loop_end(e, &k);
+}
+
+void emit_unpack_lane(Emit *e, WeightFormat format, Value panel, Value lane, Value to,
+                      int64_t depth) {
+    if (format == FORMAT_f32) {
+        copy_lane(e, panel, lane, to, depth);
+        return;
+    }
+    const int64_t whole = depth / FORMAT_BLOCK, rest = depth % FORMAT_BLOCK;
+    Value words = emit_int(e, layout_panel_words(format, FORMAT_BLOCK, e->panel));
+    Loop block = emit_loop(e, "block", emit_int(e, 0), emit_int(e, whole), emit_int(e, 1));
+    unpack_lane_of_block(e, format, emit_at(e, panel, emit_mul(e, block.i, words)), lane,
+                         emit_at(e, to, emit_mul(e, block.i, emit_int(e, FORMAT_BLOCK))),
+                         FORMAT_BLOCK);
+    emit_loop_end(e, &block);
+    if (!rest) return;
+    Value last = emit_int(e, whole);
+    unpack_lane_of_block(e, format, emit_at(e, panel, emit_mul(e, last, words)), lane,
+                         emit_at(e, to, emit_int(e, whole * FORMAT_BLOCK)), rest);
+}

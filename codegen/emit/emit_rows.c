@@ -28,19 +28,14 @@ static void copy_columns(Emit *e, Value from, Value to, int64_t columns) {
 
 /* ---- tables ---- */
 
-static Value table_row(KernelEmit *k, Ref table, Value index) {
-    Emit *e = k->e;
-    int64_t stride = round_up(columns_of(k, table), e->panel);
-    return emit_at(e, emit_slot(k, table, FORM_ROWS), emit_mul(e, index, emit_int(e, stride)));
-}
-
 static void embed_row(KernelEmit *k, Ref root, Value row) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, root);
     Value token = emit_load_token(e, emit_slot(k, node->in[0], FORM_VECTOR), row);
-    Value from = table_row(k, node->in[1], token), to = row_base(k, root, row);
+    Value to = row_base(k, root, row);
+    const TableRow from = emit_table_row(k, node, token, to);
     Loop c = columns_loop(e, columns_of(k, root));
-    Value x = emit_load(e, from, c.i);
+    Value x = emit_table_load(e, &from, c.i);
     if (node->attr.scale != 1) x = emit_fmul(e, x, emit_vector(e, node->attr.scale));
     if (!ir_ref_is_none(node->in[2]))
         x = emit_fadd(e, x, emit_load(e, emit_slot(k, node->in[2], FORM_VECTOR), c.i));
@@ -52,10 +47,10 @@ static void add_position_row(KernelEmit *k, Ref root, Value row) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, root);
     Value position = emit_add(e, k->position, emit_int(e, (int64_t)node->attr.offset));
-    Value from = table_row(k, node->in[1], emit_add(e, position, row));
+    const TableRow from = emit_table_row(k, node, emit_add(e, position, row), NULL);
     Value x = row_base(k, node->in[0], row);
     Loop c = columns_loop(e, columns_of(k, root));
-    emit_store(e, emit_fadd(e, emit_load(e, x, c.i), emit_load(e, from, c.i)), x, c.i);
+    emit_store(e, emit_fadd(e, emit_load(e, x, c.i), emit_table_load(e, &from, c.i)), x, c.i);
     emit_loop_end(e, &c);
 }
 

@@ -43,6 +43,11 @@ void emit_store_bytes(Emit *e, Value words, Value base, Value index) {
     emit_store(e, LLVMBuildTrunc(e->builder, words, bytes, ""), base, index);
 }
 
+Value emit_load_bytes(Emit *e, Value base, Value index) {
+    VType bytes = LLVMVectorType(LLVMInt8TypeInContext(e->context), (unsigned)e->width);
+    return LLVMBuildZExt(e->builder, emit_load_as(e, bytes, base, index), e->ivector, "");
+}
+
 /* ---- halves ---- */
 
 void emit_store_halves(Emit *e, Value from, Value to, Value index) {
@@ -59,6 +64,12 @@ void emit_store_bf16(Emit *e, Value floats, Value base, Value index) {
     emit_store(e, LLVMBuildTrunc(e->builder, rounded, halves, ""), base, index);
 }
 
+Value emit_load_bf16(Emit *e, Value base, Value index) {
+    VType halves = LLVMVectorType(LLVMInt16TypeInContext(e->context), (unsigned)e->width);
+    Value words = LLVMBuildZExt(e->builder, emit_load_as(e, halves, base, index), e->ivector, "");
+    return emit_words_as_floats(e, emit_word_shift_left(e, words, 16));
+}
+
 /* Without an instruction: the exponent's bias goes from 15 to 127 by a product, which is right for
  * subnormal numbers, too. Infinities and NaN get the largest exponent that there is. */
 static Value widen_halves(Emit *e, Value halves) {
@@ -73,13 +84,25 @@ static Value widen_halves(Emit *e, Value halves) {
     return emit_words_as_floats(e, LLVMBuildOr(e->builder, bits, exponent, ""));
 }
 
+/* Of a vector of i16. */
+static Value halves_to_floats(Emit *e, Value halves) {
+    if (!e->machine->has_halves) return widen_halves(e, halves);
+    VType half = LLVMVectorType(LLVMHalfTypeInContext(e->context), (unsigned)e->width);
+    return LLVMBuildFPExt(e->builder, LLVMBuildBitCast(e->builder, halves, half, ""), e->vector,
+                          "");
+}
+
 Value emit_load_halves(Emit *e, Value base, Value index) {
-    const unsigned width = (unsigned)e->width;
-    VType half = LLVMHalfTypeInContext(e->context), bits = LLVMInt16TypeInContext(e->context);
-    if (!e->machine->has_halves)
-        return widen_halves(e, emit_load_as(e, LLVMVectorType(bits, width), base, index));
-    return LLVMBuildFPExt(e->builder, emit_load_as(e, LLVMVectorType(half, width), base, index),
-                          e->vector, "");
+    VType bits = LLVMVectorType(LLVMInt16TypeInContext(e->context), (unsigned)e->width);
+    return halves_to_floats(e, emit_load_as(e, bits, base, index));
+}
+
+Value emit_splat_half(Emit *e, Value base, Value index) {
+    VType bits = LLVMInt16TypeInContext(e->context);
+    Value at = LLVMBuildInBoundsGEP2(e->builder, bits, base, &index, 1, "");
+    Value half = LLVMBuildLoad2(e->builder, bits, at, "");
+    LLVMSetAlignment(half, 2);
+    return halves_to_floats(e, emit_splat(e, half));
 }
 
 /* ---- products ---- */

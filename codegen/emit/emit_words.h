@@ -13,14 +13,17 @@ Value emit_words_as_floats(Emit *e, Value words);  /* the same bits */
 Value emit_floats_as_words(Emit *e, Value floats); /* the same bits */
 Value emit_word_of(Emit *e, Value scalar);         /* an f32 that is a whole number, as i32 */
 void emit_store_bytes(Emit *e, Value words, Value base, Value index); /* the low byte of each */
+Value emit_load_bytes(Emit *e, Value base, Value index);              /* a byte in each */
 
 /* ---- halves, two of which take the place of a float ---- */
 
 /* bf16 of floats, to nearest and ties to even, stored one after the other; base + index floats. */
 void emit_store_bf16(Emit *e, Value floats, Value base, Value index);
+Value emit_load_bf16(Emit *e, Value base, Value index);
 /* A vector of binary16 from one place to another. */
 void emit_store_halves(Emit *e, Value from, Value to, Value index);
 Value emit_load_halves(Emit *e, Value base, Value index); /* binary16 at base + index floats */
+Value emit_splat_half(Emit *e, Value base, Value index);  /* binary16 at base + index halves */
 
 /* ---- products, on machines that have them ---- */
 

@@ -71,21 +71,24 @@ static void add_memory(Kernel *kernel, Ref ref) {
     if (find_slot(kernel, ref, FORM_VECTOR) < 0) add_slot(kernel, memory_slot(kernel->graph, ref));
 }
 
-static void add_packed(Kernel *kernel, Layout *layout, PackedForm form, Ref ref,
-                       const PanelGroup *group, int group_count) {
+static void add_packed(Kernel *kernel, Layout *layout, PackedForm form, WeightFormat format,
+                       Ref ref, const PanelGroup *group, int group_count) {
     if (ir_ref_is_none(ref) || find_slot(kernel, ref, form) >= 0) return;
-    const WeightFormat format =
-        form == FORM_PANELS ? ir_node(kernel->graph, kernel->root)->attr.format : FORMAT_f32;
     int index = layout_add(layout, form, format, kernel->graph, ref, group, group_count);
-    add_slot(kernel, (Slot){SLOT_WEIGHTS, form, ref, .offset = layout->tensor[index].offset});
+    add_slot(kernel, (Slot){SLOT_WEIGHTS, form, ref, .offset = layout->tensor[index].offset,
+                            .format = format});
 }
 
-static void add_table(Kernel *kernel, Layout *layout, Ref rope) {
+static void add_rope_table(Kernel *kernel, Layout *layout, Ref rope) {
     if (find_slot(kernel, rope, FORM_ROWS) >= 0) return;
     const int64_t offset =
         rope_tables_add(&layout->rope, kernel->graph, ir_node(kernel->graph, rope),
                         &layout->machine, layout->arena);
     add_slot(kernel, (Slot){SLOT_TABLES, FORM_ROWS, rope, .offset = offset});
+}
+
+bool kernel_has_slot(const Kernel *kernel, Ref ref, PackedForm form) {
+    return find_slot(kernel, ref, form) >= 0;
 }
 
 int kernel_slot(const Kernel *kernel, Ref ref, PackedForm form) {
@@ -244,6 +247,41 @@ static bool form_groups(Kernel *kernel, const Machine *machine) {
 
 /* ---- slots ---- */
 
+static bool is_projection(const Node *node) {
+    return node->op == OP_project || node->op == OP_read;
+}
+
+static bool has_slices(const Graph *graph, uint32_t root) {
+    for (uint32_t i = root + 1; i < graph->count && graph->node[i].root.index == root; i++)
+        if (graph->node[i].op == OP_slice) return true;
+    return false;
+}
+
+/* Whether a product multiplies with the table as it is looked up, all of it together: a tied head.
+ */
+static bool has_product(const Graph *graph, const Node *lookup) {
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        if (is_projection(node) && ir_ref_equal(node->in[1], lookup->in[1]) &&
+            node->attr.format == lookup->attr.format && !has_slices(graph, i))
+            return true;
+    }
+    return false;
+}
+
+/* The panels of such a product serve the look-up as well. */
+static void add_table(Kernel *kernel, Layout *layout, const Node *lookup) {
+    const Ref table = lookup->in[1];
+    const int64_t rows = ir_node(kernel->graph, table)->type.dim[0];
+    const int64_t panel = machine_panel(&layout->machine);
+    const PanelGroup all = {
+        .parts = 1, .from = {0}, .columns = rows, .panels = round_up(rows, panel) / panel};
+    if (lookup->op == OP_embed && has_product(kernel->graph, lookup))
+        add_packed(kernel, layout, FORM_PANELS, lookup->attr.format, table, &all, 1);
+    else
+        add_packed(kernel, layout, FORM_ROWS, lookup->attr.format, table, NULL, 0);
+}
+
 /* Memory, constants and the result of an op that is not a projection. */
 static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
     const Node *node = ir_node(kernel->graph, ref);
@@ -252,13 +290,14 @@ static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
         if (ir_ref_is_none(node->in[i])) continue;
         const Node *operand = ir_node(kernel->graph, node->in[i]);
         bool is_inside = ir_ref_equal(ir_root(kernel->graph, node->in[i]), kernel->root);
-        if (ir_is_constant(operand))
-            add_packed(kernel, layout, has_table && i == 1 ? FORM_ROWS : FORM_VECTOR, node->in[i],
-                       NULL, 0);
+        if (ir_is_constant(operand) && has_table && i == 1)
+            add_table(kernel, layout, node);
+        else if (ir_is_constant(operand))
+            add_packed(kernel, layout, FORM_VECTOR, FORMAT_f32, node->in[i], NULL, 0);
         else if (!is_inside)
             add_memory(kernel, node->in[i]);
     }
-    if (node->op == OP_rope) add_table(kernel, layout, ref);
+    if (node->op == OP_rope) add_rope_table(kernel, layout, ref);
     if (node->op == OP_append || node->op == OP_tap) add_memory(kernel, ref);
 }
 
@@ -266,18 +305,16 @@ static void add_projection_slots(Kernel *kernel, Layout *layout) {
     const Node *root = ir_node(kernel->graph, kernel->root);
     PanelGroup panels[MAX_GROUPS];
     for (int i = 0; i < kernel->group_count; i++) panels[i] = kernel->group[i].panels;
-    add_packed(kernel, layout, FORM_PANELS, root->in[1], panels, kernel->group_count);
-    add_packed(kernel, layout, FORM_PANEL_VECTOR, root->in[2], panels, kernel->group_count);
+    add_packed(kernel, layout, FORM_PANELS, root->attr.format, root->in[1], panels,
+               kernel->group_count);
+    add_packed(kernel, layout, FORM_PANEL_VECTOR, FORMAT_f32, root->in[2], panels,
+               kernel->group_count);
     if (ir_ref_is_none(kernel->prologue))
         add_memory(kernel, root->in[0]);
     else
         add_op_slots(kernel, layout, kernel->prologue);
     for (int i = 0; i < kernel->group_count; i++) add_memory(kernel, kernel->group[i].memory);
     for (int i = 1; i < kernel->node_count; i++) add_op_slots(kernel, layout, kernel->node[i]);
-}
-
-static bool is_projection(const Node *node) {
-    return node->op == OP_project || node->op == OP_read;
 }
 
 static bool collect_nodes(Kernel *kernel) {

@@ -55,9 +55,10 @@ typedef struct {
     PackedForm form; /* of a constant; VECTOR for a value in memory */
     Ref ref;         /* the value it points to; of a table in ROWS, the rope node */
     int64_t offset;
-    int64_t stride; /* floats between rows, where it has rows */
-    bool is_last;   /* the last L of T rows: the caller moves the pointer */
-    int64_t ring;   /* rows of a cache that is a ring; 0: it has one for each position */
+    int64_t stride;      /* floats between rows, where it has rows */
+    bool is_last;        /* the last L of T rows: the caller moves the pointer */
+    int64_t ring;        /* rows of a cache that is a ring; 0: it has one for each position */
+    WeightFormat format; /* of a constant */
 } Slot;
 
 typedef struct {
@@ -83,6 +84,8 @@ bool kernel_is_free(const Graph *graph, Ref ref);
  * the constants it reads to the layout. Null: reported to graph->diag (an op without a kernel of
  * its own, or a fusion that no emitter knows). */
 Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena);
+
+bool kernel_has_slot(const Kernel *kernel, Ref ref, PackedForm form);
 
 /* The slot of a value or constant in that form; asserts that there is one. */
 int kernel_slot(const Kernel *kernel, Ref ref, PackedForm form);

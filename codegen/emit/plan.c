@@ -227,12 +227,11 @@ KernelCost plan_cost(const Kernel *kernel, int64_t tokens, int64_t position) {
         if (weight->op == OP_position_scales) continue; /* as tables of rope: a row of each */
         const double columns = weight->type.rank > 1 ? (double)weight->type.dim[1] : 1;
         double count = (double)weight->type.dim[0];
-        if (slot->form == FORM_ROWS) count = (double)tokens; /* looked up */
-        if (slot->form == FORM_PANELS)
-            cost.weight_bytes += count * format_row_bytes(root->attr.format, columns);
-        else
-            cost.weight_bytes += 4 * count * columns;
-        if (slot->form == FORM_PANELS) cost.operations += 2 * rows * count * columns;
+        const bool is_product = root->op == OP_project || root->op == OP_read;
+        if (slot->form == FORM_ROWS || (slot->form == FORM_PANELS && !is_product))
+            count = (double)tokens; /* looked up */
+        cost.weight_bytes += count * format_row_bytes(slot->format, columns);
+        if (slot->form == FORM_PANELS && is_product) cost.operations += 2 * rows * count * columns;
     }
     const Node *x = ir_node(graph, root->in[0]);
     if (x->op == OP_quantise && x->attr.format == FORMAT_q8)

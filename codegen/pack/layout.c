@@ -45,6 +45,16 @@ int64_t layout_panel_words(WeightFormat format, int64_t depth, int64_t panel) {
     return blocks * (FORMAT_BLOCK * format_bits(format) / 32 * panel + scales);
 }
 
+int64_t layout_row_scales(int64_t columns) {
+    const int64_t blocks = round_up(columns, FORMAT_BLOCK) / FORMAT_BLOCK;
+    return (blocks + 1) / 2;
+}
+
+int64_t layout_row_words(WeightFormat format, int64_t columns, int64_t panel) {
+    if (!format_has_blocks(format)) return round_up(columns, panel) * format_bits(format) / 32;
+    return layout_row_scales(columns) + round_up(columns, FORMAT_BLOCK) * format_bits(format) / 32;
+}
+
 static int64_t float_count(const Layout *layout, const PackedTensor *tensor) {
     const Node *node = ir_node(tensor->graph, tensor->constant);
     const int64_t panel = machine_panel(&layout->machine);
@@ -55,7 +65,7 @@ static int64_t float_count(const Layout *layout, const PackedTensor *tensor) {
     case FORM_VECTOR: return round_up(node->type.dim[0], panel);
     case FORM_ROWS: break;
     }
-    return node->type.dim[0] * round_up(node->type.dim[1], panel);
+    return node->type.dim[0] * layout_row_words(tensor->format, node->type.dim[1], panel);
 }
 
 /* Of what a tensor is made of; those that differ in other things only share a hash. */

@@ -9,7 +9,9 @@
  *                 are whole blocks of 32 k, which in q8 and q4 start with P scales of 2 bytes.
  *   PANEL_VECTOR  a vector [N] in the same order of outputs
  *   VECTOR        a vector as it is, zeros up to a multiple of P
- *   ROWS          a table to be looked up by row: rows padded to a multiple of P
+ *   ROWS          a table to be looked up by row: rows padded to a multiple of P; in q8 and q4 a
+ *                 row has the scales of its blocks, 2 bytes each, then their integers. Byte i of a
+ *                 block of q4 holds values i and 16 + i, the latter in its upper bits.
  *
  * Beside the file are the tables of ropes, see rope_tables.h.
  */
@@ -33,7 +35,7 @@ typedef struct {
 
 typedef struct {
     PackedForm form;
-    WeightFormat format; /* of PANELS; f32 for others */
+    WeightFormat format; /* of PANELS and ROWS; f32 for others */
     const Graph *graph;
     Ref constant;
     const PanelGroup *group;
@@ -60,6 +62,12 @@ int layout_add(Layout *layout, PackedForm form, WeightFormat format, const Graph
 
 /* Words of 4 bytes of a panel of a matrix with K = depth. */
 int64_t layout_panel_words(WeightFormat format, int64_t depth, int64_t panel);
+
+/* Words of 4 bytes of a row of a table. */
+int64_t layout_row_words(WeightFormat format, int64_t columns, int64_t panel);
+
+/* Words of the scales that a row of blocks begins with. */
+int64_t layout_row_scales(int64_t columns);
 
 /* A hash of everything that compiled code relies on: forms, names, shapes, offsets, panel width. */
 uint64_t layout_id(const Layout *layout);

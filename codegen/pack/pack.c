@@ -8,6 +8,7 @@
 #include "codegen/pack/pack.h"
 #include "codegen/pack/pack_odd.h"
 #include "codegen/pack/pack_panels.h"
+#include "codegen/pack/pack_table.h"
 #include "codegen/pack/pack_values.h"
 #include "ir/bytes.h"
 #include "runtime/team.h"
@@ -89,11 +90,12 @@ static int64_t unit_floats(const Layout *layout, const PackedTensor *tensor) {
     case FORM_VECTOR: return panel;
     case FORM_ROWS: break;
     }
-    return TABLE_ROWS * round_up(node->type.dim[1], panel);
+    return TABLE_ROWS * layout_row_words(tensor->format, node->type.dim[1], panel);
 }
 
 /* Values evaluated for a unit. */
 static int64_t unit_values(const Layout *layout, const PackedTensor *tensor) {
+    if (tensor->form == FORM_ROWS) return TABLE_ROWS * constant_of(tensor)->type.dim[1];
     if (tensor->form != FORM_PANELS) return unit_floats(layout, tensor);
     return machine_panel(&layout->machine) * constant_of(tensor)->type.dim[1];
 }
@@ -136,17 +138,30 @@ static bool put_rounded(Pack *pack, Worker *worker, const PackedTensor *tensor, 
     return false;
 }
 
-/* The same for rows of a param that is stored in the format, which stay as they are. */
-static bool put_kept(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
-                     int64_t count, int64_t lane) {
+/* Rows of a param as they are stored. False: the pack has failed. */
+static bool read_kept(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+                      int64_t count) {
     const Weights *weights = pack->values.weights;
-    const int64_t columns = constant_of(tensor)->type.dim[1];
     int64_t row = first, left;
     const Node *param = weights_param_of_row(tensor->graph, tensor->constant, &row, &left);
-    if (!weights->kept(weights, param->name, row, count, columns, worker->rows)) {
-        fail(pack, PACK_NO_INPUT, 0);
-        return false;
-    }
+    if (weights->kept(weights, param->name, row, count, constant_of(tensor)->type.dim[1],
+                      worker->rows))
+        return true;
+    fail(pack, PACK_NO_INPUT, 0);
+    return false;
+}
+
+static bool is_kept(const Pack *pack, const PackedTensor *tensor, int64_t row) {
+    return weights_keep_row(pack->values.weights, tensor->graph, tensor->constant, row,
+                            tensor->format);
+}
+
+/* The same as put_rounded() for rows of a param that is stored in the format, which stay as they
+ * are. */
+static bool put_kept(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
+                     int64_t count, int64_t lane) {
+    const int64_t columns = constant_of(tensor)->type.dim[1];
+    if (!read_kept(pack, worker, tensor, first, count)) return false;
     if (pack_panel_kept(tensor->format, worker->rows, count, columns,
                         machine_panel(&pack->layout->machine), lane, worker->unit))
         return true;
@@ -167,10 +182,9 @@ static bool put_rows(Pack *pack, Worker *worker, const PackedTensor *tensor, int
     for (int64_t done = 0, some; done < count; done += some) {
         const int64_t row = first + done;
         some = count_together(tensor, row, count - done);
-        const bool is_kept = weights_keep_row(pack->values.weights, tensor->graph, tensor->constant,
-                                              row, tensor->format);
-        if (!(is_kept ? put_kept : put_rounded)(pack, worker, tensor, row, some, lane + done))
-            return false;
+        bool (*put)(Pack *, Worker *, const PackedTensor *, int64_t, int64_t, int64_t) =
+            is_kept(pack, tensor, row) ? put_kept : put_rounded;
+        if (!put(pack, worker, tensor, row, some, lane + done)) return false;
     }
     return true;
 }
@@ -193,34 +207,43 @@ static bool panel_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, i
     return true;
 }
 
-/* Rows, or elements of a vector, each padded with zeros. */
-static bool table_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
-                       int64_t count, int64_t stride) {
-    const Node *node = constant_of(tensor);
-    const int64_t columns = node->type.rank > 1 ? node->type.dim[1] : 1;
-    if (first + count > node->type.dim[0]) count = node->type.dim[0] - first;
+/* Elements of a vector, zeros behind its last. */
+static bool vector_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first) {
+    const int64_t panel = machine_panel(&pack->layout->machine);
+    const int64_t left = constant_of(tensor)->type.dim[0] - first;
+    const int64_t count = left < panel ? left : panel;
     if (!evaluate(pack, worker, tensor, first, count)) return false;
-    for (int64_t n = 0; n < count; n++)
-        for (int64_t k = 0; k < stride; k++)
-            worker->unit[n * stride + k] = k < columns ? (float)worker->rows[n * columns + k] : 0;
-    if (!format_holds(FORMAT_f32, worker->unit, count * stride))
+    for (int64_t k = 0; k < panel; k++) worker->unit[k] = k < count ? (float)worker->rows[k] : 0;
+    if (!format_holds(FORMAT_f32, worker->unit, count))
         keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
     return true;
 }
 
-static bool make_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
+/* Rows of a table. Values that are no numbers are told, and stay. */
+static bool table_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first) {
     const int64_t panel = machine_panel(&pack->layout->machine);
     const Node *node = constant_of(tensor);
+    const int64_t columns = node->type.dim[1], left = node->type.dim[0] - first;
+    const int64_t count = left < TABLE_ROWS ? left : TABLE_ROWS;
+    const bool as_stored = is_kept(pack, tensor, first);
+    if (!(as_stored ? read_kept : evaluate)(pack, worker, tensor, first, count)) return false;
+    const bool is_finite =
+        as_stored
+            ? pack_table_kept(tensor->format, worker->rows, count, columns, panel, worker->unit)
+            : pack_table_rows(tensor->format, worker->rows, count, columns, panel, worker->unit);
+    if (!is_finite) keep_odd(pack, &(OddRows){tensor, worker->at, first, count});
+    return true;
+}
+
+static bool make_unit(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t unit) {
     switch (tensor->form) {
     case FORM_PANELS:
     case FORM_PANEL_VECTOR: return panel_unit(pack, worker, tensor, unit);
     case FORM_VECTOR:
-        memset(worker->unit, 0, (size_t)panel * sizeof *worker->unit);
-        return table_unit(pack, worker, tensor, unit * panel, panel, 1);
+        return vector_unit(pack, worker, tensor, unit * machine_panel(&pack->layout->machine));
     case FORM_ROWS: break;
     }
-    return table_unit(pack, worker, tensor, unit * TABLE_ROWS, TABLE_ROWS,
-                      round_up(node->type.dim[1], panel));
+    return table_unit(pack, worker, tensor, unit * TABLE_ROWS);
 }
 
 /* ---- writing ---- */

@@ -87,11 +87,7 @@ bool pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int
 /* ---- as stored ---- */
 
 static bool is_finite_bf16(uint16_t half) {
-    return (half & 0x7f80) != 0x7f80;
-}
-
-static bool is_finite_f16(uint16_t half) {
-    return (half & 0x7c00) != 0x7c00;
+    return format_half_is_finite(FORMAT_bf16, half);
 }
 
 /* A lane of all blocks; the last may be shorter. */
@@ -119,7 +115,7 @@ bool pack_panel_kept(WeightFormat format, const void *rows, int64_t count, int64
         }
         const FormatBlock *row = (const FormatBlock *)rows + n * blocks;
         for (int64_t i = 0; i < blocks; i++) {
-            is_finite &= is_finite_f16(row[i].scale);
+            is_finite &= format_half_is_finite(FORMAT_f16, row[i].scale);
             put_block(format, &row[i], panel, lane, words + i * block);
         }
     }

@@ -82,7 +82,8 @@ const Graph *compiler_meaning(Thalweg *thalweg) {
     const Graph *described = thalweg->described;
     bool is_rounded = false;
     for (uint32_t i = 1; i < described->count; i++)
-        is_rounded |= described->node[i].attr.format != FORMAT_f32;
+        is_rounded |=
+            described->node[i].op == OP_param && described->node[i].attr.format != FORMAT_f32;
     if (!is_rounded) return described;
     if (!compiler_target(thalweg) || !compiler_take(thalweg, STEP_passes, make_phases)) return NULL;
     return thalweg->optimised;

@@ -113,7 +113,8 @@ void compiler_warn_not_kept(Thalweg *thalweg, const char *what, const char *why)
 
 bool compiler_open_checkpoint(Thalweg *thalweg);
 
-/* Gives matrices of the description the formats nearest to what they have in its file. */
+/* Gives tables of the description the formats that they have in its file, if that is there; and
+ * matrices those nearest to theirs, where that is asked for. */
 bool compiler_take_stored_types(Thalweg *thalweg);
 
 /* "24 of Q8_0 as q8, 1 of Q6_K as q8 (rounded)": what became of the matrices of a file that has

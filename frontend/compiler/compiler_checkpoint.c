@@ -19,18 +19,22 @@ static const NamePair *list_names(Thalweg *thalweg, const WeightsSpec *weights) 
     return pair;
 }
 
+static CheckpointSpec specify(Thalweg *thalweg) {
+    const WeightsSpec *weights = &thalweg->model->weights;
+    return (CheckpointSpec){.directory = thalweg->directory,
+                            .file = weights->file,
+                            .names = weights->names_table,
+                            .prefix = weights->prefix,
+                            .inline_names = list_names(thalweg, weights),
+                            .inline_count = weights->given_count,
+                            .synthetic = weights->is_synthetic,
+                            .seed = (uint64_t)weights->synthetic,
+                            .loc = weights->loc};
+}
+
 bool compiler_open_checkpoint(Thalweg *thalweg) {
     if (thalweg->checkpoint) return true;
-    const WeightsSpec *weights = &thalweg->model->weights;
-    const CheckpointSpec spec = {.directory = thalweg->directory,
-                                 .file = weights->file,
-                                 .names = weights->names_table,
-                                 .prefix = weights->prefix,
-                                 .inline_names = list_names(thalweg, weights),
-                                 .inline_count = weights->given_count,
-                                 .synthetic = weights->is_synthetic,
-                                 .seed = (uint64_t)weights->synthetic,
-                                 .loc = weights->loc};
+    const CheckpointSpec spec = specify(thalweg);
     thalweg->checkpoint = checkpoint_open(thalweg->described, &spec);
     return thalweg->checkpoint != NULL;
 }
@@ -41,21 +45,35 @@ static WeightFormat stored_format(const void *checkpoint, const char *param) {
     return checkpoint_type(checkpoint, param)->nearest;
 }
 
+static WeightFormat table_format(const void *checkpoint, const char *param) {
+    return checkpoint_format(checkpoint, param);
+}
+
 bool compiler_take_stored_types(Thalweg *thalweg) {
+    const WeightsSpec *weights = &thalweg->model->weights;
+    const CheckpointSpec spec = specify(thalweg);
+    const bool needs_types = model_needs_stored_types(weights);
+    if (weights->is_synthetic || (!needs_types && !checkpoint_is_there(&spec))) return true;
     if (!compiler_open_checkpoint(thalweg)) return false;
-    model_take_stored_types(thalweg->described, &thalweg->model->weights, stored_format,
-                            thalweg->checkpoint);
+    if (needs_types)
+        model_take_stored_types(thalweg->described, weights, stored_format, thalweg->checkpoint);
+    model_take_table_types(thalweg->described, table_format, thalweg->checkpoint);
     return true;
 }
 
-/* Matrices of one type in the file and one format of ours. */
+/* The matrix that a product multiplies with; null: the node is no product. */
+static const Node *matrix_of(const Graph *graph, const Node *node) {
+    return node->op == OP_project ? ir_node(graph, node->in[1]) : NULL;
+}
+
+/* Matrices of one type in the file and one format of ours. Each is of one product. */
 static int count_matrices(const Thalweg *thalweg, const StoredTypeInfo *type, WeightFormat format) {
     const Graph *graph = thalweg->described;
     int count = 0;
     for (uint32_t i = 1; i < graph->count; i++) {
-        const Node *node = &graph->node[i];
-        count += node->op == OP_param && node->type.rank == 2 && node->attr.format == format &&
-                 checkpoint_type(thalweg->checkpoint, node->name) == type;
+        const Node *matrix = matrix_of(graph, &graph->node[i]);
+        count += matrix && matrix->attr.format == format &&
+                 checkpoint_type(thalweg->checkpoint, matrix->name) == type;
     }
     return count;
 }

@@ -157,23 +157,51 @@ static void print_passes(const Thalweg *thalweg, FILE *out) {
     }
 }
 
+/* The table that a kernel looks up: of the packed weights, in its type, or the panels of a head. */
+static void print_table(const Plan *plan, const Slot *slot, FILE *out) {
+    const Layout *layout = plan->layout;
+    for (int i = 0; i < layout->count; i++) {
+        const PackedTensor *tensor = &layout->tensor[i];
+        if (tensor->form != slot->form || tensor->offset != slot->offset) continue;
+        fprintf(out, "    %-15s%10.3f MB in %s%s\n", ir_node(tensor->graph, tensor->constant)->name,
+                (double)tensor->floats * 4e-6, ir_enum_word("WeightFormat", (int)tensor->format),
+                slot->form == FORM_PANELS ? ", shared with the head" : "");
+    }
+}
+
+static void print_tables(const Plan *plan, FILE *out) {
+    for (int i = 0; i < plan->prefill.count; i++) {
+        const Kernel *kernel = plan->prefill.kernel[i];
+        const Op op = ir_node(kernel->graph, kernel->root)->op;
+        for (int k = 0; k < kernel->slot_count; k++) {
+            const Slot *slot = &kernel->slot[k];
+            if (slot->kind != SLOT_WEIGHTS) continue;
+            if (slot->form == FORM_ROWS || (slot->form == FORM_PANELS && op == OP_embed))
+                print_table(plan, slot, out);
+        }
+    }
+}
+
 static void print_memory(Thalweg *thalweg, FILE *out) {
     const Plan *plan = thalweg->plan;
     ThalwegMemory memory;
     if (!compiler_memory(thalweg, false, &memory)) return;
     fprintf(out,
             "\nmemory, for a context of %" PRId64 "\n"
-            "  packed weights %12.3f MB, %d tensors, layout %016" PRIx64 "\n"
+            "  packed weights %12.3f MB, %d tensors, layout %016" PRIx64 "\n",
+            memory.context, (double)memory.weights * 1e-6, plan->layout->count,
+            layout_id(plan->layout));
+    print_tables(plan, out);
+    fprintf(out,
             "  caches         %12.3f MB for a session\n"
             "  tables         %12.3f MB for a session\n"
             "  arena          %12.3f MB for a session\n"
             "  scratch        %12.3f MB for each of its threads\n"
             "  logits         %12.3f MB for each row that it keeps\n"
             "  all            %12.3f MB with %d threads",
-            memory.context, (double)memory.weights * 1e-6, plan->layout->count,
-            layout_id(plan->layout), (double)memory.caches * 1e-6, (double)memory.tables * 1e-6,
-            (double)memory.arena * 1e-6, (double)plan->scratch_floats * 4e-6,
-            (double)memory.logits * 1e-6, (double)memory.all * 1e-6, compiler_threads(thalweg));
+            (double)memory.caches * 1e-6, (double)memory.tables * 1e-6, (double)memory.arena * 1e-6,
+            (double)plan->scratch_floats * 4e-6, (double)memory.logits * 1e-6,
+            (double)memory.all * 1e-6, compiler_threads(thalweg));
     if (memory.all > memory.available)
         fprintf(out, ": more than there is %s, %.3f MB", memory.limit,
                 (double)memory.available * 1e-6);

@@ -86,19 +86,16 @@ const char *compiler_kernel_work(const Kernel *kernel, Arena *arena) {
 /* Columns in, columns out, and the format of weights that are not f32. */
 const char *compiler_kernel_shape(const Kernel *kernel, Arena *arena) {
     const Node *root = ir_node(kernel->graph, kernel->root);
-    const Type type = root->type;
-    if (is_projection(root)) {
-        const Type weight = ir_node(kernel->graph, root->in[1])->type;
-        const char *shape =
-            arena_printf(arena, "%" PRId64 " -> %" PRId64, weight.dim[1], weight.dim[0]);
-        if (root->attr.format == FORMAT_f32) return shape;
-        return arena_printf(arena, "%s %s", shape,
-                            ir_enum_word("WeightFormat", (int)root->attr.format));
-    }
     if (root->op == OP_attend)
         return arena_printf(arena, "%" PRId64 "/%" PRId64 " heads", root->attr.heads,
                             root->attr.kv_heads);
-    return arena_printf(arena, "%" PRId64, type.dim[type.rank - 1]);
+    const char *shape = arena_printf(arena, "%" PRId64, root->type.dim[root->type.rank - 1]);
+    if (is_projection(root))
+        shape = arena_printf(arena, "%" PRId64 " -> %s",
+                             ir_node(kernel->graph, root->in[1])->type.dim[1], shape);
+    if (root->attr.format == FORMAT_f32) return shape;
+    return arena_printf(arena, "%s %s", shape,
+                        ir_enum_word("WeightFormat", (int)root->attr.format));
 }
 
 const char *compiler_kernel_schedule(const Kernel *kernel, Arena *arena) {

@@ -39,7 +39,6 @@ static bool describe(Thalweg *thalweg, Model *model) {
                           "which is a bug of the compiler");
     thalweg->model = model;
     thalweg->described = graph;
-    if (!model_needs_stored_types(&model->weights)) return true;
     if (compiler_take_stored_types(thalweg)) return true;
     thalweg->model = NULL;
     thalweg->described = NULL;

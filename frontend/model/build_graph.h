@@ -19,4 +19,8 @@ typedef WeightFormat StoredFormat(const void *context, const char *param);
 void model_take_stored_types(Graph *graph, const WeightsSpec *weights, StoredFormat *stored,
                              const void *context);
 
+/* The format in which a file has every value of a param; f32 where that is none of ours. Tables are
+ * looked up in it. */
+void model_take_table_types(Graph *graph, StoredFormat *exact, const void *context);
+
 #endif

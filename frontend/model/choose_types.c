@@ -55,3 +55,12 @@ void model_take_stored_types(Graph *graph, const WeightsSpec *weights, StoredFor
             node->attr.format = stored(context, node->name);
     }
 }
+
+void model_take_table_types(Graph *graph, StoredFormat *exact, const void *context) {
+    for (uint32_t i = 1; i < graph->count; i++) {
+        Node *node = &graph->node[i];
+        if (node->op != OP_embed && node->op != OP_add_positions) continue;
+        const Node *table = ir_node(graph, node->in[1]);
+        if (table->op == OP_param) node->attr.format = exact(context, table->name);
+    }
+}

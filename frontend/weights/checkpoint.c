@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -84,9 +85,9 @@ static bool read_kept_rows(const Weights *weights, const char *name, int64_t fir
     const Checkpoint *checkpoint = weights->context;
     const Param *param = find_rows(checkpoint, name, first, count, columns);
     if (!param) return false;
-    const bool is_half = param->place.tensor->type == STORED_BF16;
-    const int64_t row_bytes = is_half ? columns * (int64_t)sizeof(uint16_t)
-                                      : columns / FORMAT_BLOCK * (int64_t)sizeof(FormatBlock);
+    const bool has_blocks = format_has_blocks(stored_type_format(param->place.tensor->type));
+    const int64_t row_bytes = has_blocks ? columns / FORMAT_BLOCK * (int64_t)sizeof(FormatBlock)
+                                         : columns * (int64_t)sizeof(uint16_t);
     return read_places(checkpoint, param, first, count, read_kept, row_bytes, out);
 }
 
@@ -158,6 +159,13 @@ bool checkpoint_is_gguf(const CheckpointSpec *spec) {
                          stored_file_begins(path, "GGUF");
     arena_destroy(arena);
     return is_gguf;
+}
+
+bool checkpoint_is_there(const CheckpointSpec *spec) {
+    Arena *arena = arena_create();
+    const bool is_there = !spec->synthetic && access(path_of(spec, arena), F_OK) == 0;
+    arena_destroy(arena);
+    return is_there;
 }
 
 static TensorSet *open_tensors(const char *path, bool is_gguf, Loc loc, Diag *diag) {
@@ -232,6 +240,13 @@ const Weights *checkpoint_weights(const Checkpoint *checkpoint) {
 const StoredTypeInfo *checkpoint_type(const Checkpoint *checkpoint, const char *name) {
     const Param *param = checkpoint->tensors ? params_find(&checkpoint->params, name) : NULL;
     return param ? &stored_type_info[param->place.tensor->type] : NULL;
+}
+
+WeightFormat checkpoint_format(const Checkpoint *checkpoint, const char *name) {
+    const Param *param = checkpoint->tensors ? params_find(&checkpoint->params, name) : NULL;
+    if (!param) return FORMAT_f32;
+    const WeightFormat format = stored_type_format(param->place.tensor->type);
+    return keeps(&checkpoint->weights, name, format) ? format : FORMAT_f32;
 }
 
 bool checkpoint_is_unchanged(const Checkpoint *checkpoint) {

@@ -33,6 +33,13 @@ void checkpoint_close(Checkpoint *checkpoint); /* null is fine */
 /* Whether the spec's file is GGUF, by its ending or by what it begins with. */
 bool checkpoint_is_gguf(const CheckpointSpec *spec);
 
+/* Whether there is something at the place of the spec's file. */
+bool checkpoint_is_there(const CheckpointSpec *spec);
+
+/* Our format in which the file has every value of a param, as Weights.kept() gives them; else f32.
+ */
+WeightFormat checkpoint_format(const Checkpoint *checkpoint, const char *param);
+
 /* The type of the tensor that has a param's values; null: made up, or none of its params. */
 const StoredTypeInfo *checkpoint_type(const Checkpoint *checkpoint, const char *param);
 

@@ -55,10 +55,18 @@ bool stored_values_read(const StoredTensor *tensor, int64_t first, int64_t count
 
 /* ---- as they are stored ---- */
 
+WeightFormat stored_type_format(StoredType type) {
+    switch (type) {
+    case STORED_BF16: return FORMAT_bf16;
+    case STORED_F16: return FORMAT_f16;
+    case STORED_Q8_0: return FORMAT_q8;
+    case STORED_Q4_0: return FORMAT_q4;
+    default: return FORMAT_f32;
+    }
+}
+
 bool stored_type_keeps(StoredType type, WeightFormat format) {
-    return (type == STORED_BF16 && format == FORMAT_bf16) ||
-           (type == STORED_Q8_0 && format == FORMAT_q8) ||
-           (type == STORED_Q4_0 && format == FORMAT_q4);
+    return format != FORMAT_f32 && stored_type_format(type) == format;
 }
 
 /* Integers with a sign become those without. */
@@ -79,7 +87,7 @@ static void keep_q4(const uint8_t *stored, FormatBlock *out) {
 bool stored_values_keep(const StoredTensor *tensor, int64_t first, int64_t count, void *out) {
     uint8_t bytes[CHUNK];
     FormatBlock *to = out;
-    if (tensor->type == STORED_BF16)
+    if (!format_has_blocks(stored_type_format(tensor->type)))
         return stored_tensor_read(tensor, 2 * (uint64_t)first, 2 * (size_t)count, out);
     const size_t size = (size_t)stored_type_info[tensor->type].bytes;
     uint64_t at = (uint64_t)first / FORMAT_BLOCK * size;

@@ -42,7 +42,8 @@ START_TEST(a_row_says_operands_attributes_and_meaning) {
     const char *text = print();
     assert_says(text, "| `project` | 2 to 3 | `format = f32` | x W^T + b, each "
                       "row of W rounded to a format |\n");
-    assert_says(text, "| `embed` | 2 to 3 | `scale = 1` | table[token] * scale + b |\n");
+    assert_says(text,
+                "| `embed` | 2 to 3 | `scale = 1`, `format = f32` | table[token] * scale + b, ");
     assert_says(text, "`style = half`");
     assert_says(text, "| `style` | `half`, `interleaved` | `half` | `rope` |\n");
 }
