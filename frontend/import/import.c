@@ -2,6 +2,7 @@
 
 #include "frontend/files/source_file.h"
 #include "frontend/import/import_parts.h"
+#include "frontend/weights/part_name.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -64,11 +65,12 @@ static bool read_json(Import *import, const char *path, Imported *out) {
 
 /* A file of a split model is not in the name of the whole. */
 static bool read_gguf(Import *import, const char *path, Imported *out) {
-    const char *stem = file_stem(path, import->arena), *part = strstr(stem, "-0000");
+    PartName part;
+    const char *whole = path;
+    if (part_name_read(path, ".gguf", &part))
+        whole = arena_printf(import->arena, "%.*s%s", part.stem, path, part.ending);
     if (!import->directory) import->directory = source_file_directory(path, import->arena);
-    if (part && strstr(part, "-of-"))
-        stem = arena_printf(import->arena, "%.*s", (int)(part - stem), stem);
-    return import_gguf(import, path, stem, out);
+    return import_gguf(import, path, file_stem(whole, import->arena), out);
 }
 
 bool import_read(const char *path, const char *directory, Imported *out, Arena *arena, Diag *diag) {

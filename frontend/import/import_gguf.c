@@ -1,20 +1,14 @@
 /* import_gguf.c - a model in a GGUF file, or in several that it is split into. */
 #include "frontend/import/gguf_value.h"
 #include "frontend/import/import_parts.h"
+#include "frontend/weights/part_name.h"
 
 #include <string.h>
 
 /* Any file of a split model stands for its first: NAME-00002-of-00003.gguf. */
 static const char *first_part(const char *path, Arena *arena) {
-    static const char mark[] = "-of-";
-    enum { DIGITS = 5 };
-    const size_t length = strlen(path), tail = strlen("-00001-of-00001.gguf");
-    if (length < tail) return path;
-    const char *number = path + length - tail;
-    const bool is_part = number[0] == '-' && strspn(number + 1, "0123456789") == DIGITS &&
-                         strncmp(number + 1 + DIGITS, mark, strlen(mark)) == 0;
-    if (!is_part) return path;
-    return arena_printf(arena, "%.*s-00001%s", (int)(number - path), path, number + 1 + DIGITS);
+    PartName name;
+    return part_name_read(path, ".gguf", &name) ? part_name_path(&name, 1, arena) : path;
 }
 
 /* What is no model of its own, by its keys. */

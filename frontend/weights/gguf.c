@@ -1,4 +1,5 @@
 #include "frontend/weights/gguf_header.h"
+#include "frontend/weights/part_name.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -80,11 +81,9 @@ static bool read_split(const GgufHeader *header, Loc loc, Diag *diag, Split *spl
 /* The path of the file of this number, from 0, where that of another one is named as files of a
  * split model are; else null. */
 static const char *path_of_part(const char *path, int64_t number, int64_t count, Arena *arena) {
-    static const char form[] = "-00001-of-00001.gguf";
-    const size_t length = strlen(path), end = sizeof form - 1;
-    const char *own = arena_printf(arena, "-of-%05d.gguf", (int)count);
-    if (length <= end || strcmp(path + length - strlen(own), own) != 0) return NULL;
-    return arena_printf(arena, "%.*s-%05d%s", (int)(length - end), path, (int)number + 1, own);
+    PartName name;
+    if (!part_name_read(path, ".gguf", &name) || name.count != count) return NULL;
+    return part_name_path(&name, number + 1, arena);
 }
 
 /* ---- open ---- */

@@ -1,3 +1,4 @@
+#include "frontend/weights/part_name.h"
 #include "frontend/weights/safetensors_header.h"
 
 #include <stdlib.h>
@@ -34,14 +35,9 @@ TensorSet *safetensors_parse(const char *name, const void *memory, size_t length
 /* Of "NAME-00002-of-00004.safetensors" the index of all, "NAME.safetensors.index.json"; null: a
  * name of another form, or of the only file. */
 static const char *index_of_part(const char *path, Arena *arena) {
-    static const char form[] = "-00000-of-00000.safetensors", digits[] = "0123456789";
-    const size_t length = strlen(path), end = sizeof form - 1;
-    const char *part = length > end ? path + length - end : "";
-    for (size_t i = 0; i < end; i++)
-        if (!part[i] || (form[i] == '0' ? !strchr(digits, part[i]) : form[i] != part[i]))
-            return NULL;
-    if (strncmp(part + 10, "00001", 5) == 0) return NULL;
-    return arena_printf(arena, "%.*s.safetensors.index.json", (int)(length - end), path);
+    PartName name;
+    if (!part_name_read(path, ".safetensors", &name) || name.count == 1) return NULL;
+    return arena_printf(arena, "%.*s.safetensors.index.json", name.stem, path);
 }
 
 static TensorSet *open_file(const char *path, Loc loc, Diag *diag) {

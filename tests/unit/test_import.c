@@ -471,6 +471,16 @@ START_TEST(an_unknown_key_of_a_gguf_is_named) {
 }
 END_TEST
 
+/* Its first file has no more than the model needs. */
+START_TEST(a_model_in_several_files_is_called_without_their_numbers) {
+    put_llama("tiny-00001-of-00012.gguf", false);
+    const char *text = import(path_of("tiny-00012-of-00012.gguf"));
+    ck_assert_msg(text != NULL, "%s", diag.errors ? diag.first->message : "");
+    ck_assert_ptr_nonnull(strstr(text, "name: tiny\n"));
+    ck_assert_ptr_nonnull(strstr(text, "weights: {file: tiny-00001-of-00012.gguf, names: gguf}"));
+}
+END_TEST
+
 /* ---- what stands behind a model ---- */
 
 START_TEST(sentence_transformers_say_the_pooling) {
@@ -529,6 +539,7 @@ int main(void) {
     tcase_add_test(folders, a_gguf_that_is_no_model_says_what_it_is);
     tcase_add_test(folders, a_gguf_says_the_axes_by_keys_and_tensors);
     tcase_add_test(folders, an_unknown_key_of_a_gguf_is_named);
+    tcase_add_test(folders, a_model_in_several_files_is_called_without_their_numbers);
     suite_add_tcase(suite, folders);
 
     SRunner *runner = srunner_create(suite);
