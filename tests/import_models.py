@@ -345,6 +345,12 @@ def make(family, folder):
 
 # ---- logits ----
 
+def read_floats(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    return array.array("f", data[10 + struct.unpack("<H", data[8:10])[0]:])
+
+
 def logits_of(thalweg, model, folder):
     """Of all tokens, [tokens][vocab], or hidden values; or null, and what went wrong."""
     path = os.path.join(folder, "logits.npy")
@@ -352,10 +358,7 @@ def logits_of(thalweg, model, folder):
                            "--tokens", ",".join(map(str, TOKENS))], capture_output=True, text=True)
     if done.returncode or done.stderr:
         return None, done.stderr
-    with open(path, "rb") as file:
-        data = file.read()
-    start = 10 + struct.unpack("<H", data[8:10])[0]
-    numbers = array.array("f", data[start:])
+    numbers = read_floats(path)
     columns = len(numbers) // len(TOKENS)
     return [numbers[i:i + columns] for i in range(0, len(numbers), columns)], ""
 
@@ -380,6 +383,49 @@ def check_written(thalweg, folder):
     return "" if found == expected else "the description that was written is another model"
 
 
+# ---- what stands behind a model ----
+
+def put_module(folder, number, kind, config, tensors=None):
+    path = os.path.join(folder, f"{number}_{kind}")
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, "config.json"), "w") as file:
+        json.dump(config, file)
+    if tensors:
+        write_safetensors(os.path.join(path, "model.safetensors"), tensors)
+    return {"path": f"{number}_{kind}", "type": f"sentence_transformers.models.{kind}"}
+
+
+def check_sentence(thalweg, folder):
+    """The mean of a text's rows, two dense layers with files of their own, and a length of 1."""
+    hidden, problem = logits_of(thalweg, os.path.join(folder, "bert"), folder)
+    if problem:
+        return problem
+    model, lines = os.path.join(folder, "sentence"), os.path.join(folder, "lines")
+    make("bert", model)
+    modules = [{"path": "", "type": "sentence_transformers.models.Transformer"},
+               put_module(model, 1, "Pooling", {"pooling_mode_mean_tokens": True})]
+    row = [sum(column) / len(hidden) for column in zip(*hidden)]
+    for number, width in ((2, HIDDEN), (3, 16)):
+        matrix = values(f"dense {number}", [width, len(row)])
+        modules.append(put_module(model, number, "Dense", {
+            "in_features": len(row), "out_features": width, "bias": False,
+            "activation_function": "torch.nn.modules.linear.Identity"},
+            {"linear.weight": ([width, len(row)], matrix)}))
+        row = [sum(x * matrix[n * len(row) + k] for k, x in enumerate(row)) for n in range(width)]
+    modules.append({"path": "4_Normalize", "type": "sentence_transformers.models.Normalize"})
+    with open(os.path.join(model, "modules.json"), "w") as file:
+        json.dump(modules, file)
+    with open(lines, "w") as file:
+        file.write(",".join(map(str, TOKENS)) + "\n")
+    length = sum(x * x for x in row) ** 0.5
+    out = os.path.join(folder, "rows.npy")
+    done = subprocess.run([thalweg, "embed", model, "-f", lines, "-o", out], capture_output=True,
+                          text=True)
+    if done.returncode:
+        return done.stderr
+    return compare(read_floats(out), [x / length for x in row])
+
+
 def main(thalweg, folder, expected_path, bless):
     expected = {}
     if not bless:
@@ -400,11 +446,14 @@ def main(thalweg, folder, expected_path, bless):
     problem = check_written(thalweg, folder)
     if problem:
         print(f"FAIL import -o: {problem}")
+    behind = check_sentence(thalweg, folder)
+    if behind:
+        print(f"FAIL sentence transformers: {behind}")
     if bless:
         with open(expected_path, "w") as file:
             file.writelines(lines)
     print(f"{failed} of {len(FAMILIES)} families fail")
-    return 1 if failed or problem else 0
+    return 1 if failed or problem or behind else 0
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@
 #include "frontend/weights/stored_values.h"
 
 /* Names given in the description. */
-static const NamePair *list_names(Thalweg *thalweg, const WeightsSpec *weights) {
-    NamePair *pair = ARENA_ARRAY(thalweg->arena, NamePair, (size_t)weights->given_count + 1);
-    for (int i = 0; i < weights->given_count; i++) {
-        const GivenName *given = &weights->given[i];
+static const NamePair *list_names(Thalweg *thalweg, const GivenName *name, int count) {
+    NamePair *pair = ARENA_ARRAY(thalweg->arena, NamePair, (size_t)count + 1);
+    for (int i = 0; i < count; i++) {
+        const GivenName *given = &name[i];
         pair[i] = (NamePair){.param = given->param,
                              .tensor = given->tensor,
+                             .file = given->file,
                              .has_rows = given->has_rows,
                              .is_transposed = given->is_transposed,
                              .first = given->first,
@@ -25,8 +26,11 @@ static CheckpointSpec specify(Thalweg *thalweg) {
                             .file = weights->file,
                             .names = weights->names_table,
                             .prefix = weights->prefix,
-                            .inline_names = list_names(thalweg, weights),
+                            .inline_names =
+                                list_names(thalweg, weights->given, weights->given_count),
                             .inline_count = weights->given_count,
+                            .beside = list_names(thalweg, weights->others, weights->other_count),
+                            .beside_count = weights->other_count,
                             .synthetic = weights->is_synthetic,
                             .seed = (uint64_t)weights->synthetic,
                             .loc = weights->loc};

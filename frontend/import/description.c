@@ -223,10 +223,9 @@ static void write_head(Writer *w) {
         write_logits(w);
     else if (has_norm)
         line(w, NULL, "  output: hidden");
-    if (!facts_has(facts, AXIS_pooling, 0)) return;
-    line(w, origin(w, AXIS_pooling, "kind"), "pooling: {kind: %s%s}",
-         facts_value(facts, AXIS_pooling, 0)->text,
-         facts_is(facts, AXIS_normalise, 0) ? ", normalise: true" : "");
+    if (facts_has(facts, AXIS_pooling, 0))
+        line(w, origin(w, AXIS_pooling, "kind"), "pooling: %s",
+             description_pooling(facts, w->arena));
 }
 
 /* As a scalar between double quotes, where it is more than letters, digits and -._/ */
@@ -249,10 +248,27 @@ static const char *quoted(const char *text, Arena *arena) {
     return result;
 }
 
+/* With the matrices behind the pooling, each in a file of its own. */
+static void write_weights_beside(Writer *w, const DescriptionFiles *files, const char *names) {
+    line(w, NULL, "weights:");
+    line(w, NULL, "  file: %s", quoted(files->weights, w->arena));
+    line(w, NULL, "  names: %s", names);
+    if (facts_has(w->facts, AXIS_prefix, 0))
+        line(w, NULL, "  prefix: %s", facts_value(w->facts, AXIS_prefix, 0)->text);
+    line(w, NULL, "  beside:");
+    for (int i = 0; i < files->dense_count; i++) {
+        const char *number = i ? arena_printf(w->arena, "_%d", i + 1) : "";
+        line(w, NULL, "    pooling.dense%s.weight: {file: %s, tensor: linear.weight}", number,
+             quoted(files->dense[i], w->arena));
+    }
+}
+
 static void write_files(Writer *w, const DescriptionFiles *files) {
     const char *names = facts_value(w->facts, AXIS_names, 0)->text;
     fputc('\n', w->out);
-    if (!files->weights)
+    if (files->dense_count)
+        write_weights_beside(w, files, names);
+    else if (!files->weights)
         line(w, "there are none: made up", "weights: {synthetic: 1}");
     else if (facts_has(w->facts, AXIS_prefix, 0))
         line(w, NULL, "weights: {file: %s, names: %s, prefix: %s}",

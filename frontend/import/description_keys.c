@@ -71,6 +71,16 @@ static const char *qk_norm(const Facts *facts, int64_t layer, Arena *arena) {
     return closed(norm, arena);
 }
 
+/* ---- pooling ---- */
+
+const char *description_pooling(const Facts *facts, Arena *arena) {
+    const char *text = with("{", "kind", facts_value(facts, AXIS_pooling, 0)->text, arena);
+    if (facts_has(facts, AXIS_dense, 0))
+        text = with_list(text, "dense", facts_value(facts, AXIS_dense, 0), arena);
+    if (facts_is(facts, AXIS_normalise, 0)) text = with(text, "normalise", "true", arena);
+    return closed(text, arena);
+}
+
 /* ---- attention ---- */
 
 static const char *heads(const Facts *facts, int64_t layer, Arena *arena) {

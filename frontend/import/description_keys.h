@@ -19,4 +19,7 @@ extern const int description_key_count;
 /* "{kind: rms, eps: 1e-05}" */
 const char *description_norm(const Facts *facts, Arena *arena);
 
+/* "{kind: mean, dense: [3072, 768], normalise: true}" */
+const char *description_pooling(const Facts *facts, Arena *arena);
+
 #endif

@@ -55,16 +55,21 @@ bool import_config_text(const Import *import, const Source *source, const ModelF
     Arena *arena = import->arena;
     Value *config = json_value_read(source, arena, import->diag);
     Findings findings;
+    SentenceModules modules = {0};
     if (!config || !find_families(import, config, &findings)) return false;
-    if (folder->weights &&
-        !sentence_modules_read(folder->folder, &findings.beside, arena, import->diag))
+    if (folder->weights && !sentence_modules_read(folder->folder, &modules, arena, import->diag))
         return false;
+    findings.beside = modules.found;
+    for (int i = 0; i < modules.dense_count; i++)
+        modules.dense[i] = import_named(import, modules.dense[i]);
     const DescriptionFiles files = {
         .name = name,
         .origin = arena_printf(arena, "From the config.json of a model of type %s.",
                                findings.family->name),
         .weights = import_named(import, folder->weights),
-        .tokenizer = import_named(import, folder->tokenizer)};
+        .tokenizer = import_named(import, folder->tokenizer),
+        .dense = modules.dense,
+        .dense_count = modules.dense_count};
     if (!import_describe(import, &findings, &files, folder->config, out)) return false;
     if (!folder->weights)
         diag_warning(import->diag, (Loc){source, 0},

@@ -27,6 +27,7 @@ static bool read_name(Reader *reader, const YamlNode *node, GivenName *name) {
     }
     if (!keys_read_mapping(reader, node, &keys_tensor, &keys)) return false;
     name->tensor = keys.tensor;
+    name->file = keys.file;
     name->is_transposed = keys.transposed;
     return !keys.rows || read_rows(reader, keys.rows, name);
 }
@@ -43,6 +44,24 @@ static bool read_names(Reader *reader, const YamlNode *names, WeightsSpec *spec)
     spec->given = ARENA_ARRAY(reader->arena, GivenName, (size_t)names->count);
     for (const YamlNode *node = names->first; node; node = node->next)
         ok &= read_name(reader, node, &spec->given[spec->given_count++]);
+    return ok;
+}
+
+static bool read_beside(Reader *reader, const YamlNode *beside, WeightsSpec *spec) {
+    bool ok = true;
+    if (!beside) return true;
+    if (beside->kind != YAML_MAPPING)
+        return yaml_expected(beside, reader->diag, "a mapping of parameters to {file, tensor}");
+    spec->others = ARENA_ARRAY(reader->arena, GivenName, (size_t)beside->count + 1);
+    for (const YamlNode *node = beside->first; node; node = node->next) {
+        GivenName *name = &spec->others[spec->other_count++];
+        if (!read_name(reader, node, name)) {
+            ok = false;
+        } else if (!name->file) {
+            yaml_key_error(node, reader->diag, "missing key 'file'");
+            ok = diag_hint(reader->diag, "{file: model.safetensors, tensor: NAME}");
+        }
+    }
     return ok;
 }
 
@@ -80,14 +99,19 @@ bool keys_read_WEIGHTS(Reader *reader, const YamlNode *node, const KeyInfo *key,
     if (spec->is_synthetic && spec->file)
         return yaml_error_at(node, spec->synthetic_loc, reader->diag,
                              "weights come from a file or from a seed, not from both");
-    if (spec->is_synthetic && (spec->names || spec->prefix))
-        return yaml_error_at(node, spec->names ? spec->names_loc : spec->prefix_loc, reader->diag,
-                             "synthetic weights have no tensor names to map");
+    if (spec->is_synthetic && (spec->names || spec->prefix || spec->beside))
+        return yaml_error_at(node,
+                             spec->names    ? spec->names_loc
+                             : spec->prefix ? spec->prefix_loc
+                                            : spec->beside_loc,
+                             reader->diag, "synthetic weights have no tensor names to map");
     if (spec->is_synthetic && !check_no_stored(reader, node, spec)) return false;
     if (!spec->is_synthetic && !spec->file) {
         yaml_key_error(node, reader->diag, "missing key 'file' or 'synthetic'");
         return diag_hint(reader->diag, "{file: model.safetensors, names: llama}, or {synthetic: 1} "
                                        "for made-up weights");
     }
-    return spec->is_synthetic || read_names(reader, spec->names, spec);
+    if (spec->is_synthetic) return true;
+    const bool is_good = read_names(reader, spec->names, spec);
+    return read_beside(reader, spec->beside, spec) && is_good;
 }

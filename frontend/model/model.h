@@ -191,6 +191,7 @@ typedef struct {
 /* A name of a tensor that is given for a parameter, both patterns of tensor_names.h. */
 typedef struct {
     const char *param, *tensor;
+    const char *file; /* null: that of the weights */
     bool has_rows, is_transposed;
     int64_t first, end; /* of its rows */
     Loc loc;
@@ -203,8 +204,9 @@ typedef struct {
     bool is_synthetic;       /* then `synthetic` is the seed, and there is no file */
     const char *names_table; /* of a file: the name of a table, or null */
     GivenName *given;        /* of a file: names that stand in the description */
+    GivenName *others;       /* of `beside` */
     FormatRule *rule;        /* of `types`: the first that fits a name counts */
-    int given_count, rule_count;
+    int given_count, other_count, rule_count;
     Loc loc;
 } WeightsSpec;
 typedef WeightsSpec ModelWEIGHTS;

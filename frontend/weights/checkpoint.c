@@ -117,12 +117,15 @@ static uint64_t hash_places(const ParamList *params, uint64_t hash) {
     return hash;
 }
 
-static const char *path_of(const CheckpointSpec *spec, Arena *arena) {
+static const char *path_from(const CheckpointSpec *spec, const char *file, Arena *arena) {
     const char *directory = spec->directory ? spec->directory : "";
     const size_t length = strlen(directory);
-    if (length == 0 || *spec->file == '/') return spec->file;
-    return arena_printf(arena, "%s%s%s", directory, directory[length - 1] == '/' ? "" : "/",
-                        spec->file);
+    if (length == 0 || *file == '/') return file;
+    return arena_printf(arena, "%s%s%s", directory, directory[length - 1] == '/' ? "" : "/", file);
+}
+
+static const char *path_of(const CheckpointSpec *spec, Arena *arena) {
+    return path_from(spec, spec->file, arena);
 }
 
 /* The folder without links, and the name as it is given: where that is a link, it leads to one
@@ -137,26 +140,29 @@ static uint64_t hash_path(const char *path, Arena *arena) {
 }
 
 /* A pattern that fits no param is a slip of the pen, or part of a mapping for several models. */
-static void warn_of_idle_names(const CheckpointSpec *spec, const ParamList *params, Diag *diag) {
-    for (int i = 0; i < spec->inline_count; i++) {
+static void warn_of_idle_names(const NamePair *pair, int count, const ParamList *params,
+                               Diag *diag) {
+    for (int i = 0; i < count; i++) {
         LayerNumber layer;
         bool is_used = false;
         for (int k = 0; k < params->count && !is_used; k++)
-            is_used =
-                tensor_names_match(spec->inline_names[i].param, params->param[k].name, &layer);
+            is_used = tensor_names_match(pair[i].param, params->param[k].name, &layer);
         if (!is_used)
-            diag_warning(diag, spec->inline_names[i].loc, "the model has no parameter '%s'",
-                         stored_show_name(spec->inline_names[i].param, diag->arena));
+            diag_warning(diag, pair[i].loc, "the model has no parameter '%s'",
+                         stored_show_name(pair[i].param, diag->arena));
     }
 }
 
-bool checkpoint_is_gguf(const CheckpointSpec *spec) {
+static bool is_gguf_file(const char *path) {
     static const char ending[] = ".gguf";
-    Arena *arena = arena_create();
-    const char *path = spec->synthetic ? "" : path_of(spec, arena);
     const size_t length = strlen(path), end = sizeof ending - 1;
-    const bool is_gguf = (length > end && strcmp(path + length - end, ending) == 0) ||
-                         stored_file_begins(path, "GGUF");
+    return (length > end && strcmp(path + length - end, ending) == 0) ||
+           stored_file_begins(path, "GGUF");
+}
+
+bool checkpoint_is_gguf(const CheckpointSpec *spec) {
+    Arena *arena = arena_create();
+    const bool is_gguf = !spec->synthetic && is_gguf_file(path_of(spec, arena));
     arena_destroy(arena);
     return is_gguf;
 }
@@ -168,10 +174,26 @@ bool checkpoint_is_there(const CheckpointSpec *spec) {
     return is_there;
 }
 
-static TensorSet *open_tensors(const char *path, bool is_gguf, Loc loc, Diag *diag) {
-    if (!is_gguf) return safetensors_open(path, loc, diag);
+static TensorSet *open_tensors(const char *path, Loc loc, Diag *diag) {
+    if (!is_gguf_file(path)) return safetensors_open(path, loc, diag);
     Gguf *gguf = gguf_open(path, loc, diag);
     return gguf ? gguf_take_tensors(gguf) : NULL;
+}
+
+/* Opens the files that pairs name, each once, and joins them. */
+static bool join_files(const CheckpointSpec *spec, const NamePair *pair, int count,
+                       TensorSet *tensors, Diag *diag) {
+    for (int i = 0; i < count; i++) {
+        bool is_open = !pair[i].file;
+        for (int k = 0; k < i && !is_open; k++)
+            is_open = pair[k].file && strcmp(pair[k].file, pair[i].file) == 0;
+        if (is_open) continue;
+        TensorSet *other =
+            open_tensors(path_from(spec, pair[i].file, diag->arena), pair[i].loc, diag);
+        if (!other) return false;
+        tensor_set_join(tensors, other, pair[i].file);
+    }
+    return true;
 }
 
 /* Null: reported. */
@@ -181,20 +203,24 @@ static const NameTable *find_names(const CheckpointSpec *spec, bool is_gguf, Are
     const NameTable *table =
         spec->inline_count ? tensor_names_given(spec->inline_names, spec->inline_count, arena, diag)
                            : tensor_names_find(spec->names ? spec->names : own, spec->loc, diag);
-    if (!table || !spec->prefix) return table;
+    if (!table) return NULL;
     NameTable *prefixed = ARENA_NEW(arena, NameTable);
-    *prefixed = tensor_names_with_prefix(table, spec->prefix);
-    return prefixed;
+    *prefixed = spec->prefix ? tensor_names_with_prefix(table, spec->prefix) : *table;
+    return tensor_names_before(spec->beside, spec->beside_count, prefixed, arena, diag);
 }
 
 static bool open_file(Checkpoint *checkpoint, const CheckpointSpec *spec, Diag *diag) {
     const bool is_gguf = checkpoint_is_gguf(spec);
     const NameTable *table = find_names(spec, is_gguf, checkpoint->arena, diag);
     if (!table) return false;
-    warn_of_idle_names(spec, &checkpoint->params, diag);
+    warn_of_idle_names(spec->inline_names, spec->inline_count, &checkpoint->params, diag);
+    warn_of_idle_names(spec->beside, spec->beside_count, &checkpoint->params, diag);
     const char *path = path_of(spec, diag->arena);
-    checkpoint->tensors = open_tensors(path, is_gguf, spec->loc, diag);
-    if (!checkpoint->tensors) return false;
+    checkpoint->tensors = open_tensors(path, spec->loc, diag);
+    if (!checkpoint->tensors ||
+        !join_files(spec, spec->inline_names, spec->inline_count, checkpoint->tensors, diag) ||
+        !join_files(spec, spec->beside, spec->beside_count, checkpoint->tensors, diag))
+        return false;
     if (!params_place(&checkpoint->params, table, checkpoint->tensors, diag)) return false;
     checkpoint->stripes = stripes_create();
     if (!checkpoint->stripes)

@@ -17,6 +17,8 @@ typedef struct {
     const char *prefix;    /* of the tensors' names; null: those of the table are tried */
     const NamePair *inline_names;
     int inline_count;
+    const NamePair *beside; /* params that lie in other files, whatever the names say */
+    int beside_count;
     bool synthetic; /* then `seed` counts, and the fields above do not */
     uint64_t seed;
     Loc loc; /* of all this in the description */

@@ -87,7 +87,7 @@ static bool is_there(const Search *s, const char *tensor, const char **tried) {
  * there to `tried`, unless null. */
 static bool find_candidate(const Search *s, const Param *param, Candidate *found,
                            const char **tried) {
-    static const NameRow own = {"", "", LAYOUT_plain, 0, 0};
+    static const NameRow own = {.param = "", .tensor = "", .layout = LAYOUT_plain};
     bool has_row = false;
     for (int i = 0; i < s->table->count; i++) {
         const NameRow *row = &s->table->row[i];
@@ -101,6 +101,7 @@ static bool find_candidate(const Search *s, const Param *param, Candidate *found
             found->tensor = tensor;
             if (is_there(s, tensor, tried)) return true;
         }
+        if (row->is_apart) return false;
     }
     if (has_row || !s->table->has_own_names) return false;
     *found = (Candidate){.row = &own, .tensor = param->name};

@@ -1,5 +1,6 @@
 #include "frontend/weights/tensor_names.h"
 
+#include "frontend/weights/tensor_set.h"
 #include "ir/spelling.h"
 
 #include <string.h>
@@ -7,7 +8,7 @@
 /* ---- tables ---- */
 
 #define NAME_TABLE(table, prefix)   static const NameRow rows_of_##table[] = {
-#define NAME(param, tensor, layout) {param, tensor, LAYOUT_##layout, 0, 0},
+#define NAME(param, tensor, layout) {param, tensor, LAYOUT_##layout, 0, 0, false},
 #define NAME_TABLE_END                                                                             \
     }                                                                                              \
     ;
@@ -167,18 +168,36 @@ static NameLayout layout_of(const NamePair *pair) {
     return pair->is_transposed ? LAYOUT_transposed : LAYOUT_plain;
 }
 
-const NameTable *tensor_names_given(const NamePair *pair, int count, Arena *arena, Diag *diag) {
+/* A tensor of another file, as tensor_set_join() calls it. */
+static const char *name_of(const NamePair *pair, Arena *arena) {
+    return pair->file ? tensor_set_joined_name(pair->file, pair->tensor, arena) : pair->tensor;
+}
+
+const NameTable *tensor_names_before(const NamePair *pair, int count, const NameTable *other,
+                                     Arena *arena, Diag *diag) {
     bool is_good = true;
     NameTable *table = ARENA_NEW(arena, NameTable);
-    NameRow *row = ARENA_ARRAY(arena, NameRow, (size_t)count + 1);
+    NameRow *row = ARENA_ARRAY(arena, NameRow, (size_t)(count + other->count) + 1);
     for (int i = 0; i < count; i++) {
-        row[i] = (NameRow){pair[i].param, pair[i].tensor, layout_of(&pair[i]), pair[i].first,
-                           pair[i].end};
+        row[i] = (NameRow){.param = pair[i].param,
+                           .tensor = name_of(&pair[i], arena),
+                           .layout = layout_of(&pair[i]),
+                           .first = pair[i].first,
+                           .end = pair[i].end,
+                           .is_apart = pair[i].file != NULL};
         if (!has_layer(pair[i].tensor) || has_layer(pair[i].param)) continue;
         is_good =
             diag_error(diag, pair[i].loc, "'%s' has the number of a layer, N, and '%s' has none",
                        pair[i].tensor, pair[i].param);
     }
-    *table = (NameTable){.prefix = "", .row = row, .count = count, .has_own_names = true};
+    if (other->count) memcpy(row + count, other->row, (size_t)other->count * sizeof *row);
+    *table = *other;
+    table->row = row;
+    table->count = count + other->count;
     return is_good ? table : NULL;
+}
+
+const NameTable *tensor_names_given(const NamePair *pair, int count, Arena *arena, Diag *diag) {
+    const NameTable own = {.prefix = "", .has_own_names = true};
+    return tensor_names_before(pair, count, &own, arena, diag);
 }

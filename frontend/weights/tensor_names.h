@@ -23,6 +23,7 @@ typedef struct {
     const char *param, *tensor; /* patterns */
     NameLayout layout;
     int64_t first, end; /* of LAYOUT_rows: first <= r < end */
+    bool is_apart;      /* in a file of its own: no row behind it is tried */
 } NameRow;
 
 /* What stands before a tensor's name is tried whole, then without its last word, and so on: with
@@ -38,6 +39,7 @@ typedef struct {
 /* A name given in a description: the param's pattern, the tensor's pattern. */
 typedef struct {
     const char *param, *tensor;
+    const char *file; /* another than that of the weights; null: that */
     bool has_rows, is_transposed;
     int64_t first, end; /* where it has rows: first <= r < end */
     Loc loc;
@@ -53,6 +55,10 @@ const NameTable *tensor_names_find(const char *name, Loc loc, Diag *diag);
 /* A table of names from a description; other params have their own names. The pairs outlive it.
  * Null: reported. */
 const NameTable *tensor_names_given(const NamePair *pair, int count, Arena *arena, Diag *diag);
+
+/* The pairs, and then what the table says. Null: reported. */
+const NameTable *tensor_names_before(const NamePair *pair, int count, const NameTable *table,
+                                     Arena *arena, Diag *diag);
 
 enum { LAYER_DIGITS = 9 };
 typedef struct {

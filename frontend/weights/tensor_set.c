@@ -16,8 +16,31 @@ TensorSet *tensor_set_create(int files) {
 
 void tensor_set_close(TensorSet *tensors) {
     if (!tensors) return;
+    tensor_set_close(tensors->joined);
     for (int i = 0; i < tensors->file_count; i++) stored_file_close(&tensors->file[i]);
     arena_destroy(tensors->arena);
+}
+
+const char *tensor_set_joined_name(const char *file, const char *name, Arena *arena) {
+    return arena_printf(arena, "%s: %s", file, name);
+}
+
+void tensor_set_join(TensorSet *tensors, TensorSet *other, const char *file) {
+    StoredTensor *all =
+        ARENA_ARRAY(tensors->arena, StoredTensor, (size_t)(tensors->count + other->count) + 1);
+    if (tensors->count) memcpy(all, tensors->tensor, (size_t)tensors->count * sizeof *all);
+    for (int i = 0; i < other->count; i++) {
+        StoredTensor *tensor = &all[tensors->count++];
+        *tensor = other->tensor[i];
+        tensor->name = tensor_set_joined_name(file, tensor->name, tensors->arena);
+    }
+    tensors->tensor = all;
+    stored_tensors_sort(all, tensors->count);
+    tensors->identity = tensors->identity * 31 + other->identity;
+    TensorSet *last = other;
+    while (last->joined) last = last->joined;
+    last->joined = tensors->joined;
+    tensors->joined = other;
 }
 
 const StoredTensor *tensor_set_find(const TensorSet *tensors, const char *name) {
@@ -32,7 +55,7 @@ const StoredTensor *tensor_set_list(const TensorSet *tensors, int *count) {
 bool tensor_set_is_unchanged(const TensorSet *tensors) {
     for (int i = 0; i < tensors->file_count; i++)
         if (!stored_file_is_unchanged(&tensors->file[i])) return false;
-    return true;
+    return !tensors->joined || tensor_set_is_unchanged(tensors->joined);
 }
 
 uint64_t tensor_set_identity(const TensorSet *tensors) {

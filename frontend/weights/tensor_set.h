@@ -20,7 +20,8 @@ typedef struct {
     const StoredFile *file;
 } StoredTensor;
 
-typedef struct {
+typedef struct TensorSet TensorSet;
+struct TensorSet {
     Arena *arena;
     bool is_gguf; /* or else safetensors */
     Loc loc;      /* the file or index that was opened */
@@ -29,12 +30,19 @@ typedef struct {
     StoredTensor *tensor; /* sorted by name once it is complete */
     int count;
     uint64_t identity;
-} TensorSet;
+    TensorSet *joined; /* sets whose tensors are here, too */
+};
 
 /* Without tensors, with room for so many files. */
 TensorSet *tensor_set_create(int files);
 
 void tensor_set_close(TensorSet *tensors); /* null is fine */
+
+/* Takes the tensors of another set, under their joined names: the two are one from then on. */
+void tensor_set_join(TensorSet *tensors, TensorSet *other, const char *file);
+
+/* "FILE: NAME" */
+const char *tensor_set_joined_name(const char *file, const char *name, Arena *arena);
 
 /* Null: there is none of this name. */
 const StoredTensor *tensor_set_find(const TensorSet *tensors, const char *name);

@@ -497,12 +497,54 @@ START_TEST(sentence_transformers_say_the_pooling) {
     ck_assert_ptr_nonnull(strstr(text, "pooling: {kind: mean, normalise: true}"));
     put("1/config.json", "{\"pooling_mode_max_tokens\": true}");
     ck_assert_ptr_null(import(folder));
-    put("modules.json", "[{\"type\": \"sentence_transformers.models.Dense\", \"path\": \"3\"}]");
+    put("modules.json", "[{\"type\": \"sentence_transformers.models.CNN\", \"path\": \"3\"}]");
     diag = (Diag){.arena = arena};
     expect_error(folder,
-                 "a module of type 'sentence_transformers.models.Dense' behind the model is not "
+                 "a module of type 'sentence_transformers.models.CNN' behind the model is not "
                  "understood",
-                 "what is understood: Transformer, Pooling and Normalize");
+                 "what is understood: Transformer, Pooling, Dense and Normalize");
+}
+END_TEST
+
+static const char dense_modules[] =
+    "[{\"type\": \"sentence_transformers.models.Transformer\", \"path\": \"\"},"
+    " {\"type\": \"sentence_transformers.models.Pooling\", \"path\": \"1_Pooling\"},"
+    " {\"type\": \"sentence_transformers.models.Dense\", \"path\": \"2_Dense\"},"
+    " {\"type\": \"sentence_transformers.models.Dense\", \"path\": \"3_Dense\"},"
+    " {\"type\": \"sentence_transformers.models.Normalize\", \"path\": \"4_Normalize\"}]";
+
+static void put_dense(int number, int width, const char *bias, const char *activation) {
+    put(arena_printf(arena, "%d_Dense/config.json", number),
+        arena_printf(arena,
+                     "{\"in_features\": 384, \"out_features\": %d, \"bias\": %s, "
+                     "\"activation_function\": \"torch.nn.modules.%s\"}",
+                     width, bias, activation));
+}
+
+START_TEST(dense_layers_behind_a_pooling_have_files_of_their_own) {
+    put("config.json", get(CONFIGS "/all-minilm-l6-v2.json"));
+    put("model.safetensors", "anything");
+    put("modules.json", dense_modules);
+    ck_assert_int_eq(mkdir(path_of("1_Pooling"), 0700) | mkdir(path_of("2_Dense"), 0700) |
+                         mkdir(path_of("3_Dense"), 0700),
+                     0);
+    put("1_Pooling/config.json", "{\"pooling_mode_mean_tokens\": true}");
+    put_dense(2, 1536, "false", "linear.Identity");
+    put_dense(3, 384, "false", "linear.Identity");
+    const char *text = import(folder);
+    ck_assert_msg(text != NULL, "%s", diag.errors ? diag.first->message : "");
+    assert_says(text, "pooling: {kind: mean, dense: [1536, 384], normalise: true}");
+    assert_says(text, "  beside:\n    pooling.dense.weight: {file: 2_Dense/model.safetensors, "
+                      "tensor: linear.weight}\n    pooling.dense_2.weight: "
+                      "{file: 3_Dense/model.safetensors, tensor: linear.weight}\n");
+    put_dense(3, 384, "true", "linear.Identity");
+    expect_error(folder, "a dense layer with a bias is not understood: expected 'bias' false",
+                 NULL);
+    put_dense(3, 384, "false", "activation.Tanh");
+    expect_error(folder,
+                 "a dense layer with an activation is not understood: expected Identity as "
+                 "'activation_function', found 'torch.nn.modules.activation.Tanh'",
+                 NULL);
 }
 END_TEST
 
@@ -536,6 +578,7 @@ int main(void) {
     tcase_add_test(folders, weights_that_cannot_be_read_are_one_error);
     tcase_add_test(folders, pointers_of_git_lfs_are_one_error);
     tcase_add_test(folders, sentence_transformers_say_the_pooling);
+    tcase_add_test(folders, dense_layers_behind_a_pooling_have_files_of_their_own);
     tcase_add_test(folders, a_gguf_that_is_no_model_says_what_it_is);
     tcase_add_test(folders, a_gguf_says_the_axes_by_keys_and_tensors);
     tcase_add_test(folders, an_unknown_key_of_a_gguf_is_named);

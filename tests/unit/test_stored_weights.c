@@ -397,6 +397,37 @@ START_TEST(a_name_may_be_rows_of_a_tensor_or_transposed) {
 }
 END_TEST
 
+/* Two matrices of the model in another file, of another format, which is named twice. */
+START_TEST(a_parameter_may_lie_in_another_file) {
+    const Result want = in_gguf();
+    Tensors made = made_tensors(STORED_F32), apart = {.count = 0};
+    static const char *const moved[] = {"blk.0.ffn_up.weight", "blk.1.ffn_down.weight"};
+    for (int i = 0; i < COUNT(moved); i++) {
+        Made *tensor = made_find(&made, moved[i]);
+        apart.tensor[apart.count++] = *tensor;
+        *tensor = made.tensor[--made.count];
+    }
+    apart.tensor[0].name = "linear.weight";
+    made_write_gguf(folder, &made);
+    made_write_safetensors(folder, &apart);
+#define BESIDE(file)                                                                               \
+    "{file: model.gguf, beside: {blocks.0.mlp.up.weight: {file: " file                             \
+    ", tensor: linear.weight}, blocks.1.mlp.down.weight: {file: model.safetensors, "               \
+    "tensor: blk.1.ffn_down.weight}}}"
+    const Result got = interpret(BESIDE("model.safetensors"));
+    expect_same(&want, &got);
+    Thalweg *thalweg = open_model(BESIDE("none.safetensors"));
+    assert_says(thalweg_diagnostic(thalweg, 0).message, "none.safetensors': No such file");
+    thalweg_destroy(thalweg);
+    thalweg = open_model(BESIDE("model.gguf"));
+    ck_assert_str_eq(thalweg_diagnostic(thalweg, 0).message,
+                     "no tensor for 'blocks.0.mlp.up.weight': looked for 'model.gguf: "
+                     "linear.weight'");
+    thalweg_destroy(thalweg);
+#undef BESIDE
+}
+END_TEST
+
 START_TEST(rows_that_are_not_there_or_too_few_are_refused) {
     write_odd_order();
     Thalweg *thalweg = open_model("{file: model.gguf, names: {" GIVEN "[0, 31]}}}");
@@ -432,6 +463,7 @@ int main(void) {
     tcase_add_test(tests, fused_tensors_of_phi_and_glm_are_their_parts);
     tcase_add_test(tests, names_may_stand_behind_a_prefix);
     tcase_add_test(tests, a_name_may_be_rows_of_a_tensor_or_transposed);
+    tcase_add_test(tests, a_parameter_may_lie_in_another_file);
     tcase_add_test(tests, rows_that_are_not_there_or_too_few_are_refused);
     return suite_run(suite);
 }
