@@ -395,12 +395,22 @@ def put_module(folder, number, kind, config, tensors=None):
     return {"path": f"{number}_{kind}", "type": f"sentence_transformers.models.{kind}"}
 
 
+def rows_of(thalweg, model, folder):
+    """What a model that pools makes of the tokens; or null, and what went wrong."""
+    lines, out = os.path.join(folder, "lines"), os.path.join(folder, "rows.npy")
+    with open(lines, "w") as file:
+        file.write(",".join(map(str, TOKENS)) + "\n")
+    done = subprocess.run([thalweg, "embed", model, "-f", lines, "-o", out], capture_output=True,
+                          text=True)
+    return (None, done.stderr) if done.returncode or done.stderr else (read_floats(out), "")
+
+
 def check_sentence(thalweg, folder):
     """The mean of a text's rows, two dense layers with files of their own, and a length of 1."""
     hidden, problem = logits_of(thalweg, os.path.join(folder, "bert"), folder)
     if problem:
         return problem
-    model, lines = os.path.join(folder, "sentence"), os.path.join(folder, "lines")
+    model = os.path.join(folder, "sentence")
     make("bert", model)
     modules = [{"path": "", "type": "sentence_transformers.models.Transformer"},
                put_module(model, 1, "Pooling", {"pooling_mode_mean_tokens": True})]
@@ -415,15 +425,26 @@ def check_sentence(thalweg, folder):
     modules.append({"path": "4_Normalize", "type": "sentence_transformers.models.Normalize"})
     with open(os.path.join(model, "modules.json"), "w") as file:
         json.dump(modules, file)
-    with open(lines, "w") as file:
-        file.write(",".join(map(str, TOKENS)) + "\n")
     length = sum(x * x for x in row) ** 0.5
-    out = os.path.join(folder, "rows.npy")
-    done = subprocess.run([thalweg, "embed", model, "-f", lines, "-o", out], capture_output=True,
-                          text=True)
-    if done.returncode:
-        return done.stderr
-    return compare(read_floats(out), [x / length for x in row])
+    rows, problem = rows_of(thalweg, model, folder)
+    return problem or compare(rows, [x / length for x in row])
+
+
+def check_classifier(thalweg, folder):
+    """Classes that are the first tokens have these tokens' logits behind the last one."""
+    classes, model = 3, os.path.join(folder, "classifier")
+    logits, problem = logits_of(thalweg, os.path.join(folder, "llama"), folder)
+    if problem:
+        return problem
+    config, tensors = make("llama", model)
+    head = tensors.pop("lm_head.weight")[1]
+    tensors["score.weight"] = ([classes, WIDTH], head[:classes * WIDTH])
+    write_safetensors(os.path.join(model, "model.safetensors"), tensors)
+    with open(os.path.join(model, "config.json"), "w") as file:
+        json.dump({"model_type": "llama", "architectures": ["LlamaForSequenceClassification"],
+                   "id2label": {str(i): f"LABEL_{i}" for i in range(classes)}, **config}, file)
+    rows, problem = rows_of(thalweg, model, folder)
+    return problem or compare(rows, logits[-1][:classes])
 
 
 def main(thalweg, folder, expected_path, bless):
@@ -446,9 +467,9 @@ def main(thalweg, folder, expected_path, bless):
     problem = check_written(thalweg, folder)
     if problem:
         print(f"FAIL import -o: {problem}")
-    behind = check_sentence(thalweg, folder)
+    behind = check_sentence(thalweg, folder) or check_classifier(thalweg, folder)
     if behind:
-        print(f"FAIL sentence transformers: {behind}")
+        print(f"FAIL behind a model: {behind}")
     if bless:
         with open(expected_path, "w") as file:
             file.writelines(lines)

@@ -203,6 +203,10 @@ static bool has_defaults(const Writer *w) {
 
 static void write_logits(Writer *w) {
     const Facts *facts = w->facts;
+    if (facts_has(facts, AXIS_classes, 0)) {
+        line(w, origin(w, AXIS_classes, "vocab"), "  vocab: %s", number(w, AXIS_classes));
+        return;
+    }
     if (facts_is(facts, AXIS_tied, 0)) line(w, origin(w, AXIS_tied, "tied"), "  tied: true");
     if (facts_is(facts, AXIS_head_bias, 0)) line(w, NULL, "  bias: true");
     if (facts_number(facts, AXIS_head_scale, 0) != 1)

@@ -111,7 +111,8 @@ static bool list_has(const Value *list, const Value *wanted) {
 static Value length_of(const Value *value) {
     if (value->kind == VALUE_TEXT)
         return (Value){.kind = VALUE_NUMBER, .number = (double)strlen(value->text)};
-    if (value->kind == VALUE_LIST) return (Value){.kind = VALUE_NUMBER, .number = value->count};
+    if (value->kind == VALUE_LIST || value->kind == VALUE_MAP)
+        return (Value){.kind = VALUE_NUMBER, .number = value->count};
     return (Value){.kind = value->kind == VALUE_NONE ? VALUE_NONE : VALUE_WRONG};
 }
 

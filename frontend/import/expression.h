@@ -9,7 +9,7 @@
  *   layer                    the number of the layer that is asked for, from 0
  *   1e-5 'gelu' true none
  *   list[i]                  an element, or a letter of a text; none beyond the end
- *   sqrt(x) log(x) pow(x, y) floor(x) min(x, y) length(list or text)
+ *   sqrt(x) log(x) pow(x, y) floor(x) min(x, y) length(list, map or text)
  *   in(x, list)              whether the list has it
  *   ends(text, 'end')        whether the text ends so
  *   given('key')             whether the file has the key, null or not

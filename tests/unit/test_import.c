@@ -244,6 +244,25 @@ START_TEST(a_requirement_says_what_is_understood) {
 }
 END_TEST
 
+START_TEST(classes_are_those_of_the_last_token) {
+    put("a.json", with(LLAMA, "{",
+                       "{\"architectures\": [\"LlamaForSequenceClassification\"], \"id2label\": "
+                       "{\"0\": \"no\", \"1\": \"perhaps\", \"2\": \"yes\"}, "
+                       "\"tie_word_embeddings\": true, "));
+    const char *text = import(path_of("a.json"));
+    ck_assert_msg(text != NULL, "%s", diag.errors ? diag.first->message : "");
+    assert_says(text, "  vocab: 3");
+    assert_says(text, "\npooling: {kind: last}");
+    ck_assert_ptr_null(strstr(text, "tied"));
+    diag = (Diag){.arena = arena};
+    expect_config_error(
+        with(LLAMA, "{", "{\"architectures\": [\"LlamaForTokenClassification\"], "),
+        "'architectures' is a list of 1, which is not understood here",
+        "what is understood: a classifier is one matrix behind the last token, 'score.weight' of a "
+        "decoder");
+}
+END_TEST
+
 START_TEST(broken_json_is_refused) {
     expect_config_error("{\"model_type\": ",
                         "JSON cannot be read at byte 15: "
@@ -566,6 +585,7 @@ int main(void) {
     tcase_add_test(configs, a_missing_key_is_named);
     tcase_add_test(configs, an_unknown_family_is_named);
     tcase_add_test(configs, a_requirement_says_what_is_understood);
+    tcase_add_test(configs, classes_are_those_of_the_last_token);
     tcase_add_test(configs, broken_json_is_refused);
     tcase_add_test(configs, both_ways_to_say_rope_are_the_same);
     tcase_add_test(configs, keys_of_layers_become_patterns_and_blocks);
