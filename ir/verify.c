@@ -1,33 +1,11 @@
 /* verify.c - what must hold between any two passes, and of graph text before anything uses it. */
 #include "ir/formats.h"
 #include "ir/hash.h"
-#include "ir/lexer.h"
 #include "ir/shapes.h"
+#include "ir/verify.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdarg.h>
 #include <string.h>
-
-typedef struct {
-    const Graph *graph;
-    Arena *scratch;
-    bool *is_wrong;   /* nodes that were reported, and what uses them */
-    uint32_t *writer; /* the node that overwrites each state of the stream; 0: none */
-    uint32_t tokens, position;
-    uint32_t index; /* of the node under way */
-    const Node *node;
-    const OpInfo *info;
-} Check;
-
-__attribute__((format(printf, 2, 3))) static bool refuse(const Check *c, const char *format, ...) {
-    char text[256];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return diag_error(c->graph->diag, c->node->loc, "%s: %s", c->info->name, text);
-}
 
 static const Node *operand(const Check *c, int k) {
     return ir_node(c->graph, c->node->in[k]);
@@ -53,16 +31,20 @@ static bool takes_constant(Op op, int k) {
 static bool verify_operand(const Check *c, int k) {
     const Ref ref = c->node->in[k];
     if (ir_ref_is_none(ref))
-        return k >= c->info->least || refuse(c, "operand %d is missing", k + 1);
+        return k >= c->info->least || verify_refuse(c, "operand %d is missing", k + 1);
     if (k >= c->info->most)
-        return refuse(c, "takes at most %d operands, found operand %d", c->info->most, k + 1);
-    if (ref.index >= c->index) return refuse(c, "operand %d is not defined before its use", k + 1);
+        return verify_refuse(c, "takes at most %d operands, found operand %d", c->info->most,
+                             k + 1);
+    if (ref.index >= c->index)
+        return verify_refuse(c, "operand %d is not defined before its use", k + 1);
     if (operand(c, k)->op == OP_tap)
-        return refuse(c, "operand %d is a tap, whose value is the caller's", k + 1);
+        return verify_refuse(c, "operand %d is a tap, whose value is the caller's", k + 1);
     if (ir_is_constant(operand(c, k)) == takes_constant(c->node->op, k)) return true;
     return takes_constant(c->node->op, k)
-               ? refuse(c, "operand %d must be a constant, found one computed at run time", k + 1)
-               : refuse(c, "operand %d must be computed at run time, found a constant", k + 1);
+               ? verify_refuse(c, "operand %d must be a constant, found one computed at run time",
+                               k + 1)
+               : verify_refuse(c, "operand %d must be computed at run time, found a constant",
+                               k + 1);
 }
 
 /* Operands of `stack` stand side by side: none is left out between two. */
@@ -71,105 +53,8 @@ static bool verify_operands(const Check *c) {
         if (!verify_operand(c, k)) return false;
     for (int k = 1; k < IR_MAX_INPUTS && c->node->op == OP_stack; k++)
         if (ir_ref_is_none(c->node->in[k - 1]) && !ir_ref_is_none(c->node->in[k]))
-            return refuse(c, "operand %d is missing", k);
+            return verify_refuse(c, "operand %d is missing", k);
     return true;
-}
-
-/* ---- attributes ---- */
-
-static bool verify_finite(const Check *c, const char *name, double value) {
-    return isfinite(value) || refuse(c, "%s must be finite, found %g", name, value);
-}
-
-static bool verify_at_least_0(const Check *c, const char *name, double value) {
-    return value >= 0 || refuse(c, "%s must not be negative, found %g", name, value);
-}
-
-static bool verify_list(const Check *c, const char *name, const Reals *list) {
-    for (int64_t i = 0; list && i < list->count; i++)
-        if (!(isfinite(list->at[i]) && list->at[i] > 0))
-            return refuse(c, "%s must be positive, found %g", name, list->at[i]);
-    return true;
-}
-
-static bool verify_reals(const Check *c) {
-#define VERIFY_REAL(name)         verify_finite(c, #name, c->node->attr.name)
-#define VERIFY_INT(name)          true
-#define VERIFY_BOOL(name)         true
-#define VERIFY_NAME(name)         true
-#define VERIFY_REALS(name)        verify_list(c, #name, c->node->attr.name)
-#define VERIFY_NormKind(name)     true
-#define VERIFY_Activation(name)   true
-#define VERIFY_PoolKind(name)     true
-#define VERIFY_EditKind(name)     true
-#define VERIFY_RopeStyle(name)    true
-#define VERIFY_RopeScaling(name)  true
-#define VERIFY_WeightFormat(name) true
-#define ATTR(name, kind, initial)                                                                  \
-    if (!(VERIFY_##kind(name))) return false;
-#include "ir/attrs.def"
-#undef ATTR
-    return true;
-}
-
-static bool verify_original(const Check *c) {
-    return c->node->attr.original >= 1 ||
-           refuse(c, "original must be positive, found %" PRId64, c->node->attr.original);
-}
-
-static bool verify_rope(const Check *c) {
-    const Attrs *attr = &c->node->attr;
-    if (!(attr->base > 0)) return refuse(c, "base must be positive, found %g", attr->base);
-    if (!(attr->factor > 0)) return refuse(c, "factor must be positive, found %g", attr->factor);
-    if (attr->scaling != SCALING_llama3 && attr->scaling != SCALING_yarn) return true;
-    if (!(attr->low > 0 && attr->low < attr->high))
-        return refuse(c, "0 < low < high must hold, found low = %g and high = %g", attr->low,
-                      attr->high);
-    return verify_original(c);
-}
-
-static bool is_good_name(const char *name) {
-    return name && lexer_is_name(name) && strlen(name) < LEXER_NAME;
-}
-
-static bool verify_point(const Check *c) {
-    const char *point = c->node->attr.point;
-    const int64_t number = c->node->attr.number;
-    if (!is_good_name(point))
-        return refuse(c, "point must be a name of letters, digits, '.', '_' and '-', found '%.80s'",
-                      point ? point : "");
-    return (number >= 0 && number < IR_MAX_NODES) ||
-           refuse(c, "number must be 0 to %d, found %" PRId64, IR_MAX_NODES - 1, number);
-}
-
-static bool verify_cache_name(const Check *c) {
-    const char *name = c->node->attr.cache;
-    return is_good_name(name) ||
-           refuse(c, "cache must be a name of letters, digits, '.', '_' and '-', found '%.80s'",
-                  name ? name : "");
-}
-
-static bool verify_attrs(const Check *c) {
-    const Attrs *attr = &c->node->attr;
-    if (!verify_reals(c)) return false;
-    switch (c->node->op) {
-    case OP_norm:
-    case OP_quantise:
-    case OP_read: return verify_at_least_0(c, "eps", attr->eps);
-    case OP_softcap: return verify_at_least_0(c, "softcap", attr->softcap);
-    case OP_clip: return verify_at_least_0(c, "limit", attr->limit);
-    case OP_position_scales:
-        return verify_at_least_0(c, "offset", attr->offset) && verify_original(c);
-    case OP_rope: return verify_rope(c);
-    case OP_append: return verify_cache_name(c);
-    case OP_tap:
-    case OP_edit: return verify_point(c);
-    case OP_scores:
-    case OP_attend:
-        return verify_at_least_0(c, "softcap", attr->softcap) &&
-               verify_at_least_0(c, "window", (double)attr->window);
-    default: return true;
-    }
 }
 
 /* ---- types ---- */
@@ -183,15 +68,17 @@ static bool verify_size(const Check *c) {
     const Type *type = &c->node->type;
     char text[SHAPE_TEXT];
     int64_t elements = 1;
-    if (type->rank < 1 || type->rank > IR_MAX_RANK) return refuse(c, "it has no type");
+    if (type->rank < 1 || type->rank > IR_MAX_RANK) return verify_refuse(c, "it has no type");
     for (int i = 0; i < type->rank; i++) {
         const int64_t dim = largest(c->graph, type->dim[i]);
         if (type->dim[i] < 0 && (i > 0 || ir_is_constant(c->node) || dim < 0))
-            return refuse(c, "only the rows of what is computed at run time are T or L, found %s",
-                          shape_text(*type, text));
+            return verify_refuse(
+                c, "only the rows of what is computed at run time are T or L, found %s",
+                shape_text(*type, text));
         if (dim < 1 || dim >= INT64_C(1) << 40 || dim > IR_MAX_ELEMENTS / elements)
-            return refuse(c, "%s is too large: at most %" PRId64 " elements, 2^40 - 1 a dimension",
-                          shape_text(*type, text), IR_MAX_ELEMENTS);
+            return verify_refuse(
+                c, "%s is too large: at most %" PRId64 " elements, 2^40 - 1 a dimension",
+                shape_text(*type, text), IR_MAX_ELEMENTS);
         elements *= dim;
     }
     return true;
@@ -206,19 +93,21 @@ static bool verify_declared(const Check *c) {
     switch (c->node->op) {
     case OP_tokens:
         return (is_integers && (rows == IR_TOKENS || (rows >= 1 && rows <= c->graph->chunk))) ||
-               refuse(c, "its type must be i32[T], or as many as the chunk at most, found %s",
-                      found);
+               verify_refuse(
+                   c, "its type must be i32[T], or as many as the chunk at most, found %s", found);
     case OP_position:
-        return (is_integers && rows == 1) || refuse(c, "its type must be i32[1], found %s", found);
+        return (is_integers && rows == 1) ||
+               verify_refuse(c, "its type must be i32[1], found %s", found);
     case OP_position_scales:
         return (type->dtype == DTYPE_f32 && type->rank == 1) ||
-               refuse(c, "its type must be f32[positions], found %s", found);
+               verify_refuse(c, "its type must be f32[positions], found %s", found);
     case OP_sinusoid:
         return (type->dtype == DTYPE_f32 && type->rank == 2) ||
-               refuse(c, "its type must be f32[rows, columns], found %s", found);
+               verify_refuse(c, "its type must be f32[rows, columns], found %s", found);
     default:
         return (type->dtype == DTYPE_f32 && type->rank <= 2) ||
-               refuse(c, "its type must be f32[rows] or f32[rows, columns], found %s", found);
+               verify_refuse(c, "its type must be f32[rows] or f32[rows, columns], found %s",
+                             found);
     }
 }
 
@@ -226,17 +115,18 @@ static bool verify_declared(const Check *c) {
 static bool verify_formats(const Check *c) {
     const WeightFormat format = c->node->attr.format;
     if (c->node->op == OP_quantise && format != FORMAT_q8 && format != FORMAT_bf16)
-        return refuse(c, "format must be q8 or bf16");
+        return verify_refuse(c, "format must be q8 or bf16");
     if (format == FORMAT_f16 && c->node->op != OP_embed && c->node->op != OP_add_positions)
-        return refuse(c, "format f16 is for tables that are looked up");
+        return verify_refuse(c, "format f16 is for tables that are looked up");
     for (int k = 0; k < c->info->most; k++) {
         if (ir_ref_is_none(c->node->in[k]) || operand(c, k)->op != OP_quantise) continue;
         const bool is_bf16 = operand(c, k)->attr.format == FORMAT_bf16;
         if (c->node->op == OP_project && k == 0 &&
             (is_bf16 ? format == FORMAT_bf16 : format_has_blocks(format)))
             continue;
-        return refuse(c, "operand %d is made by 'quantise': only project with format %s reads it",
-                      k + 1, is_bf16 ? "bf16" : "q8 or q4");
+        return verify_refuse(
+            c, "operand %d is made by 'quantise': only project with format %s reads it", k + 1,
+            is_bf16 ? "bf16" : "q8 or q4");
     }
     return true;
 }
@@ -248,8 +138,8 @@ static bool verify_type(const Check *c) {
     if (!c->info->infer) return verify_declared(c);
     if (!c->info->infer(c->graph, c->node, &type)) return false;
     return ir_type_equal(type, c->node->type) ||
-           refuse(c, "its operands make it %s, found %s", shape_text(type, expected),
-                  shape_text(c->node->type, found));
+           verify_refuse(c, "its operands make it %s, found %s", shape_text(type, expected),
+                         shape_text(c->node->type, found));
 }
 
 /* Who knows positions sees a row for each token; so does who takes the last of them. */
@@ -269,8 +159,8 @@ static bool verify_rows(const Check *c) {
     char found[SHAPE_TEXT];
     if (c->tokens && operand(c, 0)->type.dim[0] == c->graph->node[c->tokens].type.dim[0])
         return true;
-    return refuse(c, "operand 1 must have a row for each token, found %s",
-                  shape_text(operand(c, 0)->type, found));
+    return verify_refuse(c, "operand 1 must have a row for each token, found %s",
+                         shape_text(operand(c, 0)->type, found));
 }
 
 /* A sequence has one row of tokens and one position. */
@@ -280,7 +170,7 @@ static bool verify_single(Check *c) {
                                                   : NULL;
     if (!seen) return true;
     if (!*seen) return *seen = c->index, true;
-    refuse(c, "there is one already");
+    verify_refuse(c, "there is one already");
     diag_note(c->graph->diag, c->graph->node[*seen].loc, "here");
     return false;
 }
@@ -311,18 +201,20 @@ static bool verify_member(const Check *c) {
     const Ref root = c->node->root;
     if (ir_ref_is_none(root)) return true;
     if (is_prologue(c)) return true;
-    if (root.index >= c->index) return refuse(c, "the root of its kernel must come before it");
+    if (root.index >= c->index)
+        return verify_refuse(c, "the root of its kernel must come before it");
     if (!is_computed(c->node))
-        return refuse(c, "only what is computed at run time is part of a kernel");
+        return verify_refuse(c, "only what is computed at run time is part of a kernel");
     const Node *node = ir_node(c->graph, root);
     if (!ir_ref_is_none(node->root) || !can_be_root(node->op))
-        return refuse(c, "its kernel must start with project, read, embed or attend, found '%s'",
-                      ir_op_info[node->op].name);
+        return verify_refuse(
+            c, "its kernel must start with project, read, embed or attend, found '%s'",
+            ir_op_info[node->op].name);
     for (int k = 0; k < c->info->most; k++)
         if (!ir_ref_is_none(c->node->in[k]) &&
             ir_ref_equal(ir_root(c->graph, c->node->in[k]), root))
             return true;
-    return refuse(c, "it uses no value of the kernel that it is computed in");
+    return verify_refuse(c, "it uses no value of the kernel that it is computed in");
 }
 
 /* What is seen of a ring is there until the call ends. */
@@ -331,7 +223,8 @@ static bool verify_ring(const Check *c, int k) {
     const bool has_window = c->node->op == OP_attend && c->node->attr.causal && window > 0;
     if (rows < 1 || (has_window && window <= rows && rows - window + 1 >= c->graph->chunk))
         return true;
-    return refuse(c, "operand %d is a ring, of which %" PRId64 " rows are too few", k + 1, rows);
+    return verify_refuse(c, "operand %d is a ring, of which %" PRId64 " rows are too few", k + 1,
+                         rows);
 }
 
 /* What a kernel reads is computed by itself and by kernels that start before it. */
@@ -341,7 +234,7 @@ static bool verify_kernel_order(const Check *c) {
         if (ir_ref_is_none(c->node->in[k]) || !is_computed(operand(c, k))) continue;
         if (!verify_ring(c, k)) return false;
         if (ir_root(c->graph, c->node->in[k]).index > kernel)
-            return refuse(c, "operand %d is computed after the kernel has started", k + 1);
+            return verify_refuse(c, "operand %d is computed after the kernel has started", k + 1);
     }
     return true;
 }
@@ -365,10 +258,11 @@ static bool verify_tap_placement(const Check *c) {
     const int64_t columns = c->node->type.dim[1];
     if (offset >= 0 && stride <= IR_MAX_ELEMENTS && columns <= stride && offset <= stride - columns)
         return true;
-    return refuse(c,
-                  "its place must be %" PRId64 " floats of a row of the caller's buffer, found at "
-                  "%" PRId64 " stride %" PRId64,
-                  columns, offset, stride);
+    return verify_refuse(c,
+                         "its place must be %" PRId64
+                         " floats of a row of the caller's buffer, found at "
+                         "%" PRId64 " stride %" PRId64,
+                         columns, offset, stride);
 }
 
 /* The memory of a cache is laid out as attention reads it; that of the result is the caller's. */
@@ -379,9 +273,9 @@ static bool verify_placement(const Check *c) {
     const int64_t ring = c->node->place.rows;
     if (c->node->op == OP_tap) return verify_tap_placement(c);
     if (ring < 0 || ring > graph->context || (ring && c->node->op != OP_append))
-        return refuse(c, "no ring of a cache has %" PRId64 " rows", ring);
+        return verify_refuse(c, "no ring of a cache has %" PRId64 " rows", ring);
     if (offset == 0 && stride == 0) return true;
-    if (!is_computed(c->node)) return refuse(c, "it has no place in memory");
+    if (!is_computed(c->node)) return verify_refuse(c, "it has no place in memory");
     const bool is_cache = c->node->op == OP_append, is_result = graph->result.index == c->index;
     const int64_t columns = floats_of_row(c->node),
                   rows = ring ? ring : largest(graph, type->dim[0]);
@@ -389,14 +283,15 @@ static bool verify_placement(const Check *c) {
                            : is_result ? IR_MAX_ELEMENTS
                                        : graph->arena_floats;
     if (offset < 0 || offset > floats || stride < 0 || stride > IR_MAX_ELEMENTS)
-        return refuse(c, "its place is out of range: at %" PRId64 " stride %" PRId64, offset,
-                      stride);
+        return verify_refuse(c, "its place is out of range: at %" PRId64 " stride %" PRId64, offset,
+                             stride);
     if (type->rank != 2) return true; /* no kernel computes it */
     if (!is_cache && stride < columns)
-        return refuse(c, "stride must be %" PRId64 " or more, found %" PRId64, columns, stride);
+        return verify_refuse(c, "stride must be %" PRId64 " or more, found %" PRId64, columns,
+                             stride);
     if (is_result || fits(rows, is_cache ? columns : stride, columns, floats - offset)) return true;
-    return refuse(c, "%" PRId64 " rows at %" PRId64 " do not fit into %" PRId64 " floats", rows,
-                  offset, floats);
+    return verify_refuse(c, "%" PRId64 " rows at %" PRId64 " do not fit into %" PRId64 " floats",
+                         rows, offset, floats);
 }
 
 static bool verify_schedule(const Check *c) {
@@ -408,11 +303,11 @@ static bool verify_schedule(const Check *c) {
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (numbers[i] < 0 || numbers[i] > IR_MAX_CONTEXT)
-            return refuse(c, "numbers of a schedule must be 0 to %d, found %" PRId64,
-                          IR_MAX_CONTEXT, numbers[i]);
+            return verify_refuse(c, "numbers of a schedule must be 0 to %d, found %" PRId64,
+                                 IR_MAX_CONTEXT, numbers[i]);
     if (s->rows > SCHEDULE_MOST_ROWS || s->panels > SCHEDULE_MOST_PANELS)
-        return refuse(c, "a tile has at most %d rows and %d panels", SCHEDULE_MOST_ROWS,
-                      SCHEDULE_MOST_PANELS);
+        return verify_refuse(c, "a tile has at most %d rows and %d panels", SCHEDULE_MOST_ROWS,
+                             SCHEDULE_MOST_PANELS);
     return true;
 }
 
@@ -488,10 +383,10 @@ static bool verify_caches(Check *c) {
             if (ir_ref_is_none(ref) || operand(c, k)->op != OP_append) continue;
             const CacheUse wanted = cache_use(c->node->op, k);
             if (wanted == READ_NOT)
-                return refuse(c, "operand %d is a cache: only attention reads it", k + 1);
+                return verify_refuse(c, "operand %d is a cache: only attention reads it", k + 1);
             use[ref.index] |= (uint8_t)wanted;
             if (use[ref.index] != (uint8_t)wanted)
-                return refuse(c, "operand %d is a cache of both keys and values", k + 1);
+                return verify_refuse(c, "operand %d is a cache of both keys and values", k + 1);
         }
     }
     return true;
@@ -534,10 +429,11 @@ static bool verify_names(const Check *c) {
 
 static bool verify_name(const Check *c) {
     const char *name = c->node->name;
-    if (!ir_is_constant(c->node)) return !name || refuse(c, "only a constant has a name");
-    if (is_good_name(name)) return true;
-    return refuse(c, "a constant needs a name of letters, digits, '.', '_' and '-', found '%.80s'",
-                  name ? name : "");
+    if (!ir_is_constant(c->node)) return !name || verify_refuse(c, "only a constant has a name");
+    if (verify_is_name(name)) return true;
+    return verify_refuse(
+        c, "a constant needs a name of letters, digits, '.', '_' and '-', found '%.80s'",
+        name ? name : "");
 }
 
 /* ---- the whole ---- */
@@ -560,7 +456,7 @@ static bool verify_node(Check *c, uint32_t index) {
 
 static bool verify_graph(const Graph *graph) {
     if (!shape_check_sizes(graph)) return false;
-    if (!is_good_name(graph->name))
+    if (!verify_is_name(graph->name))
         return diag_error(graph->diag, graph->loc,
                           "graph: its name must be of letters, digits, '.', '_' and '-'");
     if (graph->count - 1 > IR_MAX_NODES)
