@@ -1,6 +1,7 @@
-/* render_template.c - chat templates and what they see, as text. Reads lines of "TEMPLATE VARIABLES",
- * paths of two files, the second with a JSON object, and writes for each "0 BYTES", a line break and
- * so many bytes of text, or "1 BYTES" and what went wrong. For tests/templates.py, which compares.
+/* render_template.c - chat templates and what they see, as text. Reads lines of "TEMPLATE
+ * VARIABLES", paths of two files, the second with a JSON object, and writes for each "0 BYTES", a
+ * line break and so many bytes of text, or "1 BYTES" and what went wrong. For tests/templates.py,
+ * which compares.
  */
 #include "frontend/text/template.h"
 #include "runtime/text/template.h"
@@ -55,7 +56,7 @@ static void render(const char *path, const char *variables_path, char *out) {
                          .error_bytes = sizeof error};
     if (!program.data)
         answer_diagnostics(&diag);
-    else if (template_run(program.data, program.count, &chat, out, ROOM, &length) == TW_OK)
+    else if (tw_template_run(program.data, program.count, &chat, out, ROOM, &length) == TW_OK)
         answer(0, out, length);
     else
         answer(1, error, strlen(error));

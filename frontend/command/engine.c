@@ -140,6 +140,12 @@ bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t r
     return true;
 }
 
+bool engine_rollback(Engine *engine, int64_t position) {
+    if (engine->session && tw_session_rollback(engine->session, position) != TW_OK) return false;
+    engine->position = position;
+    return true;
+}
+
 void engine_reset(Engine *engine) {
     if (engine->session) tw_session_reset(engine->session);
     engine->position = 0;

@@ -33,6 +33,9 @@ bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t r
 bool engine_set_tap(Engine *engine, int64_t number, float *rows, int64_t count, int64_t columns,
                     TwStatus *status);
 
+/* Forgets the tokens from a position on. False: it cannot, and nothing has changed. */
+bool engine_rollback(Engine *engine, int64_t position);
+
 /* Begins another sequence. */
 void engine_reset(Engine *engine);
 

@@ -43,3 +43,7 @@ void interrupt_begin(void) {
 int interrupt_signal(void) {
     return received;
 }
+
+void interrupt_forget(void) {
+    received = 0;
+}

@@ -14,4 +14,7 @@ void interrupt_begin(void);
 /* The signal that came, or 0. */
 int interrupt_signal(void);
 
+/* The signal was heeded: work goes on as if none had come. */
+void interrupt_forget(void);
+
 #endif

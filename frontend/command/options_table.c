@@ -11,6 +11,7 @@ enum {
     BENCH = 1 << COMMAND_bench,
     COMPARE = 1 << COMMAND_compare,
     TOKENIZE = 1 << COMMAND_tokenize,
+    CHAT = 1 << COMMAND_chat,
     PERPLEXITY = 1 << COMMAND_perplexity,
     CACHE = 1 << COMMAND_cache,
     TUNE = 1 << COMMAND_tune,

@@ -38,19 +38,19 @@ static const char *const builtins[] = {
 };
 
 static const Row *find_row(const Row *rows, Bytes name) {
-    while (rows->name && !bytes_are(name, rows->name)) rows++;
+    while (rows->name && !template_bytes_are(name, rows->name)) rows++;
     return rows->name ? rows : NULL;
 }
 
 static int find_builtin(Bytes name) {
     for (int i = 0; i < TEMPLATE_BUILTINS; i++)
-        if (bytes_are(name, builtins[i])) return i;
+        if (template_bytes_are(name, builtins[i])) return i;
     return -1;
 }
 
-bool library_function(Compiler *compiler, const char *name, uint32_t *out) {
+bool template_library_function(Compiler *compiler, const char *name, uint32_t *out) {
     LibraryMacro *macro = compiler->library;
-    while (macro && !bytes_are(macro->node->text, name)) macro = macro->next;
+    while (macro && !template_bytes_are(macro->node->text, name)) macro = macro->next;
     if (!macro) return false;
     if (!macro->function) {
         Compiler own = *compiler;
@@ -59,8 +59,8 @@ bool library_function(Compiler *compiler, const char *name, uint32_t *out) {
         own.captures = own.conditions = 0;
         own.is_library = true;
         macro->function = own.code.function_count; /* which it may call itself by */
-        const bool is_done = compile_function(&own, macro->node->text, macro->node->list,
-                                              macro->node->body, &macro->function);
+        const bool is_done = template_function(&own, macro->node->text, macro->node->list,
+                                               macro->node->body, &macro->function);
         compiler->code = own.code;
         if (!is_done) return false;
     }
@@ -87,17 +87,19 @@ static const Node *find_named(const Node *list, Bytes name) {
 
 /* none, true, false, undefined, 'text', or a number. */
 static void emit_constant(Compiler *compiler, Bytes text) {
-    if (bytes_are(text, "none"))
-        emit(compiler, TEMPLATE_none, 0);
-    else if (bytes_are(text, "undefined"))
-        emit(compiler, TEMPLATE_undefined, code_string(&compiler->code, (Bytes){"", 0}));
-    else if (bytes_are(text, "true") || bytes_are(text, "false"))
-        emit(compiler, TEMPLATE_boolean, *text.data == 't');
+    if (template_bytes_are(text, "none"))
+        template_emit(compiler, TEMPLATE_none, 0);
+    else if (template_bytes_are(text, "undefined"))
+        template_emit(compiler, TEMPLATE_undefined,
+                      template_code_string(&compiler->code, (Bytes){"", 0}));
+    else if (template_bytes_are(text, "true") || template_bytes_are(text, "false"))
+        template_emit(compiler, TEMPLATE_boolean, *text.data == 't');
     else if (*text.data == '\'')
-        emit(compiler, TEMPLATE_string,
-             code_string(&compiler->code, (Bytes){text.data + 1, text.count - 2}));
+        template_emit(
+            compiler, TEMPLATE_string,
+            template_code_string(&compiler->code, (Bytes){text.data + 1, text.count - 2}));
     else
-        emit_integer(compiler, atoi(text.data));
+        template_emit_integer(compiler, atoi(text.data));
 }
 
 /* One of the parameters, "name" or "name=default". */
@@ -107,13 +109,12 @@ static bool push_argument(Arguments *arguments, Bytes word) {
     const Bytes name = {word.data, equals ? (size_t)(equals - word.data) : word.count};
     const Node *given = arguments->positional;
     if (given)
-        arguments->positional =
-            given->next && !given->next->text.data ? given->next : NULL;
+        arguments->positional = given->next && !given->next->text.data ? given->next : NULL;
     else
         given = find_named(arguments->node->list, name);
     if (given) {
         arguments->taken++;
-        return compile_value(compiler, given->a);
+        return template_value(compiler, given->a);
     }
     if (!equals)
         return diag_error(compiler->diag, arguments->node->loc, "%s needs an argument '%.*s'",
@@ -143,12 +144,12 @@ static Bytes next_word(const char **at) {
 }
 
 static void emit_to_text(Compiler *compiler) {
-    const uint32_t slot = new_slot(compiler, 1);
-    emit(compiler, TEMPLATE_store, slot);
-    emit(compiler, TEMPLATE_capture, 0);
-    emit(compiler, TEMPLATE_load, slot);
-    emit(compiler, TEMPLATE_out, 0);
-    emit(compiler, TEMPLATE_captured, 0);
+    const uint32_t slot = template_slot(compiler, 1);
+    template_emit(compiler, TEMPLATE_store, slot);
+    template_emit(compiler, TEMPLATE_capture, 0);
+    template_emit(compiler, TEMPLATE_load, slot);
+    template_emit(compiler, TEMPLATE_out, 0);
+    template_emit(compiler, TEMPLATE_captured, 0);
 }
 
 /* The arguments that a row wants behind its value. *count grows by them. */
@@ -178,16 +179,16 @@ static bool begin_row(Compiler *compiler, const char *name, int *builtin) {
     uint32_t function;
     *builtin = find_builtin((Bytes){name, strlen(name)});
     if (*builtin >= 0) return true;
-    if (!library_function(compiler, name, &function)) return false;
-    emit(compiler, TEMPLATE_function, function);
+    if (!template_library_function(compiler, name, &function)) return false;
+    template_emit(compiler, TEMPLATE_function, function);
     return true;
 }
 
 static void end_row(Compiler *compiler, int builtin, uint64_t count) {
     if (builtin >= 0)
-        emit_builtin(compiler, (TemplateBuiltin)builtin);
+        template_emit_builtin(compiler, (TemplateBuiltin)builtin);
     else
-        code_emit(&compiler->code, compiler->function, TEMPLATE_call, count, 0);
+        template_code_emit(&compiler->code, compiler->function, TEMPLATE_call, count, 0);
 }
 
 /* value is null for functions, which have none, and where `slot` has it. */
@@ -196,8 +197,8 @@ static bool call_row(Compiler *compiler, const Row *row, const char *kind, const
     int builtin;
     uint64_t count = value || slot;
     if (!begin_row(compiler, row->function, &builtin)) return false;
-    if (slot) emit(compiler, TEMPLATE_load, *slot);
-    if (value && !compile_value(compiler, value)) return false;
+    if (slot) template_emit(compiler, TEMPLATE_load, *slot);
+    if (value && !template_value(compiler, value)) return false;
     if (!push_arguments(compiler, node, kind, row->parameters, &count)) return false;
     end_row(compiler, builtin, count);
     return true;
@@ -205,11 +206,11 @@ static bool call_row(Compiler *compiler, const Row *row, const char *kind, const
 
 /* ---- functions ---- */
 
-bool is_global_function(const Compiler *compiler, Bytes name) {
-    if (!find_row(functions, name) && !bytes_are(name, "range") &&
-        !bytes_are(name, "namespace") && !bytes_are(name, "dict"))
+bool template_is_global(const Compiler *compiler, Bytes name) {
+    if (!find_row(functions, name) && !template_bytes_are(name, "range") &&
+        !template_bytes_are(name, "namespace") && !template_bytes_are(name, "dict"))
         return false;
-    const uint32_t slot = code_string((Code *)&compiler->code, name);
+    const uint32_t slot = template_code_string((Code *)&compiler->code, name);
     return slot >= compiler->names || !compiler->is_stored[slot];
 }
 
@@ -220,29 +221,32 @@ static bool call_dict(Compiler *compiler, const Node *node) {
     const bool is_copy = argument && !argument->text.data;
     if (is_copy) {
         int builtin;
-        if (!begin_row(compiler, "copy_dict", &builtin) || !compile_value(compiler, argument->a))
+        if (!begin_row(compiler, "copy_dict", &builtin) || !template_value(compiler, argument->a))
             return false;
         argument = argument->next;
     }
     for (; argument; argument = argument->next, count++) {
         if (!argument->text.data)
             return diag_error(compiler->diag, argument->loc, "expected a name and '='");
-        emit(compiler, TEMPLATE_string, code_string(&compiler->code, argument->text));
-        if (!compile_value(compiler, argument->a)) return false;
+        template_emit(compiler, TEMPLATE_string,
+                      template_code_string(&compiler->code, argument->text));
+        if (!template_value(compiler, argument->a)) return false;
     }
-    emit(compiler, TEMPLATE_dict, count);
-    if (is_copy) code_emit(&compiler->code, compiler->function, TEMPLATE_call, 2, 0);
-    if (bytes_are(node->a->text, "namespace")) emit_builtin(compiler, TEMPLATE_CALL_namespace);
+    template_emit(compiler, TEMPLATE_dict, count);
+    if (is_copy) template_code_emit(&compiler->code, compiler->function, TEMPLATE_call, 2, 0);
+    if (template_bytes_are(node->a->text, "namespace"))
+        template_emit_builtin(compiler, TEMPLATE_CALL_namespace);
     return true;
 }
 
 static bool call_range(Compiler *compiler, const Node *node) {
-    static const Row rows[] = {{"range", "range", ":0 stop :1"}, {"range", "range", "start stop step=1"}};
+    static const Row rows[] = {{"range", "range", ":0 stop :1"},
+                               {"range", "range", "start stop step=1"}};
     return call_row(compiler, &rows[node->list && node->list->next], "range", node, NULL, NULL);
 }
 
 static bool call_global(Compiler *compiler, const Node *node) {
-    if (bytes_are(node->a->text, "range")) return call_range(compiler, node);
+    if (template_bytes_are(node->a->text, "range")) return call_range(compiler, node);
     const Row *row = find_row(functions, node->a->text);
     if (!row) return call_dict(compiler, node);
     return call_row(compiler, row, row->name, node, NULL, NULL);
@@ -251,13 +255,14 @@ static bool call_global(Compiler *compiler, const Node *node) {
 /* In the library, a name that is called is a builtin or a macro of the library. */
 static bool call_in_library(Compiler *compiler, const Node *node) {
     int builtin;
-    if (bytes_are(node->a->text, "namespace")) return call_dict(compiler, node);
+    if (template_bytes_are(node->a->text, "namespace")) return call_dict(compiler, node);
     uint64_t count = 0;
-    char *name = arena_printf(compiler->arena, "%.*s", (int)node->a->text.count, node->a->text.data);
+    char *name =
+        arena_printf(compiler->arena, "%.*s", (int)node->a->text.count, node->a->text.data);
     if (!begin_row(compiler, name, &builtin))
         return diag_error(compiler->diag, node->loc, "the library has no '%s'", name);
     for (const Node *argument = node->list; argument; argument = argument->next, count++)
-        if (!compile_value(compiler, argument->a)) return false;
+        if (!template_value(compiler, argument->a)) return false;
     end_row(compiler, builtin, count);
     return true;
 }
@@ -265,17 +270,18 @@ static bool call_in_library(Compiler *compiler, const Node *node) {
 /* A macro, or what else a value turns out to be. */
 static bool call_value(Compiler *compiler, const Node *node) {
     uint64_t count = 0, named = 0;
-    if (!compile_value(compiler, node->a)) return false;
+    if (!template_value(compiler, node->a)) return false;
     for (const Node *argument = node->list; argument; argument = argument->next) {
         if (argument->text.data)
-            emit(compiler, TEMPLATE_string, code_string(&compiler->code, argument->text));
-        if (!compile_value(compiler, argument->a)) return false;
+            template_emit(compiler, TEMPLATE_string,
+                          template_code_string(&compiler->code, argument->text));
+        if (!template_value(compiler, argument->a)) return false;
         if (argument->text.data)
             named++;
         else
             count++;
     }
-    code_emit(&compiler->code, compiler->function, TEMPLATE_call, count, named);
+    template_code_emit(&compiler->code, compiler->function, TEMPLATE_call, count, named);
     return true;
 }
 
@@ -283,16 +289,17 @@ static bool call_value(Compiler *compiler, const Node *node) {
 static bool call_format(Compiler *compiler, const Node *node, const char *name) {
     int builtin;
     uint64_t count = 0;
-    if (!begin_row(compiler, name, &builtin) || !compile_value(compiler, node->a)) return false;
+    if (!begin_row(compiler, name, &builtin) || !template_value(compiler, node->a)) return false;
     const Node *argument = node->list;
     for (; argument && !argument->text.data; argument = argument->next, count++)
-        if (!compile_value(compiler, argument->a)) return false;
-    emit(compiler, TEMPLATE_list, count);
+        if (!template_value(compiler, argument->a)) return false;
+    template_emit(compiler, TEMPLATE_list, count);
     for (count = 0; argument; argument = argument->next, count++) {
-        emit(compiler, TEMPLATE_string, code_string(&compiler->code, argument->text));
-        if (!compile_value(compiler, argument->a)) return false;
+        template_emit(compiler, TEMPLATE_string,
+                      template_code_string(&compiler->code, argument->text));
+        if (!template_value(compiler, argument->a)) return false;
     }
-    emit(compiler, TEMPLATE_dict, count);
+    template_emit(compiler, TEMPLATE_dict, count);
     end_row(compiler, builtin, 3);
     return true;
 }
@@ -301,29 +308,29 @@ static bool call_format(Compiler *compiler, const Node *node, const char *name) 
 static bool call_cycle(Compiler *compiler, const Node *node, const Scope *loop) {
     uint64_t count = 0;
     for (const Node *argument = node->list; argument; argument = argument->next, count++)
-        if (!compile_value(compiler, argument->a)) return false;
+        if (!template_value(compiler, argument->a)) return false;
     if (!count) return diag_error(compiler->diag, node->loc, "loop.cycle needs arguments");
-    emit(compiler, TEMPLATE_tuple, count);
-    emit(compiler, TEMPLATE_load, loop->loop + 1);
-    emit_integer(compiler, (int64_t)count);
-    emit(compiler, TEMPLATE_modulo, 0);
-    emit(compiler, TEMPLATE_item, 0);
+    template_emit(compiler, TEMPLATE_tuple, count);
+    template_emit(compiler, TEMPLATE_load, loop->loop + 1);
+    template_emit_integer(compiler, (int64_t)count);
+    template_emit(compiler, TEMPLATE_modulo, 0);
+    template_emit(compiler, TEMPLATE_item, 0);
     return true;
 }
 
-bool compile_call(Compiler *compiler, const Node *node) {
+bool template_call(Compiler *compiler, const Node *node) {
     const Node *callee = node->a;
     if (callee->kind == NODE_name && compiler->is_library) return call_in_library(compiler, node);
-    if (callee->kind == NODE_name && is_global_function(compiler, callee->text))
+    if (callee->kind == NODE_name && template_is_global(compiler, callee->text))
         return call_global(compiler, node);
     if (callee->kind != NODE_attribute) return call_value(compiler, node);
-    const Scope *loop = scope_loop(compiler);
-    if (loop && callee->a->kind == NODE_name && bytes_are(callee->a->text, "loop") &&
-        bytes_are(callee->text, "cycle"))
+    const Scope *loop = template_scope_loop(compiler);
+    if (loop && callee->a->kind == NODE_name && template_bytes_are(callee->a->text, "loop") &&
+        template_bytes_are(callee->text, "cycle"))
         return call_cycle(compiler, node, loop);
     const Row *row = find_row(methods, callee->text);
     if (!row) return call_value(compiler, node);
-    if (bytes_are(callee->text, "format")) {
+    if (template_bytes_are(callee->text, "format")) {
         const Node call = {.loc = node->loc, .a = callee->a, .list = node->list};
         return call_format(compiler, &call, "format");
     }
@@ -337,52 +344,54 @@ bool compile_call(Compiler *compiler, const Node *node) {
 static bool compile_default(Compiler *compiler, const Node *node) {
     const Node *other = node->list, *boolean = other ? other->next : NULL;
     if (boolean && boolean->a->kind != NODE_boolean)
-        return refuse(compiler, boolean->loc, "default(): expected true or false");
-    Label *end = code_label(&compiler->code), *replace = code_label(&compiler->code);
-    if (!compile_value(compiler, node->a)) return false;
+        return template_refuse(compiler, boolean->loc, "default(): expected true or false");
+    Label *end = template_code_label(&compiler->code),
+          *replace = template_code_label(&compiler->code);
+    if (!template_value(compiler, node->a)) return false;
     if (boolean && boolean->a->integer) {
-        emit_jump(compiler, TEMPLATE_or_jump, 0, end);
+        template_emit_jump(compiler, TEMPLATE_or_jump, 0, end);
     } else {
-        const uint32_t slot = new_slot(compiler, 1);
-        emit(compiler, TEMPLATE_store, slot);
-        emit(compiler, TEMPLATE_load, slot);
-        emit(compiler, TEMPLATE_kind, 1U << KIND_undefined);
-        emit(compiler, TEMPLATE_not, 0);
-        emit_jump(compiler, TEMPLATE_jump_false, 0, replace);
-        emit(compiler, TEMPLATE_load, slot);
-        emit_jump(compiler, TEMPLATE_jump, 0, end);
+        const uint32_t slot = template_slot(compiler, 1);
+        template_emit(compiler, TEMPLATE_store, slot);
+        template_emit(compiler, TEMPLATE_load, slot);
+        template_emit(compiler, TEMPLATE_kind, 1U << KIND_undefined);
+        template_emit(compiler, TEMPLATE_not, 0);
+        template_emit_jump(compiler, TEMPLATE_jump_false, 0, replace);
+        template_emit(compiler, TEMPLATE_load, slot);
+        template_emit_jump(compiler, TEMPLATE_jump, 0, end);
     }
-    code_place(compiler->function, replace);
+    template_code_place(compiler->function, replace);
     if (!other)
-        emit_string(compiler, "");
-    else if (!compile_value(compiler, other->a))
+        template_emit_string(compiler, "");
+    else if (!template_value(compiler, other->a))
         return false;
-    code_place(compiler->function, end);
+    template_code_place(compiler->function, end);
     return true;
 }
 
-bool compile_filter(Compiler *compiler, const Node *node) {
+bool template_filter(Compiler *compiler, const Node *node) {
     bool is_done;
     const Bytes name = node->text;
-    if (bytes_are(name, "safe")) return compile_value(compiler, node->a);
-    if (bytes_are(name, "default") || bytes_are(name, "d")) return compile_default(compiler, node);
-    if (bytes_are(name, "string")) {
-        if (!compile_value(compiler, node->a)) return false;
+    if (template_bytes_are(name, "safe")) return template_value(compiler, node->a);
+    if (template_bytes_are(name, "default") || template_bytes_are(name, "d"))
+        return compile_default(compiler, node);
+    if (template_bytes_are(name, "string")) {
+        if (!template_value(compiler, node->a)) return false;
         emit_to_text(compiler);
         return true;
     }
-    if (bytes_are(name, "format")) return call_format(compiler, node, "percent");
-    if (compile_loop_filter(compiler, node, &is_done)) return is_done;
+    if (template_bytes_are(name, "format")) return call_format(compiler, node, "percent");
+    if (template_loop_filter(compiler, node, &is_done)) return is_done;
     const Row *row = find_row(filters, name);
     if (row) return call_row(compiler, row, row->name, node, node->a, NULL);
-    return refuse(compiler, node->loc, "chat templates have no filter '%.*s' here",
-                  (int)name.count, name.data);
+    return template_refuse(compiler, node->loc, "chat templates have no filter '%.*s' here",
+                           (int)name.count, name.data);
 }
 
 /* ---- tests ---- */
 
 static void emit_not_if(Compiler *compiler, bool is_negated) {
-    if (is_negated) emit(compiler, TEMPLATE_not, 0);
+    if (is_negated) template_emit(compiler, TEMPLATE_not, 0);
 }
 
 /* Those that are an operator: value is eq(other). */
@@ -391,17 +400,25 @@ static const char *find_operator(Bytes name, TemplateOp *op, bool *is_negated) {
         const char *name;
         TemplateOp op;
         bool is_negated;
-    } operators[] = {{"eq", TEMPLATE_equal, false},     {"equalto", TEMPLATE_equal, false},
-                     {"==", TEMPLATE_equal, false},     {"ne", TEMPLATE_equal, true},
-                     {"!=", TEMPLATE_equal, true},      {"lt", TEMPLATE_less, false},
-                     {"<", TEMPLATE_less, false},       {"lessthan", TEMPLATE_less, false},
-                     {"le", TEMPLATE_less_equal, false}, {"<=", TEMPLATE_less_equal, false},
-                     {"gt", TEMPLATE_greater, false},   {">", TEMPLATE_greater, false},
+    } operators[] = {{"eq", TEMPLATE_equal, false},
+                     {"equalto", TEMPLATE_equal, false},
+                     {"==", TEMPLATE_equal, false},
+                     {"ne", TEMPLATE_equal, true},
+                     {"!=", TEMPLATE_equal, true},
+                     {"lt", TEMPLATE_less, false},
+                     {"<", TEMPLATE_less, false},
+                     {"lessthan", TEMPLATE_less, false},
+                     {"le", TEMPLATE_less_equal, false},
+                     {"<=", TEMPLATE_less_equal, false},
+                     {"gt", TEMPLATE_greater, false},
+                     {">", TEMPLATE_greater, false},
                      {"greaterthan", TEMPLATE_greater, false},
-                     {"ge", TEMPLATE_greater_equal, false}, {">=", TEMPLATE_greater_equal, false},
-                     {"in", TEMPLATE_in, false},        {"sameas", TEMPLATE_equal, false}};
+                     {"ge", TEMPLATE_greater_equal, false},
+                     {">=", TEMPLATE_greater_equal, false},
+                     {"in", TEMPLATE_in, false},
+                     {"sameas", TEMPLATE_equal, false}};
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-        if (!bytes_are(name, operators[i].name)) continue;
+        if (!template_bytes_are(name, operators[i].name)) continue;
         *op = operators[i].op;
         *is_negated = operators[i].is_negated;
         return operators[i].name;
@@ -411,24 +428,24 @@ static const char *find_operator(Bytes name, TemplateOp *op, bool *is_negated) {
 
 /* value % number == rest */
 static void emit_modulo(Compiler *compiler, int64_t number, int64_t rest) {
-    if (number) emit_integer(compiler, number);
-    emit(compiler, TEMPLATE_modulo, 0);
-    emit_integer(compiler, rest);
-    emit(compiler, TEMPLATE_equal, 0);
+    if (number) template_emit_integer(compiler, number);
+    template_emit(compiler, TEMPLATE_modulo, 0);
+    template_emit_integer(compiler, rest);
+    template_emit(compiler, TEMPLATE_equal, 0);
 }
 
 /* is true, is false: a boolean, and not a number that equals it. */
 static void emit_is_boolean(Compiler *compiler, bool wanted) {
-    Label *end = code_label(&compiler->code);
-    const uint32_t slot = new_slot(compiler, 1);
-    emit(compiler, TEMPLATE_store, slot);
-    emit(compiler, TEMPLATE_load, slot);
-    emit(compiler, TEMPLATE_kind, 1U << KIND_boolean);
-    emit_jump(compiler, TEMPLATE_and_jump, 0, end);
-    emit(compiler, TEMPLATE_load, slot);
-    emit(compiler, TEMPLATE_boolean, wanted);
-    emit(compiler, TEMPLATE_equal, 0);
-    code_place(compiler->function, end);
+    Label *end = template_code_label(&compiler->code);
+    const uint32_t slot = template_slot(compiler, 1);
+    template_emit(compiler, TEMPLATE_store, slot);
+    template_emit(compiler, TEMPLATE_load, slot);
+    template_emit(compiler, TEMPLATE_kind, 1U << KIND_boolean);
+    template_emit_jump(compiler, TEMPLATE_and_jump, 0, end);
+    template_emit(compiler, TEMPLATE_load, slot);
+    template_emit(compiler, TEMPLATE_boolean, wanted);
+    template_emit(compiler, TEMPLATE_equal, 0);
+    template_code_place(compiler->function, end);
 }
 
 static bool compile_named_test(Compiler *compiler, const Node *node) {
@@ -439,37 +456,37 @@ static bool compile_named_test(Compiler *compiler, const Node *node) {
         if (!node->list)
             return diag_error(compiler->diag, node->loc, "the test '%.*s' needs an argument",
                               (int)name.count, name.data);
-        if (!compile_value(compiler, node->list->a)) return false;
-        emit(compiler, op, 0);
+        if (!template_value(compiler, node->list->a)) return false;
+        template_emit(compiler, op, 0);
         emit_not_if(compiler, is_negated);
-    } else if (bytes_are(name, "true") || bytes_are(name, "false")) {
+    } else if (template_bytes_are(name, "true") || template_bytes_are(name, "false")) {
         emit_is_boolean(compiler, *name.data == 't');
-    } else if (bytes_are(name, "odd") || bytes_are(name, "even")) {
-        emit_modulo(compiler, 2, bytes_are(name, "odd"));
-    } else if (bytes_are(name, "divisibleby") && node->list) {
-        if (!compile_value(compiler, node->list->a)) return false;
+    } else if (template_bytes_are(name, "odd") || template_bytes_are(name, "even")) {
+        emit_modulo(compiler, 2, template_bytes_are(name, "odd"));
+    } else if (template_bytes_are(name, "divisibleby") && node->list) {
+        if (!template_value(compiler, node->list->a)) return false;
         emit_modulo(compiler, 0, 0);
     } else {
         for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-            if (!bytes_are(name, tests[i].name)) continue;
-            emit(compiler, TEMPLATE_kind, tests[i].kinds & ((1U << KINDS) - 1));
+            if (!template_bytes_are(name, tests[i].name)) continue;
+            template_emit(compiler, TEMPLATE_kind, tests[i].kinds & ((1U << KINDS) - 1));
             return true;
         }
-        return refuse(compiler, node->loc, "chat templates have no test '%.*s' here",
-                      (int)name.count, name.data);
+        return template_refuse(compiler, node->loc, "chat templates have no test '%.*s' here",
+                               (int)name.count, name.data);
     }
     return true;
 }
 
-bool compile_test(Compiler *compiler, const Node *node) {
+bool template_test(Compiler *compiler, const Node *node) {
     int builtin;
-    const bool is_lower = bytes_are(node->text, "lower");
-    const bool is_case = is_lower || bytes_are(node->text, "upper");
+    const bool is_lower = template_bytes_are(node->text, "lower");
+    const bool is_case = is_lower || template_bytes_are(node->text, "upper");
     if (is_case && !begin_row(compiler, "is_case", &builtin)) return false;
-    if (!compile_value(compiler, node->a)) return false;
+    if (!template_value(compiler, node->a)) return false;
     if (is_case) {
         emit_to_text(compiler);
-        emit_integer(compiler, !is_lower);
+        template_emit_integer(compiler, !is_lower);
         end_row(compiler, -1, 2);
     } else if (!compile_named_test(compiler, node)) {
         return false;
@@ -480,21 +497,21 @@ bool compile_test(Compiler *compiler, const Node *node) {
 
 /* ---- filters of blocks ---- */
 
-bool compile_filters_of_top(Compiler *compiler, const Node *filter) {
-    const uint32_t slot = new_slot(compiler, 1);
+bool template_filters_of_top(Compiler *compiler, const Node *filter) {
+    const uint32_t slot = template_slot(compiler, 1);
     const Bytes name = {arena_printf(compiler->arena, " %u", slot), 0};
     Scope scope = {0};
-    scope_begin(compiler, &scope);
+    template_scope_begin(compiler, &scope);
     Variable variable = {.name = {name.data, strlen(name.data)}, .slot = slot};
     scope.variables = &variable;
-    emit(compiler, TEMPLATE_store, slot);
+    template_emit(compiler, TEMPLATE_store, slot);
     Node value = {.kind = NODE_name, .loc = filter->loc, .text = variable.name};
     /* The innermost filter has no value of its own: it gets this one for now. */
     Node *innermost = (Node *)(uintptr_t)filter;
     while (innermost->a) innermost = innermost->a;
     innermost->a = &value;
-    const bool is_done = compile_value(compiler, filter);
+    const bool is_done = template_value(compiler, filter);
     innermost->a = NULL;
-    scope_end(compiler);
+    template_scope_end(compiler);
     return is_done;
 }

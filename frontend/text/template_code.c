@@ -14,7 +14,7 @@ typedef struct Jump {
 
 enum { ADDRESS = 4, MOST_BYTES = 1 << 26 }; /* bytes of an address; it has 7 bits of each */
 
-uint32_t code_function(Code *code) {
+uint32_t template_code_function(Code *code) {
     if (code->function_count == code->function_room) {
         const uint32_t room = 2 * code->function_room + 16;
         Function **functions = ARENA_ARRAY(code->arena, Function *, room);
@@ -36,7 +36,8 @@ static bool is_same(Bytes a, Bytes b) {
 /* FNV-1a */
 static uint32_t hash(Bytes text) {
     uint32_t value = 2166136261U;
-    for (size_t i = 0; i < text.count; i++) value = (value ^ (unsigned char)text.data[i]) * 16777619U;
+    for (size_t i = 0; i < text.count; i++)
+        value = (value ^ (unsigned char)text.data[i]) * 16777619U;
     return value;
 }
 
@@ -57,7 +58,7 @@ static void make_buckets(Code *code) {
     }
 }
 
-uint32_t code_own_string(Code *code, Bytes text) {
+uint32_t template_code_own_string(Code *code, Bytes text) {
     if (code->string_count == code->string_room) {
         const uint32_t room = 2 * code->string_room + 64;
         CodeString *strings = ARENA_ARRAY(code->arena, CodeString, room);
@@ -69,14 +70,14 @@ uint32_t code_own_string(Code *code, Bytes text) {
     return code->string_count++;
 }
 
-uint32_t code_string(Code *code, Bytes text) {
+uint32_t template_code_string(Code *code, Bytes text) {
     if (2 * code->string_count >= code->bucket_count) make_buckets(code);
     uint32_t *bucket = find_bucket(code, text);
-    if (!*bucket) *bucket = code_own_string(code, text) + 1;
+    if (!*bucket) *bucket = template_code_own_string(code, text) + 1;
     return *bucket - 1;
 }
 
-uint32_t code_string_count(const Code *code) {
+uint32_t template_code_string_count(const Code *code) {
     return code->string_count;
 }
 
@@ -107,13 +108,13 @@ static int operands(TemplateOp op) {
     return counts[op];
 }
 
-void code_emit(Code *code, Function *function, TemplateOp op, uint64_t a, uint64_t b) {
+void template_code_emit(Code *code, Function *function, TemplateOp op, uint64_t a, uint64_t b) {
     put(code, function, (uint8_t)op);
     if (operands(op) > 0) put_number(code, function, a);
     if (operands(op) > 1) put_number(code, function, b);
 }
 
-void code_jump(Code *code, Function *function, TemplateOp op, uint64_t a, Label *to) {
+void template_code_jump(Code *code, Function *function, TemplateOp op, uint64_t a, Label *to) {
     put(code, function, (uint8_t)op);
     if (operands(op) > 1) put_number(code, function, a);
     Jump *jump = ARENA_NEW(code->arena, Jump);
@@ -122,11 +123,11 @@ void code_jump(Code *code, Function *function, TemplateOp op, uint64_t a, Label 
     for (int i = 0; i < ADDRESS; i++) put(code, function, 0);
 }
 
-Label *code_label(Code *code) {
+Label *template_code_label(Code *code) {
     return ARENA_NEW(code->arena, Label);
 }
 
-void code_place(Function *function, Label *label) {
+void template_code_place(Function *function, Label *label) {
     *label = (Label){.at = function->bytes, .is_set = true};
 }
 
@@ -154,7 +155,7 @@ static uint32_t place_strings(Code *code, TemplateString *strings) {
     return at;
 }
 
-Bytes code_program(Code *code, uint32_t names) {
+Bytes template_code_program(Code *code, uint32_t names) {
     TemplateHeader header = {.version = TEMPLATE_VERSION,
                              .strings = code->string_count,
                              .functions = code->function_count,

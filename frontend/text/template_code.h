@@ -30,21 +30,21 @@ typedef struct Code {
     uint32_t bucket_count;
 } Code;
 
-uint32_t code_function(Code *code); /* a new one */
+uint32_t template_code_function(Code *code); /* a new one */
 
 /* The string's number; the same text has the same one. */
-uint32_t code_string(Code *code, Bytes text);
-uint32_t code_string_count(const Code *code);
+uint32_t template_code_string(Code *code, Bytes text);
+uint32_t template_code_string_count(const Code *code);
 /* Behind all others, even where there is an equal one. */
-uint32_t code_own_string(Code *code, Bytes text);
+uint32_t template_code_own_string(Code *code, Bytes text);
 
-void code_emit(Code *code, Function *function, TemplateOp op, uint64_t a, uint64_t b);
+void template_code_emit(Code *code, Function *function, TemplateOp op, uint64_t a, uint64_t b);
 /* With an address as its last operand. */
-void code_jump(Code *code, Function *function, TemplateOp op, uint64_t a, Label *to);
-Label *code_label(Code *code);
-void code_place(Function *function, Label *label);
+void template_code_jump(Code *code, Function *function, TemplateOp op, uint64_t a, Label *to);
+Label *template_code_label(Code *code);
+void template_code_place(Function *function, Label *label);
 
 /* All of it, whose first `names` strings name variables; without data: it is too long. */
-Bytes code_program(Code *code, uint32_t names);
+Bytes template_code_program(Code *code, uint32_t names);
 
 #endif

@@ -9,89 +9,91 @@
 
 /* The list on the stack becomes that of a loop, before its first item. */
 static void begin_list(Compiler *compiler, uint32_t slot) {
-    emit(compiler, TEMPLATE_iterate, 0);
-    emit(compiler, TEMPLATE_store, slot);
-    emit_integer(compiler, -1);
-    emit(compiler, TEMPLATE_store, slot + 1);
+    template_emit(compiler, TEMPLATE_iterate, 0);
+    template_emit(compiler, TEMPLATE_store, slot);
+    template_emit_integer(compiler, -1);
+    template_emit(compiler, TEMPLATE_store, slot + 1);
 }
 
 static void add_targets(Compiler *compiler, const Node *target) {
-    if (target->kind == NODE_name) scope_add(compiler, target->text);
+    if (target->kind == NODE_name) template_scope_add(compiler, target->text);
     if (target->kind != NODE_tuple) return;
     for (const Node *node = target->list; node; node = node->next) add_targets(compiler, node);
 }
 
 /* for ... if: what the loop goes over are the items of which the test holds. */
 static bool filter_list(Compiler *compiler, const Node *node, uint32_t slot) {
-    const uint32_t made = new_slot(compiler, 2), item = made + 1;
-    Label *next = code_label(&compiler->code), *end = code_label(&compiler->code);
+    const uint32_t made = template_slot(compiler, 2), item = made + 1;
+    Label *next = template_code_label(&compiler->code), *end = template_code_label(&compiler->code);
     Scope scope = {0};
-    scope_begin(compiler, &scope);
+    template_scope_begin(compiler, &scope);
     add_targets(compiler, node->a);
-    emit(compiler, TEMPLATE_list, 0);
-    emit(compiler, TEMPLATE_store, made);
-    code_place(compiler->function, next);
-    emit_jump(compiler, TEMPLATE_next, slot, end);
-    emit(compiler, TEMPLATE_store, item);
-    emit(compiler, TEMPLATE_load, item);
-    bool is_done = compile_store(compiler, node->a) && compile_value(compiler, node->c);
-    emit_jump(compiler, TEMPLATE_jump_false, 0, next);
-    emit(compiler, TEMPLATE_load, made);
-    emit(compiler, TEMPLATE_load, item);
-    emit_builtin(compiler, TEMPLATE_CALL_append);
-    emit(compiler, TEMPLATE_drop, 0);
-    emit_jump(compiler, TEMPLATE_jump, 0, next);
-    code_place(compiler->function, end);
-    emit(compiler, TEMPLATE_load, made);
+    template_emit(compiler, TEMPLATE_list, 0);
+    template_emit(compiler, TEMPLATE_store, made);
+    template_code_place(compiler->function, next);
+    template_emit_jump(compiler, TEMPLATE_next, slot, end);
+    template_emit(compiler, TEMPLATE_store, item);
+    template_emit(compiler, TEMPLATE_load, item);
+    bool is_done = template_store(compiler, node->a) && template_value(compiler, node->c);
+    template_emit_jump(compiler, TEMPLATE_jump_false, 0, next);
+    template_emit(compiler, TEMPLATE_load, made);
+    template_emit(compiler, TEMPLATE_load, item);
+    template_emit_builtin(compiler, TEMPLATE_CALL_append);
+    template_emit(compiler, TEMPLATE_drop, 0);
+    template_emit_jump(compiler, TEMPLATE_jump, 0, next);
+    template_code_place(compiler->function, end);
+    template_emit(compiler, TEMPLATE_load, made);
     begin_list(compiler, slot);
-    scope_end(compiler);
+    template_scope_end(compiler);
     return is_done;
 }
 
 static bool compile_for_body(Compiler *compiler, const Node *node, uint32_t slot, Loop *loop) {
     Scope scope = {.is_loop = true, .loop = slot};
-    scope_begin(compiler, &scope);
+    template_scope_begin(compiler, &scope);
     add_targets(compiler, node->a);
     loop->parent = compiler->loop;
     loop->captures = compiler->captures;
     compiler->loop = loop;
-    const bool is_done = compile_store(compiler, node->a) &&
-                         scope_add_stored(compiler, node->body) &&
-                         compile_body(compiler, node->body);
+    const bool is_done = template_store(compiler, node->a) &&
+                         template_scope_add_stored(compiler, node->body) &&
+                         template_body(compiler, node->body);
     compiler->loop = loop->parent;
-    scope_end(compiler);
+    template_scope_end(compiler);
     return is_done;
 }
 
 static bool compile_scoped(Compiler *compiler, const Node *body) {
     Scope scope = {0};
-    scope_begin(compiler, &scope);
-    const bool is_done = scope_add_stored(compiler, body) && compile_body(compiler, body);
-    scope_end(compiler);
+    template_scope_begin(compiler, &scope);
+    const bool is_done = template_scope_add_stored(compiler, body) && template_body(compiler, body);
+    template_scope_end(compiler);
     return is_done;
 }
 
 static bool compile_for(Compiler *compiler, const Node *node) {
-    const uint32_t slot = new_slot(compiler, 2);
-    Label *end = code_label(&compiler->code), *empty = code_label(&compiler->code);
-    Loop loop = {.next = code_label(&compiler->code), .end = code_label(&compiler->code)};
-    if (!compile_value(compiler, node->b)) return false;
+    const uint32_t slot = template_slot(compiler, 2);
+    Label *end = template_code_label(&compiler->code),
+          *empty = template_code_label(&compiler->code);
+    Loop loop = {.next = template_code_label(&compiler->code),
+                 .end = template_code_label(&compiler->code)};
+    if (!template_value(compiler, node->b)) return false;
     begin_list(compiler, slot);
     compiler->conditions++;
     bool is_done = !node->c || filter_list(compiler, node, slot);
-    code_place(compiler->function, loop.next);
-    emit_jump(compiler, TEMPLATE_next, slot, end);
+    template_code_place(compiler->function, loop.next);
+    template_emit_jump(compiler, TEMPLATE_next, slot, end);
     is_done = is_done && compile_for_body(compiler, node, slot, &loop);
-    emit_jump(compiler, TEMPLATE_jump, 0, loop.next);
-    code_place(compiler->function, end);
+    template_emit_jump(compiler, TEMPLATE_jump, 0, loop.next);
+    template_code_place(compiler->function, end);
     if (node->other) {
-        emit(compiler, TEMPLATE_load, slot);
-        emit(compiler, TEMPLATE_not, 0);
-        emit_jump(compiler, TEMPLATE_jump_false, 0, empty);
+        template_emit(compiler, TEMPLATE_load, slot);
+        template_emit(compiler, TEMPLATE_not, 0);
+        template_emit_jump(compiler, TEMPLATE_jump_false, 0, empty);
         is_done = is_done && compile_scoped(compiler, node->other);
-        code_place(compiler->function, empty);
+        template_code_place(compiler->function, empty);
     }
-    code_place(compiler->function, loop.end);
+    template_code_place(compiler->function, loop.end);
     compiler->conditions--;
     return is_done;
 }
@@ -102,8 +104,9 @@ static bool compile_leave(Compiler *compiler, const Node *node) {
     if (!loop)
         return diag_error(compiler->diag, node->loc, "'%s' stands in no loop",
                           is_break ? "break" : "continue");
-    for (int i = loop->captures; i < compiler->captures; i++) emit(compiler, TEMPLATE_discard, 0);
-    emit_jump(compiler, TEMPLATE_jump, 0, is_break ? loop->end : loop->next);
+    for (int i = loop->captures; i < compiler->captures; i++)
+        template_emit(compiler, TEMPLATE_discard, 0);
+    template_emit_jump(compiler, TEMPLATE_jump, 0, is_break ? loop->end : loop->next);
     return true;
 }
 
@@ -111,48 +114,49 @@ static bool compile_leave(Compiler *compiler, const Node *node) {
 
 static bool compile_parameters(Compiler *compiler, const Node *parameters) {
     for (; parameters; parameters = parameters->next) {
-        const uint32_t slot = scope_add(compiler, parameters->text);
+        const uint32_t slot = template_scope_add(compiler, parameters->text);
         if (!parameters->a) continue;
-        Label *given = code_label(&compiler->code);
-        emit_jump(compiler, TEMPLATE_default, slot, given);
-        if (!compile_value(compiler, parameters->a)) return false;
-        emit(compiler, TEMPLATE_store, slot);
-        code_place(compiler->function, given);
+        Label *given = template_code_label(&compiler->code);
+        template_emit_jump(compiler, TEMPLATE_default, slot, given);
+        if (!template_value(compiler, parameters->a)) return false;
+        template_emit(compiler, TEMPLATE_store, slot);
+        template_code_place(compiler->function, given);
     }
     return true;
 }
 
 static bool uses_name(const Node *node, const char *name);
 
-bool compile_function(Compiler *compiler, Bytes name, const Node *parameters, const Node *body,
-                      uint32_t *out) {
+bool template_function(Compiler *compiler, Bytes name, const Node *parameters, const Node *body,
+                       uint32_t *out) {
     Function *const outer = compiler->function;
     Loop *const loop = compiler->loop;
     const int captures = compiler->captures;
-    *out = code_function(&compiler->code);
+    *out = template_code_function(&compiler->code);
     Function *function = compiler->code.functions[*out];
-    function->name = code_string(&compiler->code, name);
-    function->parameter = code_string_count(&compiler->code);
+    function->name = template_code_string(&compiler->code, name);
+    function->parameter = template_code_string_count(&compiler->code);
     for (const Node *node = parameters; node; node = node->next, function->parameters++)
-        code_own_string(&compiler->code, node->text);
+        template_code_own_string(&compiler->code, node->text);
     const bool has_caller = !compiler->is_library && uses_name(body, "caller");
-    if (has_caller) code_own_string(&compiler->code, (Bytes){"caller", 6});
+    if (has_caller) template_code_own_string(&compiler->code, (Bytes){"caller", 6});
     compiler->function = function;
     compiler->loop = NULL;
     compiler->captures = 0;
     compiler->conditions++;
     Scope scope = {0};
-    scope_begin(compiler, &scope);
-    for (const Node *node = parameters; node; node = node->next) scope_add(compiler, node->text);
+    template_scope_begin(compiler, &scope);
+    for (const Node *node = parameters; node; node = node->next)
+        template_scope_add(compiler, node->text);
     function->parameters += has_caller;
-    if (has_caller) scope_add(compiler, (Bytes){"caller", 6});
-    const bool is_done = function->slots == function->parameters
-                             ? compile_parameters(compiler, parameters) &&
-                                   scope_add_stored(compiler, body) && compile_body(compiler, body)
-                             : diag_error(compiler->diag, parameters->loc,
-                                          "two parameters have the same name");
-    emit(compiler, TEMPLATE_end, 0);
-    scope_end(compiler);
+    if (has_caller) template_scope_add(compiler, (Bytes){"caller", 6});
+    const bool is_done =
+        function->slots == function->parameters
+            ? compile_parameters(compiler, parameters) &&
+                  template_scope_add_stored(compiler, body) && template_body(compiler, body)
+            : diag_error(compiler->diag, parameters->loc, "two parameters have the same name");
+    template_emit(compiler, TEMPLATE_end, 0);
+    template_scope_end(compiler);
     compiler->conditions--;
     compiler->function = outer;
     compiler->loop = loop;
@@ -162,9 +166,9 @@ bool compile_function(Compiler *compiler, Bytes name, const Node *parameters, co
 
 static bool compile_macro(Compiler *compiler, const Node *node) {
     uint32_t function;
-    if (!compile_function(compiler, node->text, node->list, node->body, &function)) return false;
-    emit(compiler, TEMPLATE_function, function);
-    scope_store(compiler, node->text);
+    if (!template_function(compiler, node->text, node->list, node->body, &function)) return false;
+    template_emit(compiler, TEMPLATE_function, function);
+    template_scope_store(compiler, node->text);
     return true;
 }
 
@@ -172,119 +176,123 @@ static bool compile_macro(Compiler *compiler, const Node *node) {
 static bool compile_call_block(Compiler *compiler, const Node *node) {
     uint32_t function;
     uint64_t count = 0, named = 1;
-    if (!compile_function(compiler, (Bytes){"caller", 6}, node->list, node->body, &function) ||
-        !compile_value(compiler, node->a->a))
+    if (!template_function(compiler, (Bytes){"caller", 6}, node->list, node->body, &function) ||
+        !template_value(compiler, node->a->a))
         return false;
     for (const Node *argument = node->a->list; argument; argument = argument->next) {
         if (argument->text.data)
-            emit(compiler, TEMPLATE_string, code_string(&compiler->code, argument->text));
-        if (!compile_value(compiler, argument->a)) return false;
+            template_emit(compiler, TEMPLATE_string,
+                          template_code_string(&compiler->code, argument->text));
+        if (!template_value(compiler, argument->a)) return false;
         if (argument->text.data)
             named++;
         else
             count++;
     }
-    emit_string(compiler, "caller");
-    emit(compiler, TEMPLATE_function, function);
-    code_emit(&compiler->code, compiler->function, TEMPLATE_call, count, named);
-    emit(compiler, TEMPLATE_out, 0);
+    template_emit_string(compiler, "caller");
+    template_emit(compiler, TEMPLATE_function, function);
+    template_code_emit(&compiler->code, compiler->function, TEMPLATE_call, count, named);
+    template_emit(compiler, TEMPLATE_out, 0);
     return true;
 }
 
 static bool compile_return(Compiler *compiler, const Node *node) {
-    if (!compile_value(compiler, node->a)) return false;
-    emit(compiler, TEMPLATE_return, 0);
+    if (!template_value(compiler, node->a)) return false;
+    template_emit(compiler, TEMPLATE_return, 0);
     return true;
 }
 
 /* ---- other statements ---- */
 
 static bool compile_if(Compiler *compiler, const Node *node) {
-    Label *other = code_label(&compiler->code), *end = code_label(&compiler->code);
-    if (!compile_value(compiler, node->a)) return false;
-    emit_jump(compiler, TEMPLATE_jump_false, 0, other);
+    Label *other = template_code_label(&compiler->code),
+          *end = template_code_label(&compiler->code);
+    if (!template_value(compiler, node->a)) return false;
+    template_emit_jump(compiler, TEMPLATE_jump_false, 0, other);
     compiler->conditions++;
-    bool is_done = compile_body(compiler, node->body);
-    if (node->other) emit_jump(compiler, TEMPLATE_jump, 0, end);
-    code_place(compiler->function, other);
-    is_done = is_done && compile_body(compiler, node->other);
+    bool is_done = template_body(compiler, node->body);
+    if (node->other) template_emit_jump(compiler, TEMPLATE_jump, 0, end);
+    template_code_place(compiler->function, other);
+    is_done = is_done && template_body(compiler, node->other);
     compiler->conditions--;
-    code_place(compiler->function, end);
+    template_code_place(compiler->function, end);
     return is_done;
 }
 
 static bool compile_set(Compiler *compiler, const Node *node) {
     if (node->a->kind != NODE_attribute)
-        return compile_value(compiler, node->b) && compile_store(compiler, node->a);
-    if (!compile_value(compiler, node->a->a) || !compile_value(compiler, node->b)) return false;
-    emit(compiler, TEMPLATE_set_attribute, code_string(&compiler->code, node->a->text));
+        return template_value(compiler, node->b) && template_store(compiler, node->a);
+    if (!template_value(compiler, node->a->a) || !template_value(compiler, node->b)) return false;
+    template_emit(compiler, TEMPLATE_set_attribute,
+                  template_code_string(&compiler->code, node->a->text));
     return true;
 }
 
 /* What a body writes, as a text on the stack, filtered where there are filters. */
 static bool compile_capture(Compiler *compiler, const Node *node) {
-    emit(compiler, TEMPLATE_capture, 0);
+    template_emit(compiler, TEMPLATE_capture, 0);
     compiler->captures++;
     const bool is_done = compile_scoped(compiler, node->body);
     compiler->captures--;
-    emit(compiler, TEMPLATE_captured, 0);
-    return is_done && (!node->b || compile_filters_of_top(compiler, node->b));
+    template_emit(compiler, TEMPLATE_captured, 0);
+    return is_done && (!node->b || template_filters_of_top(compiler, node->b));
 }
 
 static bool compile_set_block(Compiler *compiler, const Node *node) {
     if (!compile_capture(compiler, node)) return false;
-    if (node->a->kind != NODE_attribute) return compile_store(compiler, node->a);
-    const uint32_t slot = new_slot(compiler, 1);
-    emit(compiler, TEMPLATE_store, slot);
-    if (!compile_value(compiler, node->a->a)) return false;
-    emit(compiler, TEMPLATE_load, slot);
-    emit(compiler, TEMPLATE_set_attribute, code_string(&compiler->code, node->a->text));
+    if (node->a->kind != NODE_attribute) return template_store(compiler, node->a);
+    const uint32_t slot = template_slot(compiler, 1);
+    template_emit(compiler, TEMPLATE_store, slot);
+    if (!template_value(compiler, node->a->a)) return false;
+    template_emit(compiler, TEMPLATE_load, slot);
+    template_emit(compiler, TEMPLATE_set_attribute,
+                  template_code_string(&compiler->code, node->a->text));
     return true;
 }
 
 static bool compile_filter_block(Compiler *compiler, const Node *node) {
     if (!compile_capture(compiler, node)) return false;
-    emit(compiler, TEMPLATE_out, 0);
+    template_emit(compiler, TEMPLATE_out, 0);
     return true;
 }
 
 /* All values are computed outside of the scope that they are for. */
 static bool compile_with(Compiler *compiler, const Node *node) {
-    const uint32_t first = new_slot(compiler, 0);
+    const uint32_t first = template_slot(compiler, 0);
     uint32_t count = 0;
     for (const Node *set = node->list; set; set = set->next) {
-        if (!compile_value(compiler, set->b)) return false;
+        if (!template_value(compiler, set->b)) return false;
         count++;
     }
-    const uint32_t slot = new_slot(compiler, count);
-    for (uint32_t i = count; i-- > 0;) emit(compiler, TEMPLATE_store, slot + i);
+    const uint32_t slot = template_slot(compiler, count);
+    for (uint32_t i = count; i-- > 0;) template_emit(compiler, TEMPLATE_store, slot + i);
     (void)first;
     Scope scope = {0};
-    scope_begin(compiler, &scope);
+    template_scope_begin(compiler, &scope);
     bool is_done = true;
     count = 0;
     for (const Node *set = node->list; is_done && set; set = set->next) {
         add_targets(compiler, set->a);
-        emit(compiler, TEMPLATE_load, slot + count++);
-        is_done = compile_store(compiler, set->a);
+        template_emit(compiler, TEMPLATE_load, slot + count++);
+        is_done = template_store(compiler, set->a);
     }
-    is_done = is_done && scope_add_stored(compiler, node->body) &&
-              compile_body(compiler, node->body);
-    scope_end(compiler);
+    is_done = is_done && template_scope_add_stored(compiler, node->body) &&
+              template_body(compiler, node->body);
+    template_scope_end(compiler);
     return is_done;
 }
 
 static bool compile_print(Compiler *compiler, const Node *node) {
-    if (!compile_value(compiler, node->a)) return false;
-    emit(compiler, TEMPLATE_out, 0);
+    if (!template_value(compiler, node->a)) return false;
+    template_emit(compiler, TEMPLATE_out, 0);
     return true;
 }
 
 static bool compile_statement(Compiler *compiler, const Node *node) {
-    if (node->kind != NODE_text) emit_line(compiler, node->loc);
+    if (node->kind != NODE_text) template_emit_line(compiler, node->loc);
     switch (node->kind) {
     case NODE_text:
-        emit(compiler, TEMPLATE_text, code_string(&compiler->code, node->text));
+        template_emit(compiler, TEMPLATE_text, template_code_string(&compiler->code, node->text));
         return true;
     case NODE_print: return compile_print(compiler, node);
     case NODE_if: return compile_if(compiler, node);
@@ -301,7 +309,7 @@ static bool compile_statement(Compiler *compiler, const Node *node) {
     }
 }
 
-bool compile_body(Compiler *compiler, const Node *body) {
+bool template_body(Compiler *compiler, const Node *body) {
     for (; body; body = body->next)
         if (!compile_statement(compiler, body)) return false;
     return true;
@@ -314,8 +322,8 @@ typedef void NameVisitor(Compiler *compiler, const Node *node, bool is_stored);
 /* Every name of a variable in the tree. */
 static void visit(Compiler *compiler, const Node *node, bool is_target, NameVisitor *visitor) {
     for (; node; node = node->next) {
-        const bool stores = node->kind == NODE_set || node->kind == NODE_set_block ||
-                            node->kind == NODE_for;
+        const bool stores =
+            node->kind == NODE_set || node->kind == NODE_set_block || node->kind == NODE_for;
         const bool has_parameters = node->kind == NODE_macro || node->kind == NODE_call_block;
         if (node->kind == NODE_name) visitor(compiler, node, is_target);
         if (node->kind == NODE_macro) visitor(compiler, node, true);
@@ -332,7 +340,7 @@ static void visit(Compiler *compiler, const Node *node, bool is_target, NameVisi
 
 static bool uses_name(const Node *node, const char *name) {
     for (; node; node = node->next) {
-        if (node->kind == NODE_name && bytes_are(node->text, name)) return true;
+        if (node->kind == NODE_name && template_bytes_are(node->text, name)) return true;
         if (uses_name(node->a, name) || uses_name(node->b, name) || uses_name(node->c, name) ||
             uses_name(node->list, name) || uses_name(node->body, name) ||
             uses_name(node->other, name))
@@ -343,11 +351,11 @@ static bool uses_name(const Node *node, const char *name) {
 
 static void add_name(Compiler *compiler, const Node *node, bool is_stored) {
     (void)is_stored;
-    code_string(&compiler->code, node->text);
+    template_code_string(&compiler->code, node->text);
 }
 
 static void mark_name(Compiler *compiler, const Node *node, bool is_stored) {
-    if (is_stored) compiler->is_stored[code_string(&compiler->code, node->text)] = true;
+    if (is_stored) compiler->is_stored[template_code_string(&compiler->code, node->text)] = true;
 }
 
 /* ---- the whole ---- */
@@ -371,33 +379,35 @@ static bool read_library(Compiler *compiler) {
 static void set_constants(Compiler *compiler, const TemplateConstant *constants, int count) {
     for (int i = 0; i < count; i++) {
         const Bytes name = {constants[i].name, strlen(constants[i].name)};
-        const uint32_t slot = code_string(&compiler->code, name);
+        const uint32_t slot = template_code_string(&compiler->code, name);
         if (slot >= compiler->names) continue;
-        Label *has_value = code_label(&compiler->code);
-        emit(compiler, TEMPLATE_load, slot);
-        emit(compiler, TEMPLATE_kind, 1U << KIND_undefined);
-        emit_jump(compiler, TEMPLATE_jump_false, 0, has_value);
-        emit(compiler, TEMPLATE_string, code_string(&compiler->code, constants[i].text));
-        emit(compiler, TEMPLATE_store, slot);
-        code_place(compiler->function, has_value);
+        Label *has_value = template_code_label(&compiler->code);
+        template_emit(compiler, TEMPLATE_load, slot);
+        template_emit(compiler, TEMPLATE_kind, 1U << KIND_undefined);
+        template_emit_jump(compiler, TEMPLATE_jump_false, 0, has_value);
+        template_emit(compiler, TEMPLATE_string,
+                      template_code_string(&compiler->code, constants[i].text));
+        template_emit(compiler, TEMPLATE_store, slot);
+        template_code_place(compiler->function, has_value);
     }
 }
 
 static bool compile_all(Compiler *compiler, const Node *nodes, const TemplateConstant *constants,
                         int count) {
     uint32_t repr;
-    code_function(&compiler->code);
+    template_code_function(&compiler->code);
     compiler->root = compiler->function = compiler->code.functions[FUNCTION_template];
     visit(compiler, nodes, false, add_name);
-    compiler->names = code_string_count(&compiler->code);
+    compiler->names = template_code_string_count(&compiler->code);
     compiler->is_stored = ARENA_ARRAY(compiler->arena, bool, compiler->names + 1);
     visit(compiler, nodes, false, mark_name);
     compiler->root->slots = compiler->names;
     compiler->scope = &(Scope){.function = compiler->root};
-    if (!read_library(compiler) || !library_function(compiler, "repr", &repr)) return false;
+    if (!read_library(compiler) || !template_library_function(compiler, "repr", &repr))
+        return false;
     set_constants(compiler, constants, count);
-    if (!compile_body(compiler, nodes)) return false;
-    emit(compiler, TEMPLATE_end, 0);
+    if (!template_body(compiler, nodes)) return false;
+    template_emit(compiler, TEMPLATE_end, 0);
     return true;
 }
 
@@ -408,7 +418,7 @@ Bytes template_compile(const Source *source, const TemplateConstant *constants, 
     if (!template_parse(source, false, arena, diag, &nodes) ||
         !compile_all(&compiler, nodes, constants, count))
         return (Bytes){0};
-    const Bytes program = code_program(&compiler.code, compiler.names);
+    const Bytes program = template_code_program(&compiler.code, compiler.names);
     if (!program.data)
         diag_error(diag, (Loc){.source = source}, "the chat template's program is too long");
     return program;

@@ -63,58 +63,58 @@ enum { FUNCTION_template, FUNCTION_repr };
 
 /* ---- template_compile.c ---- */
 
-bool compile_body(Compiler *compiler, const Node *body);
+bool template_body(Compiler *compiler, const Node *body);
 /* A function of parameters (NODE_argument) and a body; its number in *out. */
-bool compile_function(Compiler *compiler, Bytes name, const Node *parameters, const Node *body,
-                      uint32_t *out);
+bool template_function(Compiler *compiler, Bytes name, const Node *parameters, const Node *body,
+                       uint32_t *out);
 
 /* ---- template_value.c ---- */
 
-bool compile_value(Compiler *compiler, const Node *node); /* pushes it */
+bool template_value(Compiler *compiler, const Node *node); /* pushes it */
 /* Stores what is on the stack under a name, or names. */
-bool compile_store(Compiler *compiler, const Node *target);
+bool template_store(Compiler *compiler, const Node *target);
 
 /* ---- template_call.c ---- */
 
-bool compile_call(Compiler *compiler, const Node *node);
-bool compile_filter(Compiler *compiler, const Node *node);
-bool compile_test(Compiler *compiler, const Node *node);
+bool template_call(Compiler *compiler, const Node *node);
+bool template_filter(Compiler *compiler, const Node *node);
+bool template_test(Compiler *compiler, const Node *node);
 /* Filters of what is on the stack in place of their innermost value. */
-bool compile_filters_of_top(Compiler *compiler, const Node *filters);
-bool is_global_function(const Compiler *compiler, Bytes name);
+bool template_filters_of_top(Compiler *compiler, const Node *filters);
+bool template_is_global(const Compiler *compiler, Bytes name);
 /* 0: the library has no such macro. */
-bool library_function(Compiler *compiler, const char *name, uint32_t *out);
+bool template_library_function(Compiler *compiler, const char *name, uint32_t *out);
 
 /* ---- template_loop_value.c: filters that are loops ---- */
 
 /* Whether the name is one of them; *is_done as other functions. */
-bool compile_loop_filter(Compiler *compiler, const Node *node, bool *is_done);
+bool template_loop_filter(Compiler *compiler, const Node *node, bool *is_done);
 
 /* ---- template_scope.c ---- */
 
-bool bytes_are(Bytes bytes, const char *text);
-void emit(Compiler *compiler, TemplateOp op, uint64_t a);
-void emit_jump(Compiler *compiler, TemplateOp op, uint64_t a, Label *to);
-void emit_integer(Compiler *compiler, int64_t value);
-void emit_string(Compiler *compiler, const char *text);
-void emit_builtin(Compiler *compiler, TemplateBuiltin which);
-void emit_line(Compiler *compiler, Loc loc);
-uint32_t new_slot(Compiler *compiler, uint32_t count); /* the first of them */
+bool template_bytes_are(Bytes bytes, const char *text);
+void template_emit(Compiler *compiler, TemplateOp op, uint64_t a);
+void template_emit_jump(Compiler *compiler, TemplateOp op, uint64_t a, Label *to);
+void template_emit_integer(Compiler *compiler, int64_t value);
+void template_emit_string(Compiler *compiler, const char *text);
+void template_emit_builtin(Compiler *compiler, TemplateBuiltin which);
+void template_emit_line(Compiler *compiler, Loc loc);
+uint32_t template_slot(Compiler *compiler, uint32_t count); /* the first of them */
 
-void scope_begin(Compiler *compiler, Scope *scope);
-void scope_end(Compiler *compiler);
+void template_scope_begin(Compiler *compiler, Scope *scope);
+void template_scope_end(Compiler *compiler);
 /* A slot of its own for the name in the innermost scope. */
-uint32_t scope_add(Compiler *compiler, Bytes name);
+uint32_t template_scope_add(Compiler *compiler, Bytes name);
 /* Slots for all names that the statements set; each begins as what the name means outside. */
-bool scope_add_stored(Compiler *compiler, const Node *body);
+bool template_scope_add_stored(Compiler *compiler, const Node *body);
 /* Pushes the name's value. */
-bool scope_load(Compiler *compiler, const Node *name);
-void scope_store(Compiler *compiler, Bytes name);
+bool template_scope_load(Compiler *compiler, const Node *name);
+void template_scope_store(Compiler *compiler, Bytes name);
 /* The loop that a name 'loop' means; null: none. */
-const Scope *scope_loop(Compiler *compiler);
+const Scope *template_scope_loop(Compiler *compiler);
 
 /* "there is no filter 'x'": an error, or where it may never be reached, code that fails. */
-bool refuse(Compiler *compiler, Loc loc, const char *format, ...)
+bool template_refuse(Compiler *compiler, Loc loc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

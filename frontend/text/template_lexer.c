@@ -1,6 +1,6 @@
-/* template_lexer.c - as Jinja's lexer with trim_blocks and lstrip_blocks: a line break behind a block
- * or a comment is dropped, and so is white space before one that begins its line; '-' drops all
- * white space on its side, '+' none. */
+/* template_lexer.c - as Jinja's lexer with trim_blocks and lstrip_blocks: a line break behind a
+ * block or a comment is dropped, and so is white space before one that begins its line; '-' drops
+ * all white space on its side, '+' none. */
 #include "frontend/text/template_lexer.h"
 
 #include <errno.h>
@@ -211,8 +211,8 @@ static bool read_number(Lexer *lexer) {
     const bool is_part = begin > lexer->source->text && begin[-1] == '.'; /* items.0.1 */
     const bool is_based = *at == '0' && at + 1 < lexer->end && strchr("xXoObB", at[1]);
     for (; at < lexer->end; at++) {
-        const bool is_point =
-            !is_based && !is_part && *at == '.' && !is_real && at + 1 < lexer->end && is_digit(at[1]);
+        const bool is_point = !is_based && !is_part && *at == '.' && !is_real &&
+                              at + 1 < lexer->end && is_digit(at[1]);
         const bool is_exponent =
             !is_based && !is_part && (*at == 'e' || *at == 'E') && at + 1 < lexer->end &&
             (is_digit(at[1]) || (at + 2 < lexer->end && strchr("+-", at[1]) && is_digit(at[2])));
@@ -228,7 +228,10 @@ static bool read_number(Lexer *lexer) {
                        (Bytes){begin, (size_t)(at - begin)});
     char *end;
     errno = 0;
-    const int base = !is_based ? 10 : (digits[1] | 0x20) == 'x' ? 16 : (digits[1] | 0x20) == 'o' ? 8 : 2;
+    const int base = !is_based                   ? 10
+                     : (digits[1] | 0x20) == 'x' ? 16
+                     : (digits[1] | 0x20) == 'o' ? 8
+                                                 : 2;
     if (is_real)
         token->real = strtod(digits, &end);
     else
@@ -241,9 +244,9 @@ static bool read_number(Lexer *lexer) {
 }
 
 static bool read_sign(Lexer *lexer) {
-    static const char signs[][3] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "*", "/", "%", "~",
-                                    ">",  "<",  "=",  "|",  ".",  ",",  ":", "(", ")", "[", "]", "{",
-                                    "}"};
+    static const char signs[][3] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "*",
+                                    "/",  "%",  "~",  ">",  "<",  "=",  "|", ".", ",",
+                                    ":",  "(",  ")",  "[",  "]",  "{",  "}"};
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         if (!begins(lexer, lexer->at, signs[i])) continue;
         const size_t bytes = strlen(signs[i]);
@@ -315,7 +318,8 @@ static bool read_tag(Lexer *lexer, bool is_print) {
 
 static bool read_next(Lexer *lexer) {
     const char *from = lexer->at, *at = from;
-    while (at < lexer->end && !(*at == '{' && at + 1 < lexer->end && strchr("{%#", at[1]) && at[1])) at++;
+    while (at < lexer->end && !(*at == '{' && at + 1 < lexer->end && strchr("{%#", at[1]) && at[1]))
+        at++;
     if (at == lexer->end) {
         add(lexer, TOKEN_text, from, (Bytes){from, (size_t)(at - from)});
         lexer->at = at;

@@ -5,19 +5,19 @@
 
 enum { MOST_DEPTH = 200, MOST_CHAIN = 1000 };
 
-Node *parser_node(Parser *parser, NodeKind kind, Loc loc) {
+Node *template_parser_node(Parser *parser, NodeKind kind, Loc loc) {
     Node *node = ARENA_NEW(parser->arena, Node);
     node->kind = kind;
     node->loc = loc;
     return node;
 }
 
-void parser_append(NodeList *list, Node *node) {
+void template_parser_append(NodeList *list, Node *node) {
     *list->end = node;
     list->end = &node->next;
 }
 
-Node *parser_over(Parser *parser, Node *node, Node *child) {
+Node *template_parser_over(Parser *parser, Node *node, Node *child) {
     if (!child || !node) return NULL;
     Node **place = !node->a ? &node->a : !node->b ? &node->b : &node->c;
     *place = child;
@@ -32,53 +32,55 @@ static bool is_text(const Token *token, TokenKind kind, const char *text) {
            memcmp(token->text.data, text, token->text.count) == 0;
 }
 
-bool parser_is_sign(const Parser *parser, const char *sign) {
+bool template_parser_is_sign(const Parser *parser, const char *sign) {
     return is_text(parser->at, TOKEN_sign, sign);
 }
 
-bool parser_is_word(const Parser *parser, const char *word) {
+bool template_parser_is_word(const Parser *parser, const char *word) {
     return is_text(parser->at, TOKEN_name, word);
 }
 
-bool parser_take_sign(Parser *parser, const char *sign) {
-    const bool is_next = parser_is_sign(parser, sign);
+bool template_parser_take_sign(Parser *parser, const char *sign) {
+    const bool is_next = template_parser_is_sign(parser, sign);
     parser->at += is_next;
     return is_next;
 }
 
-bool parser_take_word(Parser *parser, const char *word) {
-    const bool is_next = parser_is_word(parser, word);
+bool template_parser_take_word(Parser *parser, const char *word) {
+    const bool is_next = template_parser_is_word(parser, word);
     parser->at += is_next;
     return is_next;
 }
 
-bool parser_fail(Parser *parser, const char *expected) {
-    static const char *const names[] = {
-        [TOKEN_end] = "the end of the template", [TOKEN_text] = "text",
-        [TOKEN_begin_block] = "'{%'",            [TOKEN_end_block] = "'%}'",
-        [TOKEN_begin_print] = "'{{'",            [TOKEN_end_print] = "'}}'",
-        [TOKEN_string] = "text in quotes"};
+bool template_parser_fail(Parser *parser, const char *expected) {
+    static const char *const names[] = {[TOKEN_end] = "the end of the template",
+                                        [TOKEN_text] = "text",
+                                        [TOKEN_begin_block] = "'{%'",
+                                        [TOKEN_end_block] = "'%}'",
+                                        [TOKEN_begin_print] = "'{{'",
+                                        [TOKEN_end_print] = "'}}'",
+                                        [TOKEN_string] = "text in quotes"};
     const Token *token = parser->at;
     if (token->kind < sizeof names / sizeof *names && names[token->kind])
         return diag_error(parser->diag, token->loc, "found %s, expected %s", names[token->kind],
                           expected);
-    return diag_error(parser->diag, token->loc, "found '%.*s', expected %s",
-                      (int)token->text.count, token->text.data, expected);
+    return diag_error(parser->diag, token->loc, "found '%.*s', expected %s", (int)token->text.count,
+                      token->text.data, expected);
 }
 
-bool parser_expect_sign(Parser *parser, const char *sign) {
-    if (parser_take_sign(parser, sign)) return true;
+bool template_parser_expect_sign(Parser *parser, const char *sign) {
+    if (template_parser_take_sign(parser, sign)) return true;
     const char expected[] = {'\'', *sign, '\'', 0};
-    return parser_fail(parser, expected);
+    return template_parser_fail(parser, expected);
 }
 
-bool parser_expect(Parser *parser, TokenKind kind, const char *what) {
-    if (parser->at->kind != kind) return parser_fail(parser, what);
+bool template_parser_expect(Parser *parser, TokenKind kind, const char *what) {
+    if (parser->at->kind != kind) return template_parser_fail(parser, what);
     parser->at++;
     return true;
 }
 
-bool parser_enter(Parser *parser) {
+bool template_parser_enter(Parser *parser) {
     if (parser->depth == MOST_DEPTH)
         return diag_error(parser->diag, parser->at->loc, "this is nested too deeply");
     parser->depth++;
@@ -86,7 +88,7 @@ bool parser_enter(Parser *parser) {
 }
 
 static bool end_block(Parser *parser) {
-    return parser_expect(parser, TOKEN_end_block, "'%}'");
+    return template_parser_expect(parser, TOKEN_end_block, "'%}'");
 }
 
 static bool parse_body(Parser *parser, const char *const *ends, Node **out);
@@ -104,12 +106,13 @@ static bool parse_until(Parser *parser, const char *end, Node **out) {
 static bool parse_if(Parser *parser, Node *node) {
     static const char *const ends[] = {"elif", "else", "endif", NULL};
     node->kind = NODE_if;
-    node->a = parser_tuple(parser, false);
+    node->a = template_parser_tuple(parser, false);
     if (!node->a || !end_block(parser) || !parse_body(parser, ends, &node->body)) return false;
-    if (parser_take_word(parser, "endif")) return true;
-    if (parser_take_word(parser, "else")) return parse_until(parser, "endif", &node->other);
-    node->other = parser_node(parser, NODE_if, parser->at++->loc);
-    if (!parser_enter(parser)) return false;
+    if (template_parser_take_word(parser, "endif")) return true;
+    if (template_parser_take_word(parser, "else"))
+        return parse_until(parser, "endif", &node->other);
+    node->other = template_parser_node(parser, NODE_if, parser->at++->loc);
+    if (!template_parser_enter(parser)) return false;
     const bool is_parsed = parse_if(parser, node->other);
     parser->depth--;
     return is_parsed;
@@ -118,17 +121,18 @@ static bool parse_if(Parser *parser, Node *node) {
 static bool parse_for(Parser *parser, Node *node) {
     static const char *const ends[] = {"else", "endfor", NULL};
     node->kind = NODE_for;
-    node->a = parser_target(parser);
+    node->a = template_parser_target(parser);
     if (!node->a) return false;
-    if (!parser_take_word(parser, "in")) return parser_fail(parser, "'in'");
-    node->b = parser_tuple(parser, false);
+    if (!template_parser_take_word(parser, "in")) return template_parser_fail(parser, "'in'");
+    node->b = template_parser_tuple(parser, false);
     if (!node->b) return false;
-    if (parser_take_word(parser, "if") && !(node->c = parser_expression(parser, true)))
+    if (template_parser_take_word(parser, "if") &&
+        !(node->c = template_parser_expression(parser, true)))
         return false;
-    if (parser_is_word(parser, "recursive"))
+    if (template_parser_is_word(parser, "recursive"))
         return diag_error(parser->diag, parser->at->loc, "recursive loops are not supported");
     if (!end_block(parser) || !parse_body(parser, ends, &node->body)) return false;
-    if (parser_take_word(parser, "endfor")) return true;
+    if (template_parser_take_word(parser, "endfor")) return true;
     parser->at++;
     return parse_until(parser, "endfor", &node->other);
 }
@@ -136,17 +140,19 @@ static bool parse_for(Parser *parser, Node *node) {
 static bool parse_set(Parser *parser, Node *node) {
     node->kind = NODE_set;
     if (parser->at->kind == TOKEN_name && is_text(&parser->at[1], TOKEN_sign, ".")) {
-        node->a = parser_node(parser, NODE_attribute, parser->at->loc);
-        node->a->a = parser_primary(parser);
+        node->a = template_parser_node(parser, NODE_attribute, parser->at->loc);
+        node->a->a = template_parser_primary(parser);
         parser->at++;
         node->a->text = parser->at->text;
-        if (!parser_expect(parser, TOKEN_name, "a name")) return false;
-    } else if (!(node->a = parser_target(parser))) {
+        if (!template_parser_expect(parser, TOKEN_name, "a name")) return false;
+    } else if (!(node->a = template_parser_target(parser))) {
         return false;
     }
-    if (parser_take_sign(parser, "=")) return (node->b = parser_tuple(parser, true));
+    if (template_parser_take_sign(parser, "="))
+        return (node->b = template_parser_tuple(parser, true));
     node->kind = NODE_set_block;
-    if (parser_take_sign(parser, "|") && !(node->b = parser_first_filter(parser, NULL)))
+    if (template_parser_take_sign(parser, "|") &&
+        !(node->b = template_parser_first_filter(parser, NULL)))
         return false;
     return parse_until(parser, "endset", &node->body);
 }
@@ -154,15 +160,15 @@ static bool parse_set(Parser *parser, Node *node) {
 /* (a, b=1): behind the first bracket; each a NODE_argument named after it, with its default. */
 static bool parse_parameters(Parser *parser, Node **out) {
     NodeList list = {.end = &list.first};
-    while (!parser_is_sign(parser, ")")) {
-        if (list.first && !parser_expect_sign(parser, ",")) return false;
-        Node *parameter = parser_node(parser, NODE_argument, parser->at->loc);
+    while (!template_parser_is_sign(parser, ")")) {
+        if (list.first && !template_parser_expect_sign(parser, ",")) return false;
+        Node *parameter = template_parser_node(parser, NODE_argument, parser->at->loc);
         parameter->text = parser->at->text;
-        if (!parser_expect(parser, TOKEN_name, "the name of a parameter")) return false;
-        if (parser_take_sign(parser, "=") &&
-            !(parameter->a = parser_expression(parser, true)))
+        if (!template_parser_expect(parser, TOKEN_name, "the name of a parameter")) return false;
+        if (template_parser_take_sign(parser, "=") &&
+            !(parameter->a = template_parser_expression(parser, true)))
             return false;
-        parser_append(&list, parameter);
+        template_parser_append(&list, parameter);
     }
     parser->at++;
     *out = list.first;
@@ -172,16 +178,17 @@ static bool parse_parameters(Parser *parser, Node **out) {
 static bool parse_macro(Parser *parser, Node *node) {
     node->kind = NODE_macro;
     node->text = parser->at->text;
-    return parser_expect(parser, TOKEN_name, "the name of the macro") &&
-           parser_expect_sign(parser, "(") && parse_parameters(parser, &node->list) &&
+    return template_parser_expect(parser, TOKEN_name, "the name of the macro") &&
+           template_parser_expect_sign(parser, "(") && parse_parameters(parser, &node->list) &&
            parse_until(parser, "endmacro", &node->body);
 }
 
 static bool parse_call_block(Parser *parser, Node *node) {
     node->kind = NODE_call_block;
-    if (parser_take_sign(parser, "(") && !parse_parameters(parser, &node->list)) return false;
+    if (template_parser_take_sign(parser, "(") && !parse_parameters(parser, &node->list))
+        return false;
     const Loc loc = parser->at->loc;
-    node->a = parser_expression(parser, true);
+    node->a = template_parser_expression(parser, true);
     if (!node->a) return false;
     if (node->a->kind != NODE_call) return diag_error(parser->diag, loc, "expected a call");
     return parse_until(parser, "endcall", &node->body);
@@ -189,7 +196,7 @@ static bool parse_call_block(Parser *parser, Node *node) {
 
 static bool parse_filter_block(Parser *parser, Node *node) {
     node->kind = NODE_filter_block;
-    node->b = parser_first_filter(parser, NULL);
+    node->b = template_parser_first_filter(parser, NULL);
     return node->b && parse_until(parser, "endfilter", &node->body);
 }
 
@@ -197,13 +204,13 @@ static bool parse_with(Parser *parser, Node *node) {
     NodeList list = {.end = &list.first};
     node->kind = NODE_with;
     while (parser->at->kind != TOKEN_end_block) {
-        if (list.first && !parser_expect_sign(parser, ",")) return false;
-        Node *set = parser_node(parser, NODE_set, parser->at->loc);
-        set->a = parser_target(parser);
-        if (!set->a || !parser_expect_sign(parser, "=")) return false;
-        set->b = parser_expression(parser, true);
+        if (list.first && !template_parser_expect_sign(parser, ",")) return false;
+        Node *set = template_parser_node(parser, NODE_set, parser->at->loc);
+        set->a = template_parser_target(parser);
+        if (!set->a || !template_parser_expect_sign(parser, "=")) return false;
+        set->b = template_parser_expression(parser, true);
         if (!set->b) return false;
-        parser_append(&list, set);
+        template_parser_append(&list, set);
     }
     node->list = list.first;
     return parse_until(parser, "endwith", &node->body);
@@ -229,30 +236,30 @@ static bool parse_continue(Parser *parser, Node *node) {
 
 static bool parse_return(Parser *parser, Node *node) {
     node->kind = NODE_return;
-    return (node->a = parser_tuple(parser, true));
+    return (node->a = template_parser_tuple(parser, true));
 }
 
 static bool parse_statement(Parser *parser, Node **out) {
     static const struct {
         const char *word;
         bool (*parse)(Parser *parser, Node *node);
-    } statements[] = {{"if", parse_if},         {"for", parse_for},
-                      {"set", parse_set},       {"macro", parse_macro},
+    } statements[] = {{"if", parse_if},           {"for", parse_for},
+                      {"set", parse_set},         {"macro", parse_macro},
                       {"call", parse_call_block}, {"filter", parse_filter_block},
-                      {"with", parse_with},     {"generation", parse_generation},
-                      {"break", parse_break},   {"continue", parse_continue},
+                      {"with", parse_with},       {"generation", parse_generation},
+                      {"break", parse_break},     {"continue", parse_continue},
                       {"return", parse_return}};
     const Token *word = parser->at;
     const size_t count = sizeof statements / sizeof *statements - !parser->is_library;
     for (size_t i = 0; i < count; i++) {
-        if (!parser_take_word(parser, statements[i].word)) continue;
-        *out = parser_node(parser, NODE_text, word->loc);
-        if (!parser_enter(parser)) return false;
+        if (!template_parser_take_word(parser, statements[i].word)) continue;
+        *out = template_parser_node(parser, NODE_text, word->loc);
+        if (!template_parser_enter(parser)) return false;
         const bool is_parsed = statements[i].parse(parser, *out) && end_block(parser);
         parser->depth--;
         return is_parsed;
     }
-    if (word->kind != TOKEN_name) return parser_fail(parser, "a statement");
+    if (word->kind != TOKEN_name) return template_parser_fail(parser, "a statement");
     return diag_error(parser->diag, word->loc, "chat templates have no statement '%.*s' here",
                       (int)word->text.count, word->text.data);
 }
@@ -260,27 +267,27 @@ static bool parse_statement(Parser *parser, Node **out) {
 /* ---- what stands between statements ---- */
 
 static Node *parse_print(Parser *parser) {
-    Node *node = parser_node(parser, NODE_print, parser->at++->loc);
-    node->a = parser_tuple(parser, true);
-    return node->a && parser_expect(parser, TOKEN_end_print, "'}}'") ? node : NULL;
+    Node *node = template_parser_node(parser, NODE_print, parser->at++->loc);
+    node->a = template_parser_tuple(parser, true);
+    return node->a && template_parser_expect(parser, TOKEN_end_print, "'}}'") ? node : NULL;
 }
 
 static Node *parse_text(Parser *parser) {
-    Node *node = parser_node(parser, NODE_text, parser->at->loc);
+    Node *node = template_parser_node(parser, NODE_text, parser->at->loc);
     node->text = parser->at++->text;
     return node;
 }
 
 static bool is_end(const Parser *parser, const char *const *ends) {
     for (; *ends; ends++)
-        if (parser_is_word(parser, *ends)) return true;
+        if (template_parser_is_word(parser, *ends)) return true;
     return false;
 }
 
 /* Up to the tag that begins with one of these words, at which it stops; null: up to the end. */
 static bool parse_body(Parser *parser, const char *const *ends, Node **out) {
     NodeList list = {.end = &list.first};
-    for (Node *node = NULL; parser->at->kind != TOKEN_end; parser_append(&list, node)) {
+    for (Node *node = NULL; parser->at->kind != TOKEN_end; template_parser_append(&list, node)) {
         if (parser->at->kind == TOKEN_begin_block) {
             parser->at++;
             if (ends && is_end(parser, ends)) {

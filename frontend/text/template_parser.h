@@ -17,28 +17,29 @@ typedef struct NodeList {
     Node *first, **end;
 } NodeList;
 
-Node *parser_node(Parser *parser, NodeKind kind, Loc loc);
-void parser_append(NodeList *list, Node *node);
+Node *template_parser_node(Parser *parser, NodeKind kind, Loc loc);
+void template_parser_append(NodeList *list, Node *node);
 /* Puts a child into its parent. Null: one of them is, or the tree is too deep, which is said. */
-Node *parser_over(Parser *parser, Node *node, Node *child);
-bool parser_is_sign(const Parser *parser, const char *sign);
-bool parser_is_word(const Parser *parser, const char *word);
-bool parser_take_sign(Parser *parser, const char *sign);
-bool parser_take_word(Parser *parser, const char *word);
+Node *template_parser_over(Parser *parser, Node *node, Node *child);
+bool template_parser_is_sign(const Parser *parser, const char *sign);
+bool template_parser_is_word(const Parser *parser, const char *word);
+bool template_parser_take_sign(Parser *parser, const char *sign);
+bool template_parser_take_word(Parser *parser, const char *word);
 /* Takes it, or says that it was expected and returns false. */
-bool parser_expect_sign(Parser *parser, const char *sign);
-bool parser_expect(Parser *parser, TokenKind kind, const char *what);
-bool parser_fail(Parser *parser, const char *expected); /* false */
+bool template_parser_expect_sign(Parser *parser, const char *sign);
+bool template_parser_expect(Parser *parser, TokenKind kind, const char *what);
+bool template_parser_fail(Parser *parser, const char *expected); /* false */
 /* Deeper, as each of them must be left by depth-- ; false: too deep, which is said. */
-bool parser_enter(Parser *parser);
+bool template_parser_enter(Parser *parser);
 
 /* Null: the diagnostics say why. */
-Node *parser_expression(Parser *parser, bool has_condition);
-Node *parser_tuple(Parser *parser, bool has_condition); /* with commas between, a tuple */
-Node *parser_target(Parser *parser);                    /* names that get values */
-Node *parser_primary(Parser *parser);
-Node *parser_postfix(Parser *parser, Node *node);
-Node *parser_filters(Parser *parser, Node *node);      /* each with its bar before it */
-Node *parser_first_filter(Parser *parser, Node *node); /* that has none, and those behind it */
+Node *template_parser_expression(Parser *parser, bool has_condition);
+Node *template_parser_tuple(Parser *parser, bool has_condition); /* with commas between, a tuple */
+Node *template_parser_target(Parser *parser);                    /* names that get values */
+Node *template_parser_primary(Parser *parser);
+Node *template_parser_postfix(Parser *parser, Node *node);
+Node *template_parser_filters(Parser *parser, Node *node); /* each with its bar before it */
+Node *template_parser_first_filter(Parser *parser,
+                                   Node *node); /* that has none, and those behind it */
 
 #endif

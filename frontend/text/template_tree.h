@@ -7,11 +7,11 @@
 
 typedef enum NodeKind {
     /* expressions */
-    NODE_name,      /* text */
-    NODE_string,    /* text */
-    NODE_integer,   /* integer */
-    NODE_real,      /* real */
-    NODE_boolean,   /* integer */
+    NODE_name,    /* text */
+    NODE_string,  /* text */
+    NODE_integer, /* integer */
+    NODE_real,    /* real */
+    NODE_boolean, /* integer */
     NODE_none,
     NODE_list,      /* list */
     NODE_tuple,     /* list */
@@ -33,16 +33,16 @@ typedef enum NodeKind {
     NODE_test,      /* a is text(list) */
     NODE_argument,  /* a, named text where that has data */
     /* statements */
-    NODE_text,       /* text */
-    NODE_print,      /* a */
-    NODE_if,         /* a, body, other */
-    NODE_for,        /* a in b if c (or null): body, other where there is nothing */
-    NODE_set,        /* a = b */
-    NODE_set_block,  /* a = body, filtered by b where that is not null */
-    NODE_macro,      /* text(list): body */
-    NODE_call_block, /* a(...), whose caller(list) is body */
+    NODE_text,         /* text */
+    NODE_print,        /* a */
+    NODE_if,           /* a, body, other */
+    NODE_for,          /* a in b if c (or null): body, other where there is nothing */
+    NODE_set,          /* a = b */
+    NODE_set_block,    /* a = body, filtered by b where that is not null */
+    NODE_macro,        /* text(list): body */
+    NODE_call_block,   /* a(...), whose caller(list) is body */
     NODE_filter_block, /* b: the filters of body */
-    NODE_with,       /* list of NODE_set: body */
+    NODE_with,         /* list of NODE_set: body */
     NODE_break,
     NODE_continue,
     NODE_return, /* a; in the library alone */

@@ -19,11 +19,12 @@ typedef struct TwChat {
     size_t struct_bytes; /* sizeof(TwChat) */
     const TwMessage *messages;
     size_t count;
-    int wants_answer;      /* the text ends where the model's answer begins (add_generation_prompt) */
-    const char *variables; /* a JSON object of what else the template sees, which comes before what
-                              stands above: {"enable_thinking": false, "tools": [...]}; null: none */
-    int64_t time;          /* for strftime_now(): seconds since 1970; 0: now */
-    void *memory;          /* all that the run needs; null: 64 MiB of malloc's, as far as it is used */
+    int wants_answer; /* the text ends where the model's answer begins (add_generation_prompt) */
+    const char
+        *variables; /* a JSON object of what else the template sees, which comes before what
+                       stands above: {"enable_thinking": false, "tools": [...]}; null: none */
+    int64_t time;   /* for strftime_now(): seconds since 1970; 0: now */
+    void *memory;   /* all that the run needs; null: 64 MiB of malloc's, as far as it is used */
     size_t memory_bytes;
     char *error; /* what TW_TEMPLATE_FAILED is about, cut to error_bytes; null: nowhere */
     size_t error_bytes;

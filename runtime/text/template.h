@@ -6,7 +6,7 @@
  * freed before the end. A program is not trusted: every operand is checked where it is used, steps
  * are counted, and bytes that are moved count as steps.
  *
- * Errors leave by template_fail(), which does not return: there is nothing to release.
+ * Errors leave by tw_template_fail(), which does not return: there is nothing to release.
  */
 #ifndef RUNTIME_TEMPLATE_H
 #define RUNTIME_TEMPLATE_H
@@ -35,8 +35,8 @@ typedef struct TemplateString {
     uint32_t at, bytes; /* of the characters */
 } TemplateString;
 
-/* The first is the template itself, the second makes text of lists and dicts. Arguments are its first slots, and strings from `parameter` on
- * their names. */
+/* The first is the template itself, the second makes text of lists and dicts. Arguments are its
+ * first slots, and strings from `parameter` on their names. */
 typedef struct TemplateFunction {
     uint32_t code; /* where it begins */
     uint32_t name; /* a string */
@@ -155,59 +155,60 @@ typedef struct Template {
 #define TEMPLATE_FAILS _Noreturn __attribute__((format(printf, 2, 3), cold))
 
 /* What the template does wrong: the line, and this. */
-TEMPLATE_FAILS void template_fail(Template *run, const char *format, ...);
+TEMPLATE_FAILS void tw_template_fail(Template *run, const char *format, ...);
 /* Ends the run with a status that says enough. */
-_Noreturn void template_leave(Template *run, TwStatus status);
+_Noreturn void tw_template_leave(Template *run, TwStatus status);
 
 /* ---- template_value.c ---- */
 
-const char *template_kind(Value value);
-void template_charge(Template *run, uint64_t steps);
-void *template_take(Template *run, size_t bytes);          /* of the heap, aligned for values */
-void template_put(Template *run, const char *text, size_t bytes); /* writes */
-Value template_cut(Template *run, char *begin);            /* what was written since, as a string */
-Value template_items(Template *run, Kind kind, const Value *values, uint32_t count);
-void template_append(Template *run, Items *items, Value value);
-Value *template_find(Template *run, Value dict, Value key); /* null: it is not there */
-void template_set(Template *run, Value dict, Value key, Value value);
-bool template_truth(Value value);
-bool template_equal(Template *run, Value a, Value b);
+const char *tw_template_kind(Value value);
+void tw_template_charge(Template *run, uint64_t steps);
+void *tw_template_take(Template *run, size_t bytes); /* of the heap, aligned for values */
+void tw_template_put(Template *run, const char *text, size_t bytes); /* writes */
+Value tw_template_cut(Template *run, char *begin); /* what was written since, as a string */
+Value tw_template_items(Template *run, Kind kind, const Value *values, uint32_t count);
+void tw_template_append(Template *run, Items *items, Value value);
+Value *tw_template_find(Template *run, Value dict, Value key); /* null: it is not there */
+void tw_template_set(Template *run, Value dict, Value key, Value value);
+bool tw_template_truth(Value value);
+bool tw_template_equal(Template *run, Value a, Value b);
 /* -1: less, 0: as much, 1: more, 2: a number that is none is neither */
-int template_compare(Template *run, Value a, Value b);
-bool template_in(Template *run, Value item, Value container);
-Value template_iterate(Template *run, Value value);
+int tw_template_compare(Template *run, Value a, Value b);
+bool tw_template_in(Template *run, Value item, Value container);
+Value tw_template_iterate(Template *run, Value value);
 
 /* ---- template_text.c: strings as characters ---- */
 
-size_t template_step(const char *at, const char *end); /* bytes of the first character, >= 1 */
-uint32_t template_code(const char *at, size_t bytes);  /* of a character; its byte where it is none */
-int64_t template_length(Value string);
-bool template_is_space(uint32_t code);
-const char *template_search(Template *run, Value text, Value part); /* null: none */
-void template_put_code(Template *run, uint32_t code);
+size_t tw_template_step(const char *at, const char *end); /* bytes of the first character, >= 1 */
+uint32_t tw_template_code(const char *at,
+                          size_t bytes); /* of a character; its byte where it is none */
+int64_t tw_template_length(Value string);
+bool tw_template_is_space(uint32_t code);
+const char *tw_template_search(Template *run, Value text, Value part); /* null: none */
+void tw_template_put_code(Template *run, uint32_t code);
 
 /* ---- template_index.c ---- */
 
-Value template_item(Template *run, Value value, Value key);
-Value template_slice(Template *run, const Value *arguments);
+Value tw_template_item(Template *run, Value value, Value key);
+Value tw_template_slice(Template *run, const Value *arguments);
 
 /* ---- template_number.c ---- */
 
-Value template_arithmetic(Template *run, TemplateOp op, Value a, Value b);
+Value tw_template_arithmetic(Template *run, TemplateOp op, Value a, Value b);
 /* A number that is all of a text, as JSON and Python write them; undefined: it is none. */
-Value template_number(const char *text, size_t bytes);
-void template_put_number(Template *run, Value value);
+Value tw_template_number(const char *text, size_t bytes);
+void tw_template_put_number(Template *run, Value value);
 
 /* ---- template_json.c ---- */
 
-Value template_read_json(Template *run, const char *text, size_t bytes);
+Value tw_template_read_json(Template *run, const char *text, size_t bytes);
 
 /* ---- template_builtin.c ---- */
 
-Value template_call(Template *run, TemplateBuiltin which, const Value *arguments);
+Value tw_template_call(Template *run, TemplateBuiltin which, const Value *arguments);
 
 /* Runs a program of `bytes` bytes: writes the text to out, as tw_chat_text() does. */
-TwStatus template_run(const void *program, size_t bytes, const TwChat *chat, char *out, size_t room,
-                      size_t *count);
+TwStatus tw_template_run(const void *program, size_t bytes, const TwChat *chat, char *out,
+                         size_t room, size_t *count);
 
 #endif

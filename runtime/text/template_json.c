@@ -10,7 +10,7 @@ typedef struct Reading {
 } Reading;
 
 static _Noreturn void refuse(Reading *reading) {
-    template_fail(reading->run, "no JSON at byte %zu", (size_t)(reading->at - reading->begin));
+    tw_template_fail(reading->run, "no JSON at byte %zu", (size_t)(reading->at - reading->begin));
 }
 
 static char peek(const Reading *reading) {
@@ -52,7 +52,7 @@ static void read_escape(Reading *reading) {
     if (!found && c != 'u') refuse(reading);
     reading->at++;
     if (found) {
-        template_put(reading->run, &to[found - from], 1);
+        tw_template_put(reading->run, &to[found - from], 1);
         return;
     }
     uint32_t code = read_hex(reading);
@@ -66,7 +66,7 @@ static void read_escape(Reading *reading) {
         else
             reading->at = before;
     }
-    template_put_code(reading->run, code);
+    tw_template_put_code(reading->run, code);
 }
 
 /* Behind its first quote. */
@@ -76,11 +76,11 @@ static Value read_string(Reading *reading) {
         const char *plain = reading->at;
         while ((unsigned char)peek(reading) >= ' ' && *reading->at != '"' && *reading->at != '\\')
             reading->at++;
-        template_put(reading->run, plain, (size_t)(reading->at - plain));
+        tw_template_put(reading->run, plain, (size_t)(reading->at - plain));
         const char c = peek(reading);
         if (c != '"' && c != '\\') refuse(reading);
         reading->at++;
-        if (c == '"') return template_cut(reading->run, begin);
+        if (c == '"') return tw_template_cut(reading->run, begin);
         read_escape(reading);
     }
 }
@@ -89,8 +89,7 @@ static Value read_value(Reading *reading);
 
 static Value read_items(Reading *reading, bool is_dict) {
     const char *const close = is_dict ? "}" : "]";
-    const Value items =
-        template_items(reading->run, is_dict ? KIND_dict : KIND_list, NULL, 0);
+    const Value items = tw_template_items(reading->run, is_dict ? KIND_dict : KIND_list, NULL, 0);
     if (++reading->depth == TEMPLATE_NESTING) refuse(reading);
     for (bool is_first = true; !skip(reading, close); is_first = false) {
         if (!is_first && !skip(reading, ",")) refuse(reading);
@@ -102,9 +101,9 @@ static Value read_items(Reading *reading, bool is_dict) {
         }
         const Value value = read_value(reading);
         if (is_dict)
-            template_set(reading->run, items, key, value);
+            tw_template_set(reading->run, items, key, value);
         else
-            template_append(reading->run, items.items, value);
+            tw_template_append(reading->run, items.items, value);
     }
     reading->depth--;
     return items;
@@ -113,7 +112,7 @@ static Value read_items(Reading *reading, bool is_dict) {
 static Value read_number(Reading *reading) {
     const char *begin = reading->at;
     while (peek(reading) && strchr("0123456789+-.eE", *reading->at)) reading->at++;
-    const Value value = template_number(begin, (size_t)(reading->at - begin));
+    const Value value = tw_template_number(begin, (size_t)(reading->at - begin));
     if (value.kind == KIND_undefined || *begin == '+') {
         reading->at = begin;
         refuse(reading);
@@ -131,7 +130,7 @@ static Value read_value(Reading *reading) {
     return read_number(reading);
 }
 
-Value template_read_json(Template *run, const char *text, size_t bytes) {
+Value tw_template_read_json(Template *run, const char *text, size_t bytes) {
     Reading reading = {.run = run, .begin = text, .at = text, .end = text + bytes};
     const Value value = read_value(&reading);
     skip_space(&reading);

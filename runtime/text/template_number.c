@@ -11,7 +11,8 @@
 static int64_t power(Template *run, int64_t base, int64_t exponent) {
     int64_t result = 1;
     for (int64_t i = 0; i < exponent && (base > 1 || base < -1 || i < (exponent & 1)); i++)
-        if (__builtin_mul_overflow(result, base, &result)) template_fail(run, "a number overflows");
+        if (__builtin_mul_overflow(result, base, &result))
+            tw_template_fail(run, "a number overflows");
     return base == 0 && exponent > 0 ? 0 : result;
 }
 
@@ -29,7 +30,7 @@ static Value on_integers(Template *run, TemplateOp op, int64_t a, int64_t b) {
         result = op == TEMPLATE_modulo ? a % b : a / b;
         if (a % b != 0 && (a < 0) != (b < 0)) result += op == TEMPLATE_modulo ? b : -1;
     }
-    if (is_over) template_fail(run, "a number overflows");
+    if (is_over) tw_template_fail(run, "a number overflows");
     return value_integer(result);
 }
 
@@ -52,26 +53,26 @@ static Value repeat(Template *run, Value value, int64_t times) {
     if (value.kind == KIND_string) {
         char *begin = run->out;
         for (int64_t i = 0; i < times && value.bytes; i++)
-            template_put(run, value.text, value.bytes);
-        return template_cut(run, begin);
+            tw_template_put(run, value.text, value.bytes);
+        return tw_template_cut(run, begin);
     }
-    const Value list = template_items(run, value.kind, NULL, 0);
+    const Value list = tw_template_items(run, value.kind, NULL, 0);
     for (int64_t i = 0; i < times && value.items->count; i++)
         for (uint32_t k = 0; k < value.items->count; k++)
-            template_append(run, list.items, value.items->at[k]);
+            tw_template_append(run, list.items, value.items->at[k]);
     return list;
 }
 
 static Value join(Template *run, Value a, Value b) {
     if (a.kind == KIND_string) {
         char *begin = run->out;
-        template_put(run, a.text, a.bytes);
-        template_put(run, b.text, b.bytes);
-        return template_cut(run, begin);
+        tw_template_put(run, a.text, a.bytes);
+        tw_template_put(run, b.text, b.bytes);
+        return tw_template_cut(run, begin);
     }
-    const Value list = template_items(run, a.kind, a.items->at, a.items->count);
+    const Value list = tw_template_items(run, a.kind, a.items->at, a.items->count);
     for (uint32_t i = 0; i < b.items->count; i++)
-        template_append(run, list.items, b.items->at[i]);
+        tw_template_append(run, list.items, b.items->at[i]);
     return list;
 }
 
@@ -79,11 +80,11 @@ static bool is_joined(Value value) {
     return value.kind == KIND_string || is_sequence(value);
 }
 
-Value template_arithmetic(Template *run, TemplateOp op, Value a, Value b) {
+Value tw_template_arithmetic(Template *run, TemplateOp op, Value a, Value b) {
     if (is_number(a) && is_number(b)) {
         const bool divides =
             op == TEMPLATE_divide || op == TEMPLATE_floor_divide || op == TEMPLATE_modulo;
-        if (divides && as_real(b) == 0) template_fail(run, "a division by 0");
+        if (divides && as_real(b) == 0) tw_template_fail(run, "a division by 0");
         const bool is_real = op == TEMPLATE_divide || (op == TEMPLATE_power && as_real(b) < 0);
         if (is_integer(a) && is_integer(b) && !is_real)
             return on_integers(run, op, a.integer, b.integer);
@@ -93,8 +94,8 @@ Value template_arithmetic(Template *run, TemplateOp op, Value a, Value b) {
     if (op == TEMPLATE_multiply && is_joined(a) && is_integer(b)) return repeat(run, a, b.integer);
     if (op == TEMPLATE_multiply && is_joined(b) && is_integer(a)) return repeat(run, b, a.integer);
     static const char signs[][3] = {"+", "-", "*", "/", "//", "%", "**"};
-    template_fail(run, "a %s %s a %s", template_kind(a), signs[op - TEMPLATE_add],
-                  template_kind(b));
+    tw_template_fail(run, "a %s %s a %s", tw_template_kind(a), signs[op - TEMPLATE_add],
+                     tw_template_kind(b));
 }
 
 /* ---- numbers as text ---- */
@@ -125,7 +126,7 @@ static Value read_real(const char *text, size_t bytes) {
 }
 
 /* 1, -1.5e3: what strtod() takes beside that is not let through. */
-Value template_number(const char *text, size_t bytes) {
+Value tw_template_number(const char *text, size_t bytes) {
     const Value none = {.kind = KIND_undefined};
     const bool is_negative = bytes && *text == '-';
     int64_t value = 0;
@@ -152,20 +153,19 @@ static void put_real(Template *run, double real) {
     const bool is_fixed = size == 0 || (size >= 1e-4 && size < 1e16);
     char text[48], point[8];
     int digits = is_fixed, length;
-    do
-        length = snprintf(text, sizeof text, is_fixed ? "%.*f" : "%.*e", digits, real);
+    do length = snprintf(text, sizeof text, is_fixed ? "%.*f" : "%.*e", digits, real);
     while (strtod(text, NULL) != real && ++digits < 24);
     const size_t bytes = find_point(point, sizeof point);
     const char *at = text, *found = memmem(text, (size_t)length, point, bytes);
     if (found) {
-        template_put(run, text, (size_t)(found - text));
-        template_put(run, ".", 1);
+        tw_template_put(run, text, (size_t)(found - text));
+        tw_template_put(run, ".", 1);
         at = found + bytes;
     }
-    template_put(run, at, (size_t)(text + length - at));
+    tw_template_put(run, at, (size_t)(text + length - at));
 }
 
-void template_put_number(Template *run, Value value) {
+void tw_template_put_number(Template *run, Value value) {
     char text[24];
     if (value.kind == KIND_real && isfinite(value.real)) {
         put_real(run, value.real);
@@ -174,5 +174,5 @@ void template_put_number(Template *run, Value value) {
     const int bytes = value.kind == KIND_real
                           ? snprintf(text, sizeof text, "%f", value.real)
                           : snprintf(text, sizeof text, "%lld", (long long)value.integer);
-    template_put(run, text, (size_t)bytes);
+    tw_template_put(run, text, (size_t)bytes);
 }

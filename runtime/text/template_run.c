@@ -15,12 +15,12 @@ enum {
 
 /* ---- errors ---- */
 
-_Noreturn void template_leave(Template *run, TwStatus status) {
+_Noreturn void tw_template_leave(Template *run, TwStatus status) {
     run->status = status;
     longjmp(run->leave, 1);
 }
 
-void template_fail(Template *run, const char *format, ...) {
+void tw_template_fail(Template *run, const char *format, ...) {
     const TwChat *chat = run->chat;
     if (chat->error && chat->error_bytes) {
         const int used = snprintf(chat->error, chat->error_bytes, "line %u: ", run->line);
@@ -30,17 +30,17 @@ void template_fail(Template *run, const char *format, ...) {
             vsnprintf(chat->error + used, chat->error_bytes - (size_t)used, format, arguments);
         va_end(arguments);
     }
-    template_leave(run, TW_TEMPLATE_FAILED);
+    tw_template_leave(run, TW_TEMPLATE_FAILED);
 }
 
 static void must(Template *run, bool is_whole) {
-    if (!is_whole) template_leave(run, TW_BAD_TEMPLATE);
+    if (!is_whole) tw_template_leave(run, TW_BAD_TEMPLATE);
 }
 
 /* ---- the stack ---- */
 
 static void push(Template *run, Value value) {
-    if (run->top == run->stack_end) template_fail(run, "it needs too deep a stack");
+    if (run->top == run->stack_end) tw_template_fail(run, "it needs too deep a stack");
     *run->top++ = value;
 }
 
@@ -76,8 +76,8 @@ static uint64_t operand(Template *run) {
 static Value string(Template *run, uint64_t which) {
     must(run, which < run->header->strings);
     const TemplateString *one = &run->strings[which];
-    must(run, one->at <= run->header->characters &&
-                  one->bytes <= run->header->characters - one->at);
+    must(run,
+         one->at <= run->header->characters && one->bytes <= run->header->characters - one->at);
     return value_string(run->characters + one->at, one->bytes);
 }
 
@@ -98,7 +98,8 @@ static void jump(Template *run, uint64_t to) {
 static void enter(Template *run, uint64_t which, Value *base) {
     must(run, which < run->header->functions);
     const TemplateFunction *function = &run->functions[which];
-    if (run->depth + 1 == TEMPLATE_DEPTH) template_fail(run, "macros call each other too deeply");
+    if (run->depth + 1 == TEMPLATE_DEPTH)
+        tw_template_fail(run, "macros call each other too deeply");
     TemplateFrame *frame = &run->frames[++run->depth];
     *frame = (TemplateFrame){.code = run->at,
                              .line = run->line,
@@ -113,7 +114,7 @@ static void enter(Template *run, uint64_t which, Value *base) {
 static void leave(Template *run, bool is_value) {
     const TemplateFrame *frame = &run->frames[run->depth];
     must(run, run->out >= frame->out && run->depth > 0);
-    const Value result = is_value ? *pop(run, 1) : template_cut(run, frame->out);
+    const Value result = is_value ? *pop(run, 1) : tw_template_cut(run, frame->out);
     run->out = frame->out;
     run->at = frame->code;
     run->line = frame->line;
@@ -126,10 +127,10 @@ static void leave(Template *run, bool is_value) {
 static uint32_t parameter(Template *run, const TemplateFunction *function, Value name) {
     uint32_t i = 0;
     while (i < function->parameters &&
-           !template_equal(run, string(run, (uint64_t)function->parameter + i), name))
+           !tw_template_equal(run, string(run, (uint64_t)function->parameter + i), name))
         i++;
     if (i == function->parameters)
-        template_fail(run, "the macro takes no argument '%.*s'", (int)name.bytes, name.text);
+        tw_template_fail(run, "the macro takes no argument '%.*s'", (int)name.bytes, name.text);
     return i;
 }
 
@@ -139,18 +140,18 @@ static void call(Template *run, uint64_t count, uint64_t named) {
     must(run, base > run->stack);
     const Value callee = base[-1];
     if (callee.kind == KIND_undefined)
-        template_fail(run, "'%.*s' is called, which is not defined", (int)callee.bytes,
-                      callee.text);
+        tw_template_fail(run, "'%.*s' is called, which is not defined", (int)callee.bytes,
+                         callee.text);
     if (callee.kind != KIND_function)
-        template_fail(run, "a %s cannot be called", template_kind(callee));
+        tw_template_fail(run, "a %s cannot be called", tw_template_kind(callee));
     if ((uint64_t)callee.integer >= run->header->functions)
-        template_fail(run, "Jinja's own functions can only be called by their names");
+        tw_template_fail(run, "Jinja's own functions can only be called by their names");
     const TemplateFunction *function = &run->functions[callee.integer];
     must(run, function->parameters <= function->slots);
     if (count > function->parameters)
-        template_fail(run, "the macro takes %u arguments, not %u", function->parameters,
-                      (unsigned)count);
-    Value *arguments = template_take(run, 2 * named * sizeof(Value));
+        tw_template_fail(run, "the macro takes %u arguments, not %u", function->parameters,
+                         (unsigned)count);
+    Value *arguments = tw_template_take(run, 2 * named * sizeof(Value));
     memcpy(arguments, base + count, 2 * named * sizeof(Value));
     run->top = base + count;
     enter(run, (uint64_t)callee.integer, base);
@@ -177,9 +178,9 @@ static void next(Template *run, uint64_t which, uint64_t end) {
 }
 
 static void unpack(Template *run, uint64_t count) {
-    const Value value = template_iterate(run, *pop(run, 1));
+    const Value value = tw_template_iterate(run, *pop(run, 1));
     if (value.items->count != count)
-        template_fail(run, "%u values where %u names are", value.items->count, (unsigned)count);
+        tw_template_fail(run, "%u values where %u names are", value.items->count, (unsigned)count);
     for (uint32_t i = value.items->count; i-- > 0;) push(run, value.items->at[i]);
 }
 
@@ -188,7 +189,7 @@ static void captured(Template *run, bool is_kept) {
     must(run, begin.kind == KIND_integer && begin.integer >= 0 &&
                   begin.integer <= run->out - run->begin);
     if (is_kept)
-        push(run, template_cut(run, run->begin + begin.integer));
+        push(run, tw_template_cut(run, run->begin + begin.integer));
     else
         run->out = run->begin + begin.integer;
 }
@@ -196,16 +197,16 @@ static void captured(Template *run, bool is_kept) {
 static void set_attribute(Template *run, uint64_t name) {
     const Value *values = pop(run, 2);
     if (values[0].kind != KIND_namespace)
-        template_fail(run, "attributes of a %s cannot be set", template_kind(values[0]));
-    template_set(run, values[0], string(run, name), values[1]);
+        tw_template_fail(run, "attributes of a %s cannot be set", tw_template_kind(values[0]));
+    tw_template_set(run, values[0], string(run, name), values[1]);
 }
 
 static Value make_dict(Template *run, uint64_t pairs) {
     must(run, pairs < UINT32_MAX / 2);
     const Value *values = pop(run, 2 * pairs);
-    const Value dict = template_items(run, KIND_dict, NULL, 0);
+    const Value dict = tw_template_items(run, KIND_dict, NULL, 0);
     for (uint64_t i = 0; i < 2 * pairs; i += 2)
-        template_set(run, dict, values[i], values[i + 1]);
+        tw_template_set(run, dict, values[i], values[i + 1]);
     return dict;
 }
 
@@ -215,13 +216,13 @@ static void write_out(Template *run) {
     const Value value = *pop(run, 1);
     switch (value.kind) {
     case KIND_undefined: return;
-    case KIND_none: template_put(run, "None", 4); return;
+    case KIND_none: tw_template_put(run, "None", 4); return;
     case KIND_boolean:
-        template_put(run, value.integer ? "True" : "False", value.integer ? 4 : 5);
+        tw_template_put(run, value.integer ? "True" : "False", value.integer ? 4 : 5);
         return;
     case KIND_integer:
-    case KIND_real: template_put_number(run, value); return;
-    case KIND_string: template_put(run, value.text, value.bytes); return;
+    case KIND_real: tw_template_put_number(run, value); return;
+    case KIND_string: tw_template_put(run, value.text, value.bytes); return;
     case KIND_list:
     case KIND_tuple:
     case KIND_dict:
@@ -230,7 +231,7 @@ static void write_out(Template *run) {
         push(run, value);
         call(run, 1, 0);
         return;
-    default: template_fail(run, "a %s cannot be written", template_kind(value));
+    default: tw_template_fail(run, "a %s cannot be written", tw_template_kind(value));
     }
 }
 
@@ -241,11 +242,11 @@ static Value call_builtin(Template *run, uint64_t which) {
 #undef BUILTIN
     };
     must(run, which < TEMPLATE_BUILTINS);
-    return template_call(run, (TemplateBuiltin)which, pop(run, counts[which]));
+    return tw_template_call(run, (TemplateBuiltin)which, pop(run, counts[which]));
 }
 
 static bool compare(Template *run, TemplateOp op, Value a, Value b) {
-    const int order = template_compare(run, a, b);
+    const int order = tw_template_compare(run, a, b);
     switch (op) {
     case TEMPLATE_less: return order < 0;
     case TEMPLATE_less_equal: return order <= 0;
@@ -256,10 +257,10 @@ static bool compare(Template *run, TemplateOp op, Value a, Value b) {
 
 static Value binary(Template *run, TemplateOp op) {
     const Value *values = pop(run, 2);
-    if (op == TEMPLATE_equal) return value_boolean(template_equal(run, values[0], values[1]));
-    if (op == TEMPLATE_in) return value_boolean(template_in(run, values[0], values[1]));
+    if (op == TEMPLATE_equal) return value_boolean(tw_template_equal(run, values[0], values[1]));
+    if (op == TEMPLATE_in) return value_boolean(tw_template_in(run, values[0], values[1]));
     if (op >= TEMPLATE_less) return value_boolean(compare(run, op, values[0], values[1]));
-    return template_arithmetic(run, op, values[0], values[1]);
+    return tw_template_arithmetic(run, op, values[0], values[1]);
 }
 
 static int64_t unzigzag(uint64_t value) {
@@ -267,7 +268,7 @@ static int64_t unzigzag(uint64_t value) {
 }
 
 static Value make_items(Template *run, Kind kind, uint64_t count) {
-    return template_items(run, kind, pop(run, count), (uint32_t)count);
+    return tw_template_items(run, kind, pop(run, count), (uint32_t)count);
 }
 
 /* ---- the machine ---- */
@@ -277,7 +278,7 @@ static void step(Template *run, unsigned op, uint64_t a, uint64_t b) {
     case TEMPLATE_line: run->line = (uint32_t)a; return;
     case TEMPLATE_text: {
         const Value text = string(run, a);
-        template_put(run, text.text, text.bytes);
+        tw_template_put(run, text.text, text.bytes);
         return;
     }
     case TEMPLATE_out: write_out(run); return;
@@ -306,26 +307,26 @@ static void step(Template *run, unsigned op, uint64_t a, uint64_t b) {
         push(run, run->frames[0].base[a]);
         return;
     case TEMPLATE_drop: pop(run, 1); return;
-    case TEMPLATE_attribute: push(run, template_item(run, *pop(run, 1), string(run, a))); return;
+    case TEMPLATE_attribute: push(run, tw_template_item(run, *pop(run, 1), string(run, a))); return;
     case TEMPLATE_item: {
         const Value *values = pop(run, 2);
-        push(run, template_item(run, values[0], values[1]));
+        push(run, tw_template_item(run, values[0], values[1]));
         return;
     }
-    case TEMPLATE_slice: push(run, template_slice(run, pop(run, 4))); return;
+    case TEMPLATE_slice: push(run, tw_template_slice(run, pop(run, 4))); return;
     case TEMPLATE_set_attribute: set_attribute(run, a); return;
     case TEMPLATE_jump: jump(run, a); return;
     case TEMPLATE_jump_false:
-        if (!template_truth(*pop(run, 1))) jump(run, a);
+        if (!tw_template_truth(*pop(run, 1))) jump(run, a);
         return;
     case TEMPLATE_and_jump:
     case TEMPLATE_or_jump:
-        if (template_truth(*pop(run, 1)) == (op == TEMPLATE_or_jump)) {
+        if (tw_template_truth(*pop(run, 1)) == (op == TEMPLATE_or_jump)) {
             run->top++;
             jump(run, a);
         }
         return;
-    case TEMPLATE_iterate: push(run, template_iterate(run, *pop(run, 1))); return;
+    case TEMPLATE_iterate: push(run, tw_template_iterate(run, *pop(run, 1))); return;
     case TEMPLATE_next: next(run, a, b); return;
     case TEMPLATE_unpack: unpack(run, a); return;
     case TEMPLATE_default:
@@ -338,10 +339,10 @@ static void step(Template *run, unsigned op, uint64_t a, uint64_t b) {
     case TEMPLATE_discard: captured(run, op == TEMPLATE_captured); return;
     case TEMPLATE_fail: {
         const Value text = string(run, a);
-        template_fail(run, "%.*s", (int)text.bytes, text.text);
+        tw_template_fail(run, "%.*s", (int)text.bytes, text.text);
     }
     case TEMPLATE_kind: push(run, value_boolean(a >> pop(run, 1)->kind & 1)); return;
-    case TEMPLATE_not: push(run, value_boolean(!template_truth(*pop(run, 1)))); return;
+    case TEMPLATE_not: push(run, value_boolean(!tw_template_truth(*pop(run, 1)))); return;
     default: push(run, binary(run, (TemplateOp)op)); return;
     }
 }
@@ -355,7 +356,7 @@ static void run_code(Template *run) {
     for (;;) {
         const uint8_t op = fetch(run);
         must(run, op < TEMPLATE_OPS);
-        template_charge(run, 1);
+        tw_template_charge(run, 1);
         const uint64_t a = operands[op] > 0 ? operand(run) : 0;
         const uint64_t b = operands[op] > 1 ? operand(run) : 0;
         if (op != TEMPLATE_end)
@@ -371,17 +372,17 @@ static void run_code(Template *run) {
 
 static Value text_value(Template *run, const char *text) {
     const size_t bytes = text ? strlen(text) : 0;
-    if (bytes > UINT32_MAX) template_leave(run, TW_NO_MEMORY);
+    if (bytes > UINT32_MAX) tw_template_leave(run, TW_NO_MEMORY);
     return text ? value_string(text, bytes) : value_none();
 }
 
 static Value talk(Template *run) {
-    const Value list = template_items(run, KIND_list, NULL, 0);
+    const Value list = tw_template_items(run, KIND_list, NULL, 0);
     for (size_t i = 0; i < run->chat->count; i++) {
         const TwMessage *message = &run->chat->messages[i];
         const Value values[] = {value_string("role", 4), text_value(run, message->role),
                                 value_string("content", 7), text_value(run, message->content)};
-        template_append(run, list.items, template_items(run, KIND_dict, values, 4));
+        tw_template_append(run, list.items, tw_template_items(run, KIND_dict, values, 4));
     }
     return list;
 }
@@ -389,7 +390,7 @@ static Value talk(Template *run) {
 static void set_variable(Template *run, const char *name, Value value) {
     const Value key = value_string(name, strlen(name));
     for (uint32_t i = 0; i < run->header->names; i++)
-        if (template_equal(run, string(run, i), key)) *slot(run, i) = value;
+        if (tw_template_equal(run, string(run, i), key)) *slot(run, i) = value;
 }
 
 static void set_variables(Template *run) {
@@ -399,10 +400,10 @@ static void set_variables(Template *run) {
     set_variable(run, "add_generation_prompt", value_boolean(run->chat->wants_answer));
     if (!run->chat->variables) return;
     const char *text = run->chat->variables;
-    const Value given = template_read_json(run, text, strlen(text));
-    if (given.kind != KIND_dict) template_fail(run, "the variables are no JSON object");
+    const Value given = tw_template_read_json(run, text, strlen(text));
+    if (given.kind != KIND_dict) tw_template_fail(run, "the variables are no JSON object");
     for (uint32_t i = 0; i < run->header->names; i++) {
-        const Value *value = template_find(run, given, string(run, i));
+        const Value *value = tw_template_find(run, given, string(run, i));
         if (value) *slot(run, i) = *value;
     }
 }
@@ -427,7 +428,7 @@ static bool find_parts(Template *run, const void *program, size_t bytes) {
 static void run_all(Template *run, size_t memory_bytes) {
     const size_t values = memory_bytes / sizeof(Value) / STACK_PART;
     run->high = run->begin + memory_bytes / sizeof(Value) * sizeof(Value);
-    run->stack = run->top = template_take(run, values * sizeof(Value));
+    run->stack = run->top = tw_template_take(run, values * sizeof(Value));
     run->stack_end = run->stack + values;
     run->depth = -1;
     enter(run, 0, run->stack);
@@ -448,8 +449,8 @@ static TwStatus give(const Template *run, char *out, size_t room, size_t *count)
     return TW_OK;
 }
 
-TwStatus template_run(const void *program, size_t bytes, const TwChat *chat, char *out, size_t room,
-                      size_t *count) {
+TwStatus tw_template_run(const void *program, size_t bytes, const TwChat *chat, char *out,
+                         size_t room, size_t *count) {
     *count = 0;
     if (chat->error && chat->error_bytes) *chat->error = 0;
     Template run;

@@ -3,40 +3,40 @@
 
 #include <string.h>
 
-const char *template_kind(Value value) {
-    static const char names[KINDS][12] = {"undefined", "none",  "boolean", "integer",
-                                          "float",     "text",  "list",    "tuple",
+const char *tw_template_kind(Value value) {
+    static const char names[KINDS][12] = {"undefined", "none",      "boolean", "integer",
+                                          "float",     "text",      "list",    "tuple",
                                           "dict",      "namespace", "function"};
     return names[value.kind];
 }
 
 /* ---- memory ---- */
 
-void template_charge(Template *run, uint64_t steps) {
-    if (run->steps < steps) template_fail(run, "it takes too many steps");
+void tw_template_charge(Template *run, uint64_t steps) {
+    if (run->steps < steps) tw_template_fail(run, "it takes too many steps");
     run->steps -= steps;
 }
 
 static void need(Template *run, uint64_t bytes) {
-    template_charge(run, bytes / 16);
-    if (bytes > (uint64_t)(run->high - run->out)) template_leave(run, TW_NO_MEMORY);
+    tw_template_charge(run, bytes / 16);
+    if (bytes > (uint64_t)(run->high - run->out)) tw_template_leave(run, TW_NO_MEMORY);
 }
 
-void *template_take(Template *run, size_t bytes) {
+void *tw_template_take(Template *run, size_t bytes) {
     const size_t aligned = (bytes + sizeof(Value) - 1) / sizeof(Value) * sizeof(Value);
     need(run, aligned);
     return run->high -= aligned;
 }
 
-void template_put(Template *run, const char *text, size_t bytes) {
+void tw_template_put(Template *run, const char *text, size_t bytes) {
     need(run, bytes);
     if (bytes) memcpy(run->out, text, bytes);
     run->out += bytes;
 }
 
-Value template_cut(Template *run, char *begin) {
+Value tw_template_cut(Template *run, char *begin) {
     const size_t bytes = (size_t)(run->out - begin);
-    char *text = template_take(run, bytes);
+    char *text = tw_template_take(run, bytes);
     if (bytes) memcpy(text, begin, bytes);
     run->out = begin;
     return value_string(text, bytes);
@@ -44,18 +44,18 @@ Value template_cut(Template *run, char *begin) {
 
 /* ---- lists and dicts ---- */
 
-Value template_items(Template *run, Kind kind, const Value *values, uint32_t count) {
-    Items *items = template_take(run, sizeof *items);
+Value tw_template_items(Template *run, Kind kind, const Value *values, uint32_t count) {
+    Items *items = tw_template_take(run, sizeof *items);
     *items = (Items){.count = count, .room = count};
-    items->at = template_take(run, count * sizeof(Value));
+    items->at = tw_template_take(run, count * sizeof(Value));
     if (count) memcpy(items->at, values, count * sizeof(Value));
     return (Value){.kind = (uint8_t)kind, .items = items};
 }
 
-void template_append(Template *run, Items *items, Value value) {
+void tw_template_append(Template *run, Items *items, Value value) {
     if (items->count == items->room) {
         const uint32_t room = items->room * 2 + 4;
-        Value *at = template_take(run, room * sizeof(Value));
+        Value *at = tw_template_take(run, room * sizeof(Value));
         if (items->count) memcpy(at, items->at, items->count * sizeof(Value));
         items->at = at;
         items->room = room;
@@ -63,27 +63,27 @@ void template_append(Template *run, Items *items, Value value) {
     items->at[items->count++] = value;
 }
 
-Value *template_find(Template *run, Value dict, Value key) {
+Value *tw_template_find(Template *run, Value dict, Value key) {
     for (uint32_t i = 0; i < dict.items->count; i += 2)
-        if (template_equal(run, dict.items->at[i], key)) return &dict.items->at[i + 1];
+        if (tw_template_equal(run, dict.items->at[i], key)) return &dict.items->at[i + 1];
     return NULL;
 }
 
-void template_set(Template *run, Value dict, Value key, Value value) {
-    Value *found = template_find(run, dict, key);
+void tw_template_set(Template *run, Value dict, Value key, Value value) {
+    Value *found = tw_template_find(run, dict, key);
     if (found) {
         *found = value;
         return;
     }
     if (key.kind >= KIND_list && key.kind != KIND_tuple)
-        template_fail(run, "a %s cannot be a key", template_kind(key));
-    template_append(run, dict.items, key);
-    template_append(run, dict.items, value);
+        tw_template_fail(run, "a %s cannot be a key", tw_template_kind(key));
+    tw_template_append(run, dict.items, key);
+    tw_template_append(run, dict.items, value);
 }
 
 /* ---- comparisons ---- */
 
-bool template_truth(Value value) {
+bool tw_template_truth(Value value) {
     switch (value.kind) {
     case KIND_undefined:
     case KIND_none: return false;
@@ -109,7 +109,7 @@ static int order_numbers(Value a, Value b) {
 
 static int order_strings(Template *run, Value a, Value b) {
     const uint32_t bytes = a.bytes < b.bytes ? a.bytes : b.bytes;
-    template_charge(run, bytes / 16);
+    tw_template_charge(run, bytes / 16);
     const int compared = bytes ? memcmp(a.text, b.text, bytes) : 0;
     if (compared) return compared < 0 ? -1 : 1;
     return (a.bytes > b.bytes) - (a.bytes < b.bytes);
@@ -120,17 +120,17 @@ static bool equal(Template *run, Value a, Value b, int depth);
 static bool equal_items(Template *run, Value a, Value b, int depth) {
     if (a.items == b.items) return true;
     if (a.items->count != b.items->count) return false;
-    if (depth == TEMPLATE_NESTING) template_fail(run, "values are nested too deeply");
+    if (depth == TEMPLATE_NESTING) tw_template_fail(run, "values are nested too deeply");
     for (uint32_t i = 0; i < a.items->count; i++) {
         const Value *other = &b.items->at[i];
-        if (a.kind == KIND_dict) other = template_find(run, b, a.items->at[i++]);
+        if (a.kind == KIND_dict) other = tw_template_find(run, b, a.items->at[i++]);
         if (!other || !equal(run, a.items->at[i], *other, depth + 1)) return false;
     }
     return true;
 }
 
 static bool equal(Template *run, Value a, Value b, int depth) {
-    template_charge(run, 1);
+    tw_template_charge(run, 1);
     if (is_number(a) && is_number(b)) return order_numbers(a, b) == 0;
     if (a.kind != b.kind) return false;
     switch (a.kind) {
@@ -144,56 +144,57 @@ static bool equal(Template *run, Value a, Value b, int depth) {
     }
 }
 
-bool template_equal(Template *run, Value a, Value b) {
+bool tw_template_equal(Template *run, Value a, Value b) {
     return equal(run, a, b, 0);
 }
 
 static int compare(Template *run, Value a, Value b, int depth) {
-    template_charge(run, 1);
+    tw_template_charge(run, 1);
     if (is_number(a) && is_number(b)) return order_numbers(a, b);
     if (a.kind == KIND_string && b.kind == KIND_string) return order_strings(run, a, b);
     if (!is_sequence(a) || a.kind != b.kind || depth == TEMPLATE_NESTING)
-        template_fail(run, "a %s and a %s have no order", template_kind(a), template_kind(b));
+        tw_template_fail(run, "a %s and a %s have no order", tw_template_kind(a),
+                         tw_template_kind(b));
     for (uint32_t i = 0; i < a.items->count && i < b.items->count; i++)
         if (!equal(run, a.items->at[i], b.items->at[i], depth))
             return compare(run, a.items->at[i], b.items->at[i], depth + 1);
     return order(a.items->count, b.items->count);
 }
 
-int template_compare(Template *run, Value a, Value b) {
+int tw_template_compare(Template *run, Value a, Value b) {
     return compare(run, a, b, 0);
 }
 
-bool template_in(Template *run, Value item, Value container) {
+bool tw_template_in(Template *run, Value item, Value container) {
     if (container.kind == KIND_string) {
         if (item.kind != KIND_string)
-            template_fail(run, "a %s is looked for in a text", template_kind(item));
-        return template_search(run, container, item);
+            tw_template_fail(run, "a %s is looked for in a text", tw_template_kind(item));
+        return tw_template_search(run, container, item);
     }
-    if (container.kind == KIND_dict) return template_find(run, container, item);
-    const Value list = template_iterate(run, container);
+    if (container.kind == KIND_dict) return tw_template_find(run, container, item);
+    const Value list = tw_template_iterate(run, container);
     for (uint32_t i = 0; i < list.items->count; i++)
-        if (template_equal(run, list.items->at[i], item)) return true;
+        if (tw_template_equal(run, list.items->at[i], item)) return true;
     return false;
 }
 
-Value template_iterate(Template *run, Value value) {
+Value tw_template_iterate(Template *run, Value value) {
     if (is_sequence(value)) return value;
-    const Value list = template_items(run, KIND_list, NULL, 0);
+    const Value list = tw_template_items(run, KIND_list, NULL, 0);
     switch (value.kind) {
     case KIND_undefined: break;
     case KIND_dict:
         for (uint32_t i = 0; i < value.items->count; i += 2)
-            template_append(run, list.items, value.items->at[i]);
+            tw_template_append(run, list.items, value.items->at[i]);
         break;
     case KIND_string:
         for (const char *at = value.text, *end = at + value.bytes; at < end;) {
-            const size_t bytes = template_step(at, end);
-            template_append(run, list.items, value_string(at, bytes));
+            const size_t bytes = tw_template_step(at, end);
+            tw_template_append(run, list.items, value_string(at, bytes));
             at += bytes;
         }
         break;
-    default: template_fail(run, "a %s has no items", template_kind(value));
+    default: tw_template_fail(run, "a %s has no items", tw_template_kind(value));
     }
     return list;
 }
