@@ -11,21 +11,27 @@
 
 typedef struct ChatText {
     Arena *arena;
-    Bytes program;   /* of the template */
-    char *variables; /* malloc: JSON; null: none */
-    int64_t vocab;
+    const TwTokenizer *tokenizer; /* null: tokens are bytes */
+    Bytes program;                /* of a template of the user's; without data: the tokenizer's */
+    char *variables;              /* malloc: JSON; null: none */
+    TokenDecoder decoder;
 } ChatText;
 
-/* What the options and the model say. False: said. Close it in either case. */
-bool chat_text_open(ChatText *text, const Arguments *arguments, const ThalwegModel *model,
+/* What the options and the model say. False: said, or in the Thalweg's diagnostics. Close it in
+ * either case. */
+bool chat_text_open(ChatText *text, const Arguments *arguments, Thalweg *thalweg,
                     Progress *progress);
 void chat_text_close(ChatText *text);
 
-/* The talk up to where the model's answer begins. False: said; else the tokens are of malloc. */
+/* The talk up to where the model's answer begins: malloc. Null: said. */
+char *chat_text_render(const ChatText *text, const TwMessage *messages, size_t count,
+                       Progress *progress, size_t *bytes);
+
+/* The same as tokens. False: said; else they are of malloc. */
 bool chat_text_tokens(const ChatText *text, const TwMessage *messages, size_t count,
                       Progress *progress, int32_t **tokens, int64_t *token_count);
 
-/* Tokens as text. It is used while the ChatText is. */
+/* Tokens of another answer as text. It is used while the ChatText is. */
 TokenText chat_text_decoder(ChatText *text);
 
 #endif

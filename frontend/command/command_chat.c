@@ -217,7 +217,7 @@ static bool run_chat(Chat *chat) {
     if (!chat->model.generates)
         return command_fail(chat->progress, "'%s' %s: it cannot chat", chat->model.name,
                             command_why_not(&chat->model));
-    if (!chat_text_open(&chat->text, chat->arguments, &chat->model, chat->progress) ||
+    if (!chat_text_open(&chat->text, chat->arguments, chat->thalweg, chat->progress) ||
         !open_talk(chat))
         return false;
     progress_end(chat->progress);

@@ -1,6 +1,7 @@
 /* command_common.c - what the commands share. */
 #include "frontend/command/command.h"
 
+#include "frontend/command/chat_text.h"
 #include "frontend/command/interrupt.h"
 
 #include <errno.h>
@@ -191,6 +192,28 @@ static bool read_source(const Arguments *arguments, Progress *progress, CommandI
     return true;
 }
 
+/* The prompt as a message through the chat template, malloc; null: said. */
+static char *make_talk(const Arguments *arguments, Progress *progress, Thalweg *thalweg,
+                       PromptSource *source) {
+    ChatText text;
+    size_t bytes;
+    char *talk = NULL;
+    char *prompt = strndup(source->text.data ? source->text.data : "", source->text.count);
+    const bool has_system = arguments->system_prompt;
+    const TwMessage messages[] = {{"system", arguments->system_prompt}, {"user", prompt}};
+    if (!prompt)
+        command_fail(progress, "out of memory");
+    else if (chat_text_open(&text, arguments, thalweg, progress))
+        talk = chat_text_render(&text, messages + !has_system, 1 + has_system, progress, &bytes);
+    if (prompt) chat_text_close(&text);
+    free(prompt);
+    if (!talk) return NULL;
+    source->text = (Bytes){talk, bytes};
+    source->is_whole = true;
+    source->names_specials = source->tokenizer;
+    return talk;
+}
+
 bool command_prompt(const Arguments *arguments, Progress *progress, Thalweg *thalweg,
                     int64_t context, Prompt *out) {
     const ThalwegModel model = thalweg_model(thalweg);
@@ -208,8 +231,15 @@ bool command_prompt(const Arguments *arguments, Progress *progress, Thalweg *tha
     CommandInput input = {0};
     Complaint complaint = {""};
     const bool is_there = read_source(arguments, progress, &input, &source);
+    char *talk = NULL;
+    if (is_there && arguments->chat &&
+        !(talk = make_talk(arguments, progress, thalweg, &source))) {
+        free(input.bytes);
+        return false;
+    }
     const bool is_read = is_there && prompt_read(&source, out, &complaint);
     free(input.bytes);
+    free(talk);
     return is_read || (is_there && command_fail(progress, "%s", complaint.text));
 }
 

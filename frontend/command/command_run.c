@@ -299,6 +299,11 @@ int command_run(const Arguments *arguments) {
     const char *wrong = sampling_misused(arguments);
     if (arguments->logprobs && !arguments->run_json)
         wrong = "--logprobs are a part of what --json writes";
+    if (arguments->chat && (arguments->tokens || arguments->tokens_file))
+        wrong = "--chat is about text, and --tokens are numbers";
+    if (!arguments->chat &&
+        (arguments->system_prompt || arguments->chat_template || arguments->chat_variable.count))
+        wrong = "--system, --chat-template and --chat-variable are for --chat";
     if (wrong) return command_misused(COMMAND_run, wrong);
     for (int i = 0; i < arguments->taps.count; i++)
         if (!command_tap_names_file(arguments->taps.item[i]))

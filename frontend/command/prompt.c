@@ -154,7 +154,8 @@ static bool check_tokens(const PromptSource *source, const int32_t *tokens, size
 
 static bool read_text(const PromptSource *source, Prompt *out, Complaint *complaint) {
     const Bytes text = source->text.data ? source->text : (Bytes){"", 0};
-    const unsigned flags = TW_ENCODE_ADD | (source->names_specials ? TW_ENCODE_SPECIAL : 0);
+    const unsigned flags = (source->is_whole ? 0 : TW_ENCODE_ADD) |
+                           (source->names_specials ? TW_ENCODE_SPECIAL : 0);
     size_t count;
     int32_t *tokens = encode(source, text, flags, &count, complaint);
     if (tokens && (count > 0 || begin_text(source, tokens, &count, complaint)) &&

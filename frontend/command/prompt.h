@@ -15,6 +15,7 @@ typedef struct PromptSource {
     bool has_byte_tokens;         /* text is its bytes */
     const TwTokenizer *tokenizer; /* of text, where it is not; null: none */
     bool names_specials;          /* names of special tokens in the text are these tokens */
+    bool is_whole;                /* the text has what the model puts before and after a text */
     int64_t vocab, context;
 } PromptSource;
 

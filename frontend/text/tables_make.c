@@ -84,6 +84,7 @@ static bool add_sections(const TextDefinition *definition, TablesFile *file, Tex
     add_tokens(file, TEXT_SECTION_before, definition->before, definition->before_count);
     add_tokens(file, TEXT_SECTION_after, definition->after, definition->after_count);
     add_tokens(file, TEXT_SECTION_stops, definition->stop, definition->stop_count);
+    tables_chat(definition, file, arena, diag);
     if (file->data.count >= sizeof *head) memcpy(file->data.bytes, head, sizeof *head);
     return true;
 }

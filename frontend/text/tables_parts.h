@@ -30,6 +30,9 @@ bool tables_wordpiece(const TextDefinition *definition, TablesFile *file, TextHe
 bool tables_added(const TextDefinition *definition, TablesFile *file, const TextTables *normaliser,
                   Arena *arena);
 
+/* The chat template, if there is one; one that cannot be compiled is left out with a warning. */
+void tables_chat(const TextDefinition *definition, TablesFile *file, Arena *arena, Diag *diag);
+
 /* What a byte-level vocabulary spells, as bytes; null: it is not all of the alphabet. */
 TextString tables_spelled_bytes(TextString spelled, Arena *arena);
 

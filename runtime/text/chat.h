@@ -3,7 +3,7 @@
 #ifndef RUNTIME_CHAT_H
 #define RUNTIME_CHAT_H
 
-#include "runtime/runtime.h"
+#include "runtime/text/text.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,15 +20,26 @@ typedef struct TwChat {
     const TwMessage *messages;
     size_t count;
     int wants_answer; /* the text ends where the model's answer begins (add_generation_prompt) */
-    const char
-        *variables; /* a JSON object of what else the template sees, which comes before what
-                       stands above: {"enable_thinking": false, "tools": [...]}; null: none */
-    int64_t time;   /* for strftime_now(): seconds since 1970; 0: now */
-    void *memory;   /* all that the run needs; null: 64 MiB of malloc's, as far as it is used */
+
+    /* A JSON object of what else the template sees, and sees in place of what is above:
+     * {"enable_thinking": false, "tools": [...]}; null: nothing. */
+    const char *variables;
+    int64_t time; /* for strftime_now(): seconds since 1970; 0: now */
+
+    /* All that the run needs; null: 64 MiB of malloc, of which only what is used costs memory. */
+    void *memory;
     size_t memory_bytes;
-    char *error; /* what TW_TEMPLATE_FAILED is about, cut to error_bytes; null: nowhere */
+
+    /* Gets what TW_TEMPLATE_FAILED is about, cut to so many bytes; null: nowhere. */
+    char *error;
     size_t error_bytes;
 } TwChat;
+
+/* The talk as text, for tw_encode() with TW_ENCODE_SPECIAL alone: the template writes what a text
+ * begins with. As much as there is `room` for or nothing is written; TW_NO_ROOM: *count is how many
+ * bytes it has. TW_NO_TEMPLATE: the tokenizer came without one. */
+TW_API TwStatus tw_chat_text(const TwTokenizer *tokenizer, const TwChat *chat, char *out,
+                             size_t room, size_t *count);
 
 #ifdef __cplusplus
 }

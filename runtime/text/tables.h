@@ -15,7 +15,7 @@
 
 #define TEXT_TABLES_MAGIC "thalwegT" /* 8 bytes */
 enum {
-    TEXT_TABLES_VERSION = 1,
+    TEXT_TABLES_VERSION = 2,
     TEXT_ALIGNMENT = 64,
     TEXT_MAX_SECTIONS = 256,
     TEXT_MAX_SPLITS = 16
