@@ -17,6 +17,7 @@ circles() {
         function stays(file) {
             if (file ~ /^(keys|keys_kinds|keys_weights|foreign_names)$/) return "keys"
             if (file ~ /^(ops|shapes)$/) return "ops"
+            if (file ~ /^template_(compile|evaluate|call|loop_value)$/) return "template"
             return file
         }
         NR == FNR { if ($2 == "d") owner[$3] = stays($1); next }

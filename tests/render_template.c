@@ -3,8 +3,8 @@
  * line break and so many bytes of text, or "1 BYTES" and what went wrong. For tests/templates.py,
  * which compares.
  */
-#include "frontend/text/template.h"
-#include "runtime/text/template.h"
+#include "frontend/text/template_compile.h"
+#include "runtime/text/template_run.h"
 
 #include <stdio.h>
 #include <stdlib.h>

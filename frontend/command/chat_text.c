@@ -1,8 +1,8 @@
 #include "frontend/command/chat_text.h"
 
 #include "frontend/files/source_file.h"
-#include "frontend/text/template.h"
-#include "runtime/text/template.h"
+#include "frontend/text/template_compile.h"
+#include "runtime/text/template_run.h"
 
 #include <jansson.h>
 #include <stdlib.h>

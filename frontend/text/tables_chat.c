@@ -1,6 +1,6 @@
 /* tables_chat.c - the chat template of a tokenizer as a program. */
 #include "frontend/text/tables_parts.h"
-#include "frontend/text/template.h"
+#include "frontend/text/template_compile.h"
 
 /* The text of a token, as templates name it. */
 static Bytes token_text(const TextDefinition *definition, int32_t token) {

@@ -4,7 +4,7 @@
 
 #include "ir/arena.h"
 #include "ir/bytes.h"
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 typedef struct Function {
     uint8_t *code;

@@ -1,5 +1,5 @@
 /* template_compile.c - code of statements, and of the whole template. */
-#include "frontend/text/template.h"
+#include "frontend/text/template_compile.h"
 #include "frontend/text/template_compiler.h"
 #include "frontend/text/template_library.h"
 

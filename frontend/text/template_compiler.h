@@ -68,7 +68,7 @@ bool template_body(Compiler *compiler, const Node *body);
 bool template_function(Compiler *compiler, Bytes name, const Node *parameters, const Node *body,
                        uint32_t *out);
 
-/* ---- template_value.c ---- */
+/* ---- template_evaluate.c ---- */
 
 bool template_value(Compiler *compiler, const Node *node); /* pushes it */
 /* Stores what is on the stack under a name, or names. */

@@ -3,7 +3,7 @@
 #define FRONTEND_TEMPLATE_TREE_H
 
 #include "frontend/text/template_lexer.h"
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 typedef enum NodeKind {
     /* expressions */

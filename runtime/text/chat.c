@@ -2,7 +2,7 @@
 #include "runtime/text/chat.h"
 
 #include "runtime/text/added.h"
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 TwStatus tw_chat_text(const TwTokenizer *tokenizer, const TwChat *chat, char *out, size_t room,
                       size_t *count) {

@@ -1,5 +1,5 @@
 /* template_builtin.c - what a template's program calls, beside its own functions. */
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 #include <math.h>
 #include <string.h>

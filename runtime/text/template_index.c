@@ -1,6 +1,6 @@
 /* template_index.c - parts of values, as Python finds them: indices count from the end where they
  * are negative, and what is not there is undefined. */
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* template_json.c - JSON as values (RFC 8259). */
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 #include <string.h>
 

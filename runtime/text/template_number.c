@@ -1,5 +1,5 @@
 /* template_number.c - arithmetic and texts of numbers, as Python has them. */
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 #include <math.h>
 #include <stdio.h>

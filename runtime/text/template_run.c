@@ -1,8 +1,6 @@
 /* template_run.c - the machine that runs a chat template's program. */
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,25 +11,7 @@ enum {
     FUNCTION_REPR = 1,
 };
 
-/* ---- errors ---- */
-
-_Noreturn void tw_template_leave(Template *run, TwStatus status) {
-    run->status = status;
-    longjmp(run->leave, 1);
-}
-
-void tw_template_fail(Template *run, const char *format, ...) {
-    const TwChat *chat = run->chat;
-    if (chat->error && chat->error_bytes) {
-        const int used = snprintf(chat->error, chat->error_bytes, "line %u: ", run->line);
-        va_list arguments;
-        va_start(arguments, format);
-        if (used >= 0 && (size_t)used < chat->error_bytes)
-            vsnprintf(chat->error + used, chat->error_bytes - (size_t)used, format, arguments);
-        va_end(arguments);
-    }
-    tw_template_leave(run, TW_TEMPLATE_FAILED);
-}
+/* ---- what a damaged program is found by ---- */
 
 static void must(Template *run, bool is_whole) {
     if (!is_whole) tw_template_leave(run, TW_BAD_TEMPLATE);
@@ -40,7 +20,7 @@ static void must(Template *run, bool is_whole) {
 /* ---- the stack ---- */
 
 static void push(Template *run, Value value) {
-    if (run->top == run->stack_end) tw_template_fail(run, "it needs too deep a stack");
+    if (run->top == run->stack_end) tw_template_leave(run, TW_NO_MEMORY);
     *run->top++ = value;
 }
 

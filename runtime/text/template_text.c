@@ -1,5 +1,5 @@
 /* template_text.c - text as characters. Bytes that are no UTF-8 are characters of their own. */
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* template_value.c - values of chat templates: their memory, and how they compare. */
-#include "runtime/text/template.h"
+#include "runtime/text/template_run.h"
 
 #include <string.h>
 
@@ -8,38 +8,6 @@ const char *tw_template_kind(Value value) {
                                           "float",     "text",      "list",    "tuple",
                                           "dict",      "namespace", "function"};
     return names[value.kind];
-}
-
-/* ---- memory ---- */
-
-void tw_template_charge(Template *run, uint64_t steps) {
-    if (run->steps < steps) tw_template_fail(run, "it takes too many steps");
-    run->steps -= steps;
-}
-
-static void need(Template *run, uint64_t bytes) {
-    tw_template_charge(run, bytes / 16);
-    if (bytes > (uint64_t)(run->high - run->out)) tw_template_leave(run, TW_NO_MEMORY);
-}
-
-void *tw_template_take(Template *run, size_t bytes) {
-    const size_t aligned = (bytes + sizeof(Value) - 1) / sizeof(Value) * sizeof(Value);
-    need(run, aligned);
-    return run->high -= aligned;
-}
-
-void tw_template_put(Template *run, const char *text, size_t bytes) {
-    need(run, bytes);
-    if (bytes) memcpy(run->out, text, bytes);
-    run->out += bytes;
-}
-
-Value tw_template_cut(Template *run, char *begin) {
-    const size_t bytes = (size_t)(run->out - begin);
-    char *text = tw_template_take(run, bytes);
-    if (bytes) memcpy(text, begin, bytes);
-    run->out = begin;
-    return value_string(text, bytes);
 }
 
 /* ---- lists and dicts ---- */

@@ -1,7 +1,7 @@
 /* fuzz_template.c - a chat template is refused with a diagnostic, or becomes a program that ends:
  * with a text, or with an error that says why. A program with a byte changed ends, too. */
-#include "frontend/text/template.h"
-#include "runtime/text/template.h"
+#include "frontend/text/template_compile.h"
+#include "runtime/text/template_run.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,15 +1,16 @@
-/* template.h - chat templates at run time: a program that makes one text of the messages of a talk.
+/* template_run.h - chat templates at run time: a program that makes one text of the messages of a
+ * talk.
  *
- * frontend/text/template.h compiles what models ship, which is Jinja, to such a program: a stack
- * machine's code. Values, what is written, and the stack lie in one piece of memory, which is all
- * that a run has: written text grows up from its begin, all else down from its end, and nothing is
- * freed before the end. A program is not trusted: every operand is checked where it is used, steps
- * are counted, and bytes that are moved count as steps.
+ * frontend/text/template_compile.h compiles what models ship, which is Jinja, to such a program: a
+ * stack machine's code. Values, what is written, and the stack lie in one piece of memory, which is
+ * all that a run has: written text grows up from its begin, all else down from its end, and nothing
+ * is freed before the end. A program is not trusted: every operand is checked where it is used,
+ * steps are counted, and bytes that are moved count as steps.
  *
  * Errors leave by tw_template_fail(), which does not return: there is nothing to release.
  */
-#ifndef RUNTIME_TEMPLATE_H
-#define RUNTIME_TEMPLATE_H
+#ifndef RUNTIME_TEMPLATE_RUN_H
+#define RUNTIME_TEMPLATE_RUN_H
 
 #include "runtime/text/chat.h"
 
@@ -152,6 +153,8 @@ typedef struct Template {
     jmp_buf leave;
 } Template;
 
+/* ---- template_memory.c ---- */
+
 #define TEMPLATE_FAILS _Noreturn __attribute__((format(printf, 2, 3), cold))
 
 /* What the template does wrong: the line, and this. */
@@ -159,13 +162,14 @@ TEMPLATE_FAILS void tw_template_fail(Template *run, const char *format, ...);
 /* Ends the run with a status that says enough. */
 _Noreturn void tw_template_leave(Template *run, TwStatus status);
 
-/* ---- template_value.c ---- */
-
-const char *tw_template_kind(Value value);
 void tw_template_charge(Template *run, uint64_t steps);
 void *tw_template_take(Template *run, size_t bytes); /* of the heap, aligned for values */
 void tw_template_put(Template *run, const char *text, size_t bytes); /* writes */
 Value tw_template_cut(Template *run, char *begin); /* what was written since, as a string */
+
+/* ---- template_value.c ---- */
+
+const char *tw_template_kind(Value value);
 Value tw_template_items(Template *run, Kind kind, const Value *values, uint32_t count);
 void tw_template_append(Template *run, Items *items, Value value);
 Value *tw_template_find(Template *run, Value dict, Value key); /* null: it is not there */

@@ -1,4 +1,4 @@
-/* template_value.c - code of expressions. */
+/* template_evaluate.c - code of expressions. */
 #include "frontend/text/template_compiler.h"
 
 #include <string.h>
