@@ -89,7 +89,7 @@ setup_packages() {
     }
     missing=
     for package in gcc libc6-dev cmake ninja-build pkg-config libyaml-dev libjansson-dev \
-        libutf8proc-dev libxxhash-dev "$@"; do
+        libutf8proc-dev libxxhash-dev libedit-dev "$@"; do
         setup_has_package "$package" || missing="$missing $package"
     done
     # pkgconf has taken the place of pkg-config.
