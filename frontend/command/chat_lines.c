@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +31,21 @@ struct ChatLines {
 #endif
 };
 
-/* Until there is something to be read, or a signal came: read() would begin anew after a signal. */
+/* Until there is something to be read, or a signal came: read() would begin anew after a signal.
+ * One that comes between the question and the wait ends the wait, too. */
 static bool wait_for_input(void) {
     struct pollfd wanted = {.fd = STDIN_FILENO, .events = POLLIN};
-    while (!interrupt_signal())
-        if (poll(&wanted, 1, -1) >= 0 || errno != EINTR) return true;
-    return false;
+    sigset_t caught, before;
+    sigemptyset(&caught);
+    sigaddset(&caught, SIGHUP);
+    sigaddset(&caught, SIGINT);
+    sigaddset(&caught, SIGTERM);
+    sigprocmask(SIG_BLOCK, &caught, &before);
+    bool has_input = false;
+    while (!has_input && !interrupt_signal())
+        has_input = ppoll(&wanted, 1, NULL, &before) >= 0 || errno != EINTR;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return has_input;
 }
 
 /* ---- plain lines ---- */
