@@ -50,7 +50,7 @@ owner() { # header, files
 layer runtime
 layer runtime/text runtime
 layer runtime/generation runtime/runtime.h runtime/text/text.h
-layer runtime/standalone runtime/generation runtime/runtime.h runtime/text/text.h
+layer runtime/standalone runtime/generation runtime/runtime.h runtime/text/text.h runtime/text/chat.h
 layer ir
 layer passes ir
 

@@ -18,6 +18,12 @@ static const char help[] =
     "                          input\n"
     "  -f, --file FILE         a file whose text is the prompt; '-': standard input\n"
     "      --special           names of special tokens in the text are these tokens, not text\n"
+    "      --chat              the prompt is a message, which goes through the model's chat "
+    "template\n"
+    "      --system TEXT       with --chat, a message of the system before it\n"
+    "      --chat-variables JSON\n"
+    "                          with --chat, what the template sees, as {\"enable_thinking\": "
+    "false}\n"
     "      --tokens 1,2,3      token numbers in place of a prompt; '-': standard input\n"
     "  -n, --count COUNT       tokens to generate (200, with --logits 0, or as many as fit); -1: "
     "until\n"
@@ -132,13 +138,19 @@ enum {
     REPEAT_WINDOW,
     LOGIT_BIAS,
     JSON,
-    LOGPROBS
+    LOGPROBS,
+    CHAT,
+    SYSTEM,
+    VARIABLES
 };
 
 static const struct option options[] = {{"prompt", required_argument, NULL, 'p'},
                                         {"file", required_argument, NULL, 'f'},
                                         {"tokens", required_argument, NULL, TOKENS},
                                         {"special", no_argument, NULL, SPECIAL},
+                                        {"chat", no_argument, NULL, CHAT},
+                                        {"system", required_argument, NULL, SYSTEM},
+                                        {"chat-variables", required_argument, NULL, VARIABLES},
                                         {"count", required_argument, NULL, 'n'},
                                         {"stop", required_argument, NULL, STOP},
                                         {"ignore-eos", no_argument, NULL, IGNORE_EOS},
@@ -170,6 +182,9 @@ static bool set_option(Arguments *a, int option, const char *value, int64_t voca
     case TOKENS: a->tokens = value; return true;
     case LOGITS: a->logits = value; return true;
     case SPECIAL: a->names_specials = true; return true;
+    case CHAT: a->is_chat = true; return true;
+    case SYSTEM: a->system = value; return true;
+    case VARIABLES: a->variables = value; return true;
     case IGNORE_EOS: a->ignores_ends = true; return true;
     case JSON: a->is_json = true; return true;
     case 'n': return read_whole(value, -1, INT_MAX, &a->count);
@@ -234,6 +249,10 @@ int arguments_check(const Arguments *a, const TwModule *module) {
                 ? "the model is not causal: it cannot generate; ask for its --logits, without -n"
                 : "the model gives no logits of its tokens: it cannot generate; ask for its "
                   "--embeddings, without -n";
+    else if (a->is_chat && (a->tokens || !module_has_tokenizer(module)))
+        wrong = "--chat is about text, and takes a model with a tokenizer";
+    else if (!a->is_chat && (a->system || a->variables))
+        wrong = "--system and --chat-variables are for --chat";
     else if (a->names_specials && !module_has_tokenizer(module))
         wrong = "the model has no special tokens: leave --special out";
     else if (a->stop_count && !has_text)

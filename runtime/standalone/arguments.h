@@ -9,10 +9,10 @@
 enum { COUNT_NOT_GIVEN = -2, MOST_GIVEN = 256 /* of an option that may be given several times */ };
 
 typedef struct Arguments {
-    const char *program, *prompt, *file, *tokens, *weights, *tokenizer, *logits;
+    const char *program, *prompt, *file, *tokens, *weights, *tokenizer, *logits, *system, *variables;
     long long count; /* -1: until the context ends */
     long long threads, logprobs;
-    bool names_specials, ignores_ends, is_json;
+    bool names_specials, ignores_ends, is_json, is_chat;
     const char *stop[MOST_GIVEN];
     TwLogitBias bias[MOST_GIVEN];
     int stop_count;

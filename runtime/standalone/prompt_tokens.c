@@ -1,6 +1,7 @@
 #include "runtime/standalone/prompt_tokens.h"
 
 #include "runtime/standalone/message.h"
+#include "runtime/text/chat.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,7 +55,8 @@ static char *read_input(const Arguments *a, const char *name, size_t *length) {
 /* Of nothing, what begins a text. */
 static int encode(const Arguments *a, const TwTokenizer *tokenizer, const char *text, size_t length,
                   PromptTokens *out) {
-    const unsigned flags = TW_ENCODE_ADD | (a->names_specials ? TW_ENCODE_SPECIAL : 0);
+    const unsigned flags = (a->is_chat ? 0 : TW_ENCODE_ADD) |
+                           (a->names_specials || a->is_chat ? TW_ENCODE_SPECIAL : 0);
     size_t count = 0;
     TwStatus status = tw_encode(tokenizer, text, length, flags, NULL, 0, &count);
     if (status == TW_OK || status == TW_NO_ROOM) {
@@ -70,9 +72,41 @@ static int encode(const Arguments *a, const TwTokenizer *tokenizer, const char *
     return out->count ? 0 : message_error(a->program, "the prompt is empty", NULL);
 }
 
-/* Of a text that comes from there. */
+/* A message as the model's chat template has it; malloc. Null: said. */
+static char *make_talk(const Arguments *a, const TwTokenizer *tokenizer, const char *message,
+                       size_t *length) {
+    char error[512];
+    const TwMessage messages[] = {{"system", a->system}, {"user", message}};
+    const TwChat chat = {.struct_bytes = sizeof chat,
+                         .messages = messages + !a->system,
+                         .count = 1 + !!a->system,
+                         .wants_answer = 1,
+                         .variables = a->variables,
+                         .error = error,
+                         .error_bytes = sizeof error};
+    TwStatus status = tw_chat_text(tokenizer, &chat, NULL, 0, length);
+    char *text = malloc(*length + 1);
+    if (status == TW_NO_ROOM)
+        status = text ? tw_chat_text(tokenizer, &chat, text, *length, length) : TW_NO_MEMORY;
+    if (status == TW_OK && text) return text;
+    message_error(a->program, tw_status_text(status), status == TW_TEMPLATE_FAILED ? error : NULL);
+    free(text);
+    return NULL;
+}
+
+static int encode_talk(const Arguments *a, const TwTokenizer *tokenizer, const char *message,
+                       PromptTokens *out) {
+    size_t length;
+    char *text = make_talk(a, tokenizer, message, &length);
+    const int code = text ? encode(a, tokenizer, text, length, out) : EXIT_FAILURE;
+    free(text);
+    return code;
+}
+
+/* Of a text that comes from there, with NUL behind it. */
 static int read_tokens(const Arguments *a, const TwTokenizer *tokenizer, const char *text,
                        size_t length, const char *name, PromptTokens *out) {
+    if (tokenizer && a->is_chat) return encode_talk(a, tokenizer, text, out);
     if (tokenizer && !a->tokens) return encode(a, tokenizer, text, length, out);
     if (!length) return message_error(a->program, "the prompt is empty", NULL);
     out->token = calloc(length, sizeof *out->token);
