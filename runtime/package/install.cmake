@@ -9,7 +9,7 @@ install(TARGETS standalone COMPONENT runtime)
 install(TARGETS ${compiler_libraries} COMPONENT compiler)
 install(FILES runtime/runtime.h runtime/abi.h runtime/status.def COMPONENT runtime
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/thalweg/runtime)
-install(FILES runtime/text/text.h COMPONENT runtime
+install(FILES runtime/text/text.h runtime/text/chat.h COMPONENT runtime
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/thalweg/runtime/text)
 install(FILES frontend/compiler/thalweg.h COMPONENT compiler
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/thalweg/frontend)
