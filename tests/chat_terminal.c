@@ -119,8 +119,7 @@ int main(int count, char **given) {
     expect("> ");
     type("First Citizen?\n");
     expect("First Citizen?"); /* as it is typed */
-    while (shown_count < 20)
-        if (!read_more(time(NULL) + PATIENCE)) fail("ended within an answer");
+    expect("CORIOLANUS:"); /* the answer begins */
     type("\003");
     expect_without("> ", "the context is full");
     type(line);
@@ -140,8 +139,7 @@ int main(int count, char **given) {
     type("one \\\n");
     expect(". ");
     type("/quit\n"); /* a part of the message */
-    while (shown_count < 20)
-        if (!read_more(time(NULL) + PATIENCE)) fail("ended within an answer");
+    expect("A sight");
     type("\003");
     expect("> ");
     type("/quit\n");
