@@ -153,8 +153,12 @@ int main(int count, char **given) {
     type("/quit\n");
     expect_end(0);
     begin(arguments);
+    expect("/help shows the commands");
     expect("> ");
     type("\004");
+    expect_end(0);
+    begin(arguments);
+    type("\004"); /* while the model is read, when the terminal is not the editor's */
     expect_end(0);
     return 0;
 }

@@ -99,13 +99,16 @@ static ChatLine next_plain(ChatLines *lines, const char **line) {
 
 #ifdef THALWEG_LIBEDIT
 
+enum { CTRL_D = 4 };
+
 static char *prompt_of(EditLine *editor) {
     ChatLines *lines;
     el_get(editor, EL_CLIENTDATA, &lines);
     return (char *)(uintptr_t)lines->prompt;
 }
 
-/* One character, as libedit asks for it: 1, 0 at the end, or -1 where a signal came. */
+/* One character, as libedit asks for it: 1, 0 at the end, or -1 where a signal came. A Ctrl-D that
+ * was typed before the terminal was the editor's comes as NUL. */
 static int read_key(EditLine *editor, wchar_t *out) {
     ChatLines *lines;
     mbstate_t state = {0};
@@ -120,8 +123,8 @@ static int read_key(EditLine *editor, wchar_t *out) {
         const ssize_t got = read(STDIN_FILENO, &byte, 1);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return (int)got;
+        if (byte == 0) byte = CTRL_D;
         const size_t bytes = mbrtowc(out, &byte, 1, &state);
-        if (bytes == 0) return 1; /* NUL */
         if (bytes == 1) return 1;
         if (bytes == (size_t)-1) state = (mbstate_t){0}; /* no character: it is dropped */
     }
