@@ -9,4 +9,8 @@
  * for no floats. Every page is touched, so that nothing later waits for memory. */
 float *tw_memory_floats(int64_t rows, int64_t floats);
 
+/* The same, but for pages of large blocks, which are the system's until they are first written: for
+ * what a sequence may never grow into. *block is to be given to free(). */
+float *tw_memory_zeros(int64_t floats, void **block);
+
 #endif

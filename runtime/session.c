@@ -8,7 +8,7 @@
 #include "runtime/barrier.h"
 #include "runtime/memory.h"
 #include "runtime/processors.h"
-#include "runtime/tables.h"
+#include "runtime/rotation_tables.h"
 #include "runtime/team.h"
 #include "runtime/trace.h"
 #include "runtime/weights.h"
@@ -27,11 +27,13 @@ struct TwSession {
     TeamSize size, decode_size;
     Trace *trace; /* of timed code; null: none */
     float *arena, *caches, *logits, *scratch, *tables;
-    int threads;            /* that there is scratch for, */
-    int64_t scratch_floats; /* of each */
+    void *cache_block, *table_block; /* that caches and tables are in */
+    int threads;                     /* that there is scratch for, */
+    int64_t scratch_floats;          /* of each */
     const char *weights;
     int64_t position;   /* tokens in the caches */
     int64_t reached;    /* the most there were since the first */
+    int64_t tabled;     /* positions that the tables have */
     int64_t rows;       /* of logits that can be read */
     int64_t logit_rows; /* that there is room for */
     TapBuffer *tap;     /* [tap_count] of the caller's, */
@@ -100,7 +102,8 @@ static TwStatus check_program(const TwProgram *program) {
     if (tap_count(program) < 0 || tap_count(program) > INT32_MAX) return TW_BAD_ARGUMENT;
     if (scratch_floats(program) < 0 || scratch_floats(program) % LINE_FLOATS)
         return TW_BAD_ARGUMENT;
-    if (HAS_FIELD(program, rotation_count) && !tw_tables_check(program)) return TW_BAD_ARGUMENT;
+    if (HAS_FIELD(program, rotation_count) && !tw_rotation_tables_check(program))
+        return TW_BAD_ARGUMENT;
     if (ring_rows(program) < 0 || (ring_rows(program) && program->ring_rollback < 1))
         return TW_BAD_ARGUMENT;
     return program->prefill && program->decode ? TW_OK : TW_BAD_ARGUMENT;
@@ -244,8 +247,8 @@ static TwSession *allocate_session(const TwProgram *program, const TwSessionOpti
     session->taps = take(&at, parts, PART_TAPS);
     session->arena = tw_memory_floats(1, program->arena_floats);
     session->scratch = tw_memory_floats(most_threads(options), scratch_floats(program));
-    session->tables = tw_memory_floats(1, table_floats(program));
-    session->caches = tw_memory_floats(1, program->cache_floats);
+    session->tables = tw_memory_zeros(table_floats(program), &session->table_block);
+    session->caches = tw_memory_zeros(program->cache_floats, &session->cache_block);
     session->logits = tw_memory_floats(options->logit_rows, program->logits_stride);
     if (has_teams && session->arena && session->scratch && session->tables && session->caches &&
         session->logits)
@@ -280,7 +283,6 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     TwSession *session = complete.memory ? place_session(&complete, &parts)
                                          : allocate_session(program, &complete, &parts);
     if (!session) return TW_NO_MEMORY;
-    if (table_floats(program)) tw_tables_fill(program, session->tables);
     session->program = program;
     session->weights = tw_weights_data(weights);
     session->logit_rows = complete.logit_rows;
@@ -298,8 +300,8 @@ void tw_session_destroy(TwSession *session) {
     tw_team_close(session->team);
     if (session->is_placed) return;
     free(session->logits);
-    free(session->caches);
-    free(session->tables);
+    free(session->cache_block);
+    free(session->table_block);
     free(session->scratch);
     free(session->arena);
     free(session);
@@ -331,8 +333,23 @@ static void run_entry(void *context, int64_t thread, int64_t threads) {
     call->entry(&call->frame, thread, threads);
 }
 
+/* Tables are made for as many positions as are needed, in few steps: a context may be far longer
+ * than what is ever said. */
+static void make_tables(TwSession *session, int64_t end) {
+    enum { FIRST_POSITIONS = 4096 };
+    const TwProgram *program = session->program;
+    int64_t wanted = 2 * session->tabled > FIRST_POSITIONS ? 2 * session->tabled : FIRST_POSITIONS;
+    if (wanted < end) wanted = end;
+    if (wanted > program->context) wanted = program->context;
+    if (table_floats(program))
+        tw_rotation_tables_fill(program, session->tabled, wanted, session->tables);
+    session->tabled = wanted;
+}
+
 static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_t rows) {
     const TwProgram *program = session->program;
+    if (session->position + count > session->tabled)
+        make_tables(session, session->position + count);
     Team *team = count == 1 ? session->decode_team : session->team;
     Call call = {
         .entry = count == 1 ? program->decode : program->prefill,
@@ -426,8 +443,8 @@ TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
         program->logits_stride != now->logits_stride ||
         program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
         tap_count(program) != tap_count(now) || table_floats(program) != table_floats(now) ||
-        ring_rows(program) != ring_rows(now) ||
-        program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)
+        ring_rows(program) != ring_rows(now) || program->layout_id != now->layout_id ||
+        program->weight_bytes != now->weight_bytes)
         return TW_BAD_ARGUMENT;
     if (!has_scratch(session, program)) return TW_NO_MEMORY;
     session->program = program;

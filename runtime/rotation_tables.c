@@ -1,5 +1,5 @@
-/* tables.c - tables of cos and sin, in double precision and rounded once. */
-#include "runtime/tables.h"
+/* rotation_tables.c - tables of cos and sin, in double precision and rounded once. */
+#include "runtime/rotation_tables.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static bool check_rotation(const TwProgram *program, const TwRotation *rotation)
            !__builtin_add_overflow(floats, rotation->offset, &end) && end <= program->table_floats;
 }
 
-bool tw_tables_check(const TwProgram *program) {
+bool tw_rotation_tables_check(const TwProgram *program) {
     if (program->table_floats < 0 || program->rotation_count < 0) return false;
     if (program->rotation_count && !program->rotation) return false;
     for (int64_t i = 0; i < program->rotation_count; i++)
@@ -24,6 +24,7 @@ bool tw_tables_check(const TwProgram *program) {
 
 static void fill_position(const TwRotation *rotation, int64_t position, float *cosines) {
     float *sines = cosines + rotation->columns;
+    memset(cosines, 0, 2 * (size_t)rotation->columns * sizeof *cosines);
     for (int64_t i = 0; i < rotation->pairs; i++) {
         const double angle = (double)position * rotation->frequency[i];
         const float c = (float)(rotation->scale * cos(angle));
@@ -39,11 +40,10 @@ static void fill_position(const TwRotation *rotation, int64_t position, float *c
     }
 }
 
-void tw_tables_fill(const TwProgram *program, float *tables) {
-    memset(tables, 0, (size_t)program->table_floats * sizeof *tables);
+void tw_rotation_tables_fill(const TwProgram *program, int64_t begin, int64_t end, float *tables) {
     for (int64_t i = 0; i < program->rotation_count; i++) {
         const TwRotation *rotation = &program->rotation[i];
-        for (int64_t p = 0; p < program->context; p++)
+        for (int64_t p = begin; p < end; p++)
             fill_position(rotation, p, tables + rotation->offset + p * 2 * rotation->columns);
     }
 }
