@@ -1,6 +1,7 @@
 #!/bin/sh
 # debugger.sh PROGRAM RUNTIME COMPILER GDB - a compiled model in a debugger: a breakpoint by a kernel's
-# name, and a backtrace that says which branch of the description called it.
+# name, and a backtrace that says which branch of the description called it, and goes on through the
+# runtime to main().
 set -eu
 program=$1 runtime=$2 compiler=$3 gdb=$4
 . "$(dirname "$0")/script.sh"
@@ -29,3 +30,5 @@ fi
 debug -ex "break 'shakespeare.decode.project_down.344x128.f32'" -ex run -ex backtrace
 says out "^#0 .*shakespeare.decode.project_down.344x128.f32.*model.yaml:$mlp\$"
 says out "^#1 .*shakespeare.decode .*model.yaml:$mlp\$"
+says out '^#[0-9]* .* in tw_'
+says out '^#[0-9]* .* in main '
