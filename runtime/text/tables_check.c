@@ -73,20 +73,25 @@ static bool is_power_of_two(uint32_t count) {
     return count != 0 && (count & (count - 1)) == 0;
 }
 
-/* A search ends at an empty slot: one at least must be there. */
+static uint32_t later(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+/* A search ends at an empty slot: one at least must be there. Slots are many, and which are
+ * empty no processor foresees: the loops take no turns. */
 static bool check_pieces(const TextTables *tables) {
     if (tables->pieces_count == 0) return true;
     if (!is_power_of_two(tables->pieces_count) ||
         !check_offsets(tables->piece_offsets, tables->piece_offsets_count, tables->head->vocab,
                        tables->piece_bytes_count))
         return false;
-    uint32_t empty = 0;
+    uint32_t empty = 0, above = 0; /* one more than the highest token; -1 is none */
     for (uint32_t i = 0; i < tables->pieces_count; i++) {
-        const int32_t token = tables->pieces[i].token;
-        if (!is_token_or_none(tables, token)) return false;
-        empty += token == -1;
+        const uint32_t end = (uint32_t)tables->pieces[i].token + 1;
+        empty += end == 0;
+        above = later(above, end);
     }
-    return empty > 0;
+    return empty > 0 && above <= tables->head->vocab;
 }
 
 static bool check_merges(const TextTables *tables) {
@@ -96,10 +101,11 @@ static bool check_merges(const TextTables *tables) {
     const uint32_t vocab = tables->head->vocab;
     for (uint32_t i = 0; i < tables->merges_count; i++) {
         const TextMerge *merge = &tables->merges[i];
-        const bool is_empty = merge->left == -1;
-        empty += is_empty;
-        wrong += !is_empty && ((uint32_t)merge->left >= vocab || (uint32_t)merge->right >= vocab ||
-                               (uint32_t)merge->token >= vocab || merge->rank == UINT32_MAX);
+        const uint32_t is_used = merge->left != -1;
+        const uint32_t last =
+            later((uint32_t)merge->left, later((uint32_t)merge->right, (uint32_t)merge->token));
+        empty += is_used ^ 1;
+        wrong |= is_used & ((last >= vocab) | (merge->rank == UINT32_MAX));
     }
     return empty > 0 && wrong == 0;
 }
@@ -184,8 +190,9 @@ static bool check_added(const TextTables *tables) {
 
 bool tw_text_tables_check(const TextTables *tables) {
     return check_head(tables) && check_tokens(tables) && check_pieces(tables) &&
-           check_merges(tables) && check_model(tables) && check_bytes(tables) && check_steps(tables) &&
-           check_added(tables) && are_tokens(tables, tables->before, tables->before_count) &&
+           check_merges(tables) && check_model(tables) && check_bytes(tables) &&
+           check_steps(tables) && check_added(tables) &&
+           are_tokens(tables, tables->before, tables->before_count) &&
            are_tokens(tables, tables->after, tables->after_count) &&
            are_tokens(tables, tables->stops, tables->stops_count);
 }
