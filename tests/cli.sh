@@ -268,6 +268,27 @@ says err 'say `pooling: mean`'
 [ ! -e kept.bad.npy ] || fail 'rows of texts that are refused'
 expect 1 embed kept.embed.yaml -f kept.texts -o no/such/folder.npy
 says err 'no/such/folder.npy'
+# How near texts are to each other; rows are kept only where a file is named.
+expect 0 embed kept.embed.yaml -f kept.texts --cosine
+[ ! -e embeddings.npy ] || fail 'rows that nobody asked for'
+cp out kept.table
+od -An -v -t f4 -j 128 -w32 kept.rows.npy | awk '
+    { for (i = 1; i <= 8; i++) row[NR, i] = $i }
+    function dot(a, b, i, sum) { for (i = 1; i <= 8; i++) sum += row[a, i] * row[b, i]; return sum }
+    END { for (a = 1; a <= 3; a++) for (b = 1; b <= 3; b++)
+              printf "%.4f%s", dot(a, b) / sqrt(dot(a, a) * dot(b, b)), b < 3 ? " " : "\n" }' >kept.cosines
+awk 'NR > 1 { print $2, $3, $4 }' kept.table >out
+same out kept.cosines
+sed -n 4p kept.table >out
+says out '  5 6, 7 8$'
+expect 0 embed kept.embed.yaml -f kept.texts --cosine --json -o kept.again.npy
+says out "^    \[1, $(cut -d ' ' -f 2 kept.cosines | head -1 | cut -c 1-5)[0-9]*, "
+same kept.rows.npy kept.again.npy
+expect 2 embed kept.embed.yaml -f kept.texts --json
+says err 'json needs --cosine'
+yes 1 | head -257 >kept.many
+expect 1 embed kept.embed.yaml -f kept.many --cosine
+says err 'kept.many has 257 texts; --cosine takes at most 256'
 
 # ---- streams that are closed, full, unread or pipes ----
 

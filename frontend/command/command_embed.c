@@ -1,6 +1,7 @@
 /* command_embed.c - `thalweg embed`: one row of numbers for each text, a line of a file. */
 #include "frontend/command/command.h"
 
+#include "frontend/command/cosines.h"
 #include "frontend/command/interrupt.h"
 #include "frontend/command/prompt.h"
 #include "frontend/files/npy.h"
@@ -8,6 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MOST_COSINES = 256 /* lines */ };
 
 typedef struct {
     const Arguments *arguments;
@@ -19,9 +22,12 @@ typedef struct {
     const char *file; /* what the input is called */
     int64_t lines;
     Engine *engine;
+    const char *rows_file; /* null: rows go to no file */
     Npy npy;
     bool has_npy;
-    Diag diag; /* of the file of rows */
+    float *rows;  /* [lines, outputs], malloc; null: without cosines none are kept */
+    Bytes *texts; /* [lines] of these, into the input */
+    Diag diag;    /* of the file of rows, and the arena of all */
 } Embedding;
 
 /* ---- the texts ---- */
@@ -58,7 +64,7 @@ static bool read_line(const Embedding *e, int64_t number, Bytes line, Prompt *te
     return command_fail(e->progress, "%s", complaint.text);
 }
 
-typedef bool LineBody(Embedding *e, int64_t number, const Prompt *text);
+typedef bool LineBody(Embedding *e, int64_t number, Bytes line, const Prompt *text);
 
 /* Calls the body for each line in turn, until it fails. */
 static bool for_lines(Embedding *e, LineBody *body) {
@@ -67,8 +73,8 @@ static bool for_lines(Embedding *e, LineBody *body) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         Prompt text = {0};
         if (!stop) stop = end;
-        const bool is_done =
-            read_line(e, number, (Bytes){at, (size_t)(stop - at)}, &text) && body(e, number, &text);
+        const Bytes line = {at, (size_t)(stop - at)};
+        const bool is_done = read_line(e, number, line, &text) && body(e, number, line, &text);
         free(text.tokens);
         if (!is_done) return false;
         at = stop + 1;
@@ -76,9 +82,20 @@ static bool for_lines(Embedding *e, LineBody *body) {
     return true;
 }
 
-static bool is_right(Embedding *e, int64_t number, const Prompt *text) {
-    (void)e, (void)number, (void)text;
+static bool keep_text(Embedding *e, int64_t number, Bytes line, const Prompt *text) {
+    (void)text;
+    if (e->texts) e->texts[number] = line;
     return true;
+}
+
+static bool begin_cosines(Embedding *e) {
+    if (!e->arguments->cosine) return true;
+    if (e->lines > MOST_COSINES)
+        return command_fail(e->progress, "%.200s has %lld texts; --cosine takes at most %d",
+                            e->file, (long long)e->lines, MOST_COSINES);
+    e->texts = ARENA_ARRAY(e->diag.arena, Bytes, (size_t)e->lines);
+    e->rows = calloc((size_t)e->lines, (size_t)e->model.outputs * sizeof *e->rows);
+    return e->rows || command_fail(e->progress, "out of memory");
 }
 
 /* All of them are looked at before anything that takes long. */
@@ -89,13 +106,14 @@ static bool read_texts(Embedding *e) {
     e->file = strcmp(path, "-") == 0 ? "standard input" : path;
     e->lines = count_lines(&e->input);
     if (!e->lines) return command_fail(e->progress, "%.200s has no texts", e->file);
-    return for_lines(e, is_right);
+    return begin_cosines(e) && for_lines(e, keep_text);
 }
 
 /* ---- the rows ---- */
 
 /* A prefix that is a chunk long needs no row, but is made with one. */
-static bool embed_text(Embedding *e, int64_t number, const Prompt *text) {
+static bool embed_text(Embedding *e, int64_t number, Bytes line, const Prompt *text) {
+    (void)line;
     const int64_t chunk = engine_chunk(e->engine);
     engine_reset(e->engine);
     for (int64_t i = 0, count; i < text->count; i += count) {
@@ -106,7 +124,10 @@ static bool embed_text(Embedding *e, int64_t number, const Prompt *text) {
             return command_runs(e->progress, status) && false;
     }
     progress_show(e->progress, "embedding", (double)(number + 1) / (double)e->lines);
-    return npy_append(&e->npy, engine_logits(e->engine, 0));
+    const float *row = engine_logits(e->engine, 0);
+    const size_t columns = (size_t)e->model.outputs;
+    if (e->rows) memcpy(e->rows + (size_t)number * columns, row, columns * sizeof *row);
+    return !e->has_npy || npy_append(&e->npy, row);
 }
 
 static EngineOptions engine_options(const Embedding *e) {
@@ -137,8 +158,10 @@ static bool open_engine(Embedding *e) {
 
 static bool embed_all(Embedding *e) {
     if (!read_model(e) || !read_texts(e) || !open_engine(e)) return false;
-    e->has_npy = npy_open(&e->npy, e->arguments->rows, e->lines, e->model.outputs, &e->diag);
-    if (!e->has_npy) return false;
+    if (e->rows_file) {
+        e->has_npy = npy_open(&e->npy, e->rows_file, e->lines, e->model.outputs, &e->diag);
+        if (!e->has_npy) return false;
+    }
     progress_begin(e->progress, stderr);
     const bool is_done = for_lines(e, embed_text);
     progress_end(e->progress);
@@ -151,17 +174,29 @@ static bool close_rows(Embedding *e, bool is_done) {
     return npy_close(&e->npy, is_done || e->npy.file.error, &e->diag);
 }
 
+static void print_cosines(const Embedding *e) {
+    const Cosines cosines = {e->lines, e->model.outputs, e->rows, e->texts};
+    (e->arguments->cosine_json ? cosines_print_json : cosines_print)(&cosines, stdout);
+}
+
 int command_embed(const Arguments *arguments) {
+    if (arguments->cosine_json && !arguments->cosine)
+        return command_misused(COMMAND_embed, "--json needs --cosine");
     Progress progress;
-    Embedding e = {.arguments = arguments, .progress = &progress};
+    const char *file = arguments->cosine ? NULL : "embeddings.npy";
+    Embedding e = {.arguments = arguments,
+                   .progress = &progress,
+                   .rows_file = arguments->rows ? arguments->rows : file};
     e.thalweg = command_thalweg(arguments, &progress);
     if (!e.thalweg) return EXIT_FAILED;
     e.diag.arena = arena_create();
     const bool is_done = close_rows(&e, embed_all(&e));
+    if (is_done && e.rows) print_cosines(&e);
     const bool is_unread = e.has_npy && e.npy.file.error == EPIPE;
     diag_print(&e.diag, stderr);
     engine_destroy(e.engine);
     free(e.input.bytes);
+    free(e.rows);
     arena_destroy(e.diag.arena);
     const int code = command_end(e.thalweg, &progress, is_done);
     return is_unread ? EXIT_UNREAD : code;
