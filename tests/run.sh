@@ -8,7 +8,7 @@
 # address   AddressSanitizer and UndefinedBehaviorSanitizer
 # thread    ThreadSanitizer
 # llvm      with the oldest LLVM to be had, where there are two
-# fuzzer    each fuzz target for 60 seconds, from its corpus
+# fuzzer    each fuzz target for 60 seconds, those of text for 30, from its corpus
 set -eu
 cd "$(dirname "$0")/.."
 . examples/setup.sh

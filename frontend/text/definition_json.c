@@ -1,5 +1,7 @@
 /* definition_json.c - tokenizer.json, the format of Hugging Face's tokenizers library: the whole
  * file, and its added tokens. */
+#include "frontend/text/definition_json.h"
+
 #include "frontend/text/definition_parts.h"
 #include "frontend/text/definition_read.h"
 
@@ -92,11 +94,11 @@ static bool read_parts(const JsonReader *reader, JsonPlace file, TextDefinition 
                                     definition);
 }
 
-TextDefinition *definition_read_json(const char *path, Arena *arena, Diag *diag) {
-    json_t *json = json_place_load(path, false, diag);
+/* Takes the object. */
+static TextDefinition *read_object(json_t *json, const char *name, Arena *arena, Diag *diag) {
     if (!json) return NULL;
     Source *source = ARENA_NEW(diag->arena, Source);
-    source->name = arena_printf(diag->arena, "%s", path);
+    source->name = arena_printf(diag->arena, "%s", name);
     TextDefinition *definition = ARENA_NEW(arena, TextDefinition);
     definition->name = source->name;
     definition->loc = (Loc){source, 0};
@@ -104,6 +106,18 @@ TextDefinition *definition_read_json(const char *path, Arena *arena, Diag *diag)
     const JsonReader reader = {arena, diag, definition->loc};
     const bool done = read_parts(&reader, (JsonPlace){json, ""}, definition);
     json_decref(json);
+    return done ? definition : NULL;
+}
+
+TextDefinition *definition_parse_json(const char *name, const void *bytes, size_t count,
+                                      Arena *arena, Diag *diag) {
+    return read_object(json_place_parse(name, bytes, count, diag), name, arena, diag);
+}
+
+TextDefinition *definition_read_json(const char *path, Arena *arena, Diag *diag) {
+    json_t *json = json_place_load(path, false, diag);
+    TextDefinition *definition = read_object(json, path, arena, diag);
     const char *folder = source_file_directory(path, arena);
-    return done && definition_read_folder(folder, definition, arena, diag) ? definition : NULL;
+    return definition && definition_read_folder(folder, definition, arena, diag) ? definition
+                                                                                 : NULL;
 }

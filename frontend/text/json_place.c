@@ -5,10 +5,32 @@
 #include <string.h>
 #include <unistd.h>
 
-json_t *json_place_load(const char *path, bool may_lack, Diag *diag) {
+static Loc loc_of(const char *name, Diag *diag) {
     Source *source = ARENA_NEW(diag->arena, Source);
-    source->name = arena_printf(diag->arena, "%s", path);
-    const Loc loc = {source, 0};
+    source->name = arena_printf(diag->arena, "%s", name);
+    return (Loc){source, 0};
+}
+
+/* What was parsed, if it is an object; null: reported. */
+static json_t *object_of(json_t *json, const json_error_t *error, Loc loc, Diag *diag) {
+    if (json && json_is_object(json)) return json;
+    if (json)
+        diag_error(diag, loc, "expected a JSON object");
+    else
+        diag_error(diag, loc, "not JSON: line %d, column %d: %s", error->line, error->column,
+                   error->text);
+    json_decref(json);
+    return NULL;
+}
+
+json_t *json_place_parse(const char *name, const void *bytes, size_t count, Diag *diag) {
+    json_error_t error;
+    json_t *json = json_loadb(bytes, count, JSON_ALLOW_NUL, &error);
+    return object_of(json, &error, loc_of(name, diag), diag);
+}
+
+json_t *json_place_load(const char *path, bool may_lack, Diag *diag) {
+    const Loc loc = loc_of(path, diag);
     if (may_lack && access(path, F_OK) != 0) return NULL;
     FILE *file = fopen(path, "re");
     if (!file) {
@@ -20,14 +42,7 @@ json_t *json_place_load(const char *path, bool may_lack, Diag *diag) {
     const size_t reals = may_lack ? JSON_DECODE_INT_AS_REAL : 0;
     json_t *json = json_loadf(file, JSON_ALLOW_NUL | reals, &error);
     fclose(file);
-    if (json && json_is_object(json)) return json;
-    if (json)
-        diag_error(diag, loc, "expected a JSON object");
-    else
-        diag_error(diag, loc, "not JSON: line %d, column %d: %s", error.line, error.column,
-                   error.text);
-    json_decref(json);
-    return NULL;
+    return object_of(json, &error, loc, diag);
 }
 
 static const json_t *or_null(const json_t *json) {

@@ -25,6 +25,9 @@ typedef struct {
  * there and `may_lack`; all numbers are reals then. */
 json_t *json_place_load(const char *path, bool may_lack, Diag *diag);
 
+/* The same of bytes. */
+json_t *json_place_parse(const char *name, const void *bytes, size_t count, Diag *diag);
+
 JsonPlace json_place_key(const JsonReader *reader, JsonPlace map, const char *key);
 JsonPlace json_place_item(const JsonReader *reader, JsonPlace list, size_t i);
 size_t json_place_items(JsonPlace list); /* 0: it is no list */

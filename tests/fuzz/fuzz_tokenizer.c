@@ -1,5 +1,6 @@
-/* fuzz_tokenizer.c - whatever is a tokenizer.model, or the metadata of a GGUF, is refused, or
- * becomes tables that open, and that encode and decode a text. */
+/* fuzz_tokenizer.c - whatever is a tokenizer.json, a tokenizer.model, or the metadata of a GGUF, is
+ * refused, or becomes tables that open, and that encode and decode a text. */
+#include "frontend/text/definition_json.h"
 #include "frontend/text/definition_read.h"
 #include "frontend/text/definition_spm.h"
 #include "frontend/text/tables_make.h"
@@ -59,6 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size >= 4 && memcmp(data, "GGUF", 4) == 0) {
         gguf = gguf_parse("fuzz", data, size, &diag);
         if (gguf) definition = definition_read_gguf(gguf, arena, &diag);
+    } else if (size >= 1 && data[0] == '{') {
+        definition = definition_parse_json("fuzz", data, size, arena, &diag);
     } else {
         definition = definition_parse_spm("fuzz", data, size, arena, &diag);
     }
