@@ -6,7 +6,7 @@
 
 uint8_t *tw_text_buffer_more(TextBuffer *buffer, size_t bytes) {
     if (buffer->failed) return NULL;
-    if (bytes > buffer->room - buffer->count) {
+    if (!buffer->bytes || bytes > buffer->room - buffer->count) {
         const size_t least = buffer->count + bytes, twice = 2 * buffer->room;
         const size_t room = least < 256 ? 256 : least < twice ? twice : least;
         uint8_t *grown = least < bytes ? NULL : realloc(buffer->bytes, room);
