@@ -5,13 +5,21 @@
  * A piece that the vocabulary holds, and that its own merges would give, is a token at once. Of
  * short pieces the lowest rank is looked for among all; long ones keep pairs in a heap, so that
  * time grows as n log n whatever the text.
+ *
+ * Very long ones are merged window by window. Tokens are those of the whole if each two neighbours
+ * are those of their own text: the first merge across a seam of the whole would be one of these
+ * two, too. Windows have a token in common, so that each two neighbours have been in one.
  */
 #include "runtime/text/encode.h"
 #include "runtime/text/utf8.h"
 
 #include <string.h>
 
-enum { SHORT_PIECE = 100 /* symbols */ };
+enum {
+    SHORT_PIECE = 100,    /* bytes */
+    WINDOW = 1 << 14,     /* bytes; 576 KiB of memory */
+    SURE = WINDOW * 7 / 8 /* tokens up to here are seldom others for the window's end */
+};
 
 /* What a piece still consists of. rank and joined are of a symbol and the next. */
 typedef struct {
@@ -54,12 +62,13 @@ static bool add_byte_tokens(const TextTables *tables, const uint8_t *symbol, siz
     return true;
 }
 
-/* An unknown character waits for a known one, as those behind it may be the same unknown token. */
-static void take_symbols(const TextTables *tables, const uint8_t *piece, size_t bytes,
+/* An unknown character waits for a known one, as those behind it may be the same unknown token.
+ * False: there are such. */
+static bool take_symbols(const TextTables *tables, const uint8_t *piece, size_t bytes,
                          Symbols *symbols) {
     const bool are_bytes = tables->head->flags & TEXT_BYTES;
     const bool fuse = tables->head->flags & TEXT_FUSE_UNKNOWN;
-    bool waits = false;
+    bool waits = false, are_known = true;
     size_t length;
     for (size_t i = 0; i < bytes; i += length) {
         length = are_bytes ? 1 : tw_utf8_bytes(piece[i]);
@@ -71,10 +80,13 @@ static void take_symbols(const TextTables *tables, const uint8_t *piece, size_t 
         }
         if (token >= 0)
             symbols->token[symbols->count++] = token;
-        else
+        else {
+            are_known = false;
             waits = tables->head->unknown >= 0;
+        }
     }
     if (waits) symbols->token[symbols->count++] = tables->head->unknown;
+    return are_known;
 }
 
 /* ---- merging ---- */
@@ -198,16 +210,12 @@ static int32_t whole_piece(const TextTables *tables, const uint8_t *piece, size_
     return tw_text_piece(tables, spelled, bytes + end);
 }
 
-TwStatus tw_bpe_encode(const TextTables *tables, const uint8_t *piece, size_t bytes,
-                       TextBuffer *scratch, TextSink *sink) {
-    const int32_t whole = whole_piece(tables, piece, bytes);
-    if (whole >= 0) {
-        tw_text_sink_add(sink, whole);
-        return TW_OK;
-    }
-    /* No more symbols than bytes; each adds a pair to the heap, and each of fewer merges two. */
+/* Merges a text. `are_known`: each of its characters, or its bytes, is a token. */
+static TwStatus merge(const TextTables *tables, const uint8_t *text, size_t bytes,
+                      TextBuffer *scratch, Symbols *symbols, bool *are_known) {
+    /* No more symbols than bytes; each adds a pair to the heap, and each merge one more. */
     const bool is_short = bytes <= SHORT_PIECE;
-    const size_t heap_bytes = is_short ? 0 : 3 * sizeof(uint64_t) * bytes;
+    const size_t heap_bytes = is_short ? 0 : 2 * sizeof(uint64_t) * bytes;
     if (bytes > UINT32_MAX / 64) return TW_NO_MEMORY;
     scratch->count = 0;
     uint8_t *memory =
@@ -216,15 +224,78 @@ TwStatus tw_bpe_encode(const TextTables *tables, const uint8_t *piece, size_t by
 
     Heap heap = {(uint64_t *)(void *)memory, 0};
     uint32_t *array = (uint32_t *)(void *)(memory + heap_bytes);
-    Symbols symbols = {(int32_t *)array, array + bytes, (int32_t *)(array + 2 * bytes), 0};
-    take_symbols(tables, piece, bytes, &symbols);
-    if (symbols.count > 1) {
-        look_up_all(tables, &symbols);
+    *symbols = (Symbols){(int32_t *)array, array + bytes, (int32_t *)(array + 2 * bytes), 0};
+    *are_known = take_symbols(tables, text, bytes, symbols);
+    if (symbols->count > 1) {
+        look_up_all(tables, symbols);
         if (is_short)
-            merge_short(tables, &symbols);
+            merge_short(tables, symbols);
         else
-            merge_long(tables, &symbols, array + 3 * bytes, array + 4 * bytes, &heap);
+            merge_long(tables, symbols, array + 3 * bytes, array + 4 * bytes, &heap);
     }
+    return TW_OK;
+}
+
+/* How many bytes a token has that a text begins with; 0: it is spelled in another way. */
+static size_t token_bytes(const TextTables *tables, int32_t token, const uint8_t *text,
+                          size_t bytes) {
+    if (tables->byte_tokens_count && tables->byte_tokens[*text] == token) return 1;
+    if (tables->pieces_count == 0) return 0;
+    const uint32_t begin = tables->piece_offsets[token];
+    const size_t count = tables->piece_offsets[token + 1] - begin;
+    return count <= bytes && memcmp(text, tables->piece_bytes + begin, count) == 0 ? count : 0;
+}
+
+/* Where a window may begin: before a symbol. A character that is no token has one for each byte. */
+static bool is_seam(const TextTables *tables, const uint8_t *text) {
+    return tables->head->flags & TEXT_BYTES || (*text & 0xC0) != 0x80;
+}
+
+/* A text by windows. False: these do not tell what its tokens are, and the sink is as before. */
+static bool encode_windows(const TextTables *tables, const uint8_t *text, size_t bytes,
+                           TextBuffer *scratch, TextSink *sink) {
+    const size_t before = sink->count;
+    int32_t first = -1; /* of the window, as the one before it has it */
+    for (size_t done; bytes > 0; text += done, bytes -= done) {
+        Symbols symbols;
+        bool are_known;
+        size_t end = bytes < WINDOW ? bytes : WINDOW;
+        while (end < bytes && end > SURE && !is_seam(tables, text + end)) end--;
+        if (merge(tables, text, end, scratch, &symbols, &are_known) != TW_OK || !are_known ||
+            (first >= 0 && symbols.token[0] != first))
+            break;
+        const size_t sure = end < bytes ? SURE : bytes;
+        uint32_t i = 0;
+        for (done = 0; i < symbols.count && done < end; i++) {
+            if (done >= sure && is_seam(tables, text + done)) break;
+            const size_t count = token_bytes(tables, symbols.token[i], text + done, end - done);
+            if (count == 0) break;
+            tw_text_sink_add(sink, symbols.token[i]);
+            done += count;
+        }
+        if (done == bytes && i == symbols.count) return true;
+        if (done < sure || done == end || i == symbols.count) break;
+        first = symbols.token[i];
+    }
+    sink->count = before;
+    return false;
+}
+
+TwStatus tw_bpe_encode(const TextTables *tables, const uint8_t *piece, size_t bytes,
+                       TextBuffer *scratch, TextSink *sink) {
+    const int32_t whole = whole_piece(tables, piece, bytes);
+    if (whole >= 0) {
+        tw_text_sink_add(sink, whole);
+        return TW_OK;
+    }
+    const TextHead *head = tables->head;
+    if (bytes > WINDOW && !head->continues[0] && !head->word_end[0] &&
+        encode_windows(tables, piece, bytes, scratch, sink))
+        return TW_OK;
+    Symbols symbols;
+    bool are_known;
+    const TwStatus status = merge(tables, piece, bytes, scratch, &symbols, &are_known);
+    if (status != TW_OK) return status;
     for (uint32_t i = 0; i < symbols.count; i++) tw_text_sink_add(sink, symbols.token[i]);
     return TW_OK;
 }

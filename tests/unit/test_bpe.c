@@ -82,6 +82,57 @@ START_TEST(pieces_of_every_length_are_merged_as_BPE_is_defined) {
 }
 END_TEST
 
+/* ---- pieces of many windows ---- */
+
+enum { LONG = 100000 };
+
+/* The same where a merge takes what merges before it make: one after the other, from the left. */
+static size_t merge_in_order(int32_t *token, size_t count) {
+    for (size_t k = 0; k < made.model.merge_count; k++) {
+        const TextPair *pair = &made.model.merge[k];
+        size_t kept = 0;
+        for (size_t i = 0; i < count; kept++) {
+            const bool joins =
+                i + 1 < count && token[i] == pair->left && token[i + 1] == pair->right;
+            token[kept] = joins ? pair->token : token[i];
+            i += joins ? 2 : 1;
+        }
+        count = kept;
+    }
+    return count;
+}
+
+static void expect_merged(const char *text, size_t bytes) {
+    int32_t *expected = ARENA_ARRAY(arena, int32_t, bytes),
+            *found = ARENA_ARRAY(arena, int32_t, bytes);
+    size_t count;
+    for (size_t i = 0; i < bytes; i++) expected[i] = (uint8_t)text[i];
+    ck_assert_int_eq(tw_encode(made_tokenizer, text, bytes, 0, found, bytes, &count), TW_OK);
+    ck_assert_uint_eq(count, merge_in_order(expected, bytes));
+    ck_assert_mem_eq(found, expected, count * sizeof *found);
+}
+
+START_TEST(a_piece_of_many_windows_is_merged_as_a_whole) {
+    static const char *const merges[][2] = {{"a", "b"},   {"a", "a"},   {"ab", "ab"},
+                                            {"aa", "ab"}, {"b", "c"},   {"aaab", "bc"},
+                                            {"aa", "aa"}, {"c", "aaaa"}};
+    char *text = ARENA_ARRAY(arena, char, LONG);
+    uint64_t seed = 1;
+    made_add_bytes();
+    for (int i = 0; i < COUNT(merges); i++) made_add_merge(merges[i][0], merges[i][1]);
+    made_open();
+    for (unsigned letters = 1; letters <= 3; letters++)
+        for (size_t period = 1; period < LONG; period = 7 * period + 1) {
+            for (size_t i = 0; i < LONG; i++) {
+                seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+                text[i] = i < period ? "abc"[(seed >> 33) % letters] : text[i - period];
+            }
+            expect_merged(text, LONG);
+            expect_merged(text, LONG / 3 + period % 100);
+        }
+}
+END_TEST
+
 /* ---- characters ---- */
 
 static void add_characters(void) {
@@ -124,6 +175,43 @@ START_TEST(a_character_falls_back_to_its_bytes) {
     made.decode[made.decode_count++] = (TextDecode){.kind = TEXT_DECODE_byte_fallback};
     made_open();
     ck_assert_str_eq(made_encode("a\xC3\xA9", 0), "1 198 172"); /* 3 + 0xC3, 3 + 0xA9 */
+}
+END_TEST
+
+START_TEST(characters_of_many_windows_fall_back_as_few_do) {
+    add_characters();
+    made.model.byte_fallback = true;
+    for (int i = 0; i < 256; i++) {
+        const int32_t token = made_add_token(arena_printf(arena, "<0x%02X>", i));
+        made.model.token[token].is_byte = true;
+        made.model.token[token].byte = (uint8_t)i;
+    }
+    made.decode[made.decode_count++] = (TextDecode){.kind = TEXT_DECODE_byte_fallback};
+    made_open();
+    char *text = ARENA_ARRAY(arena, char, LONG);
+    int32_t *found = ARENA_ARRAY(arena, int32_t, LONG);
+    size_t count;
+    text[0] = 'a';
+    for (size_t i = 1; i < LONG; i++) text[i] = "\xE4\xB8\xAD"[(i - 1) % 3];
+    ck_assert_int_eq(LONG % 3, 1);
+    ck_assert_int_eq(tw_encode(made_tokenizer, text, LONG, 0, found, LONG, &count), TW_OK);
+    ck_assert_uint_eq(count, LONG);
+    ck_assert_int_eq(found[0], 1);
+    for (size_t i = 1; i < LONG; i++) ck_assert_int_eq(found[i], 3 + (uint8_t)text[i]);
+}
+END_TEST
+
+START_TEST(unknown_characters_are_fused_across_windows) {
+    add_characters();
+    made.model.fuse_unknown = true;
+    made_open();
+    char *text = ARENA_ARRAY(arena, char, LONG);
+    int32_t found[4];
+    size_t count;
+    memset(text, 'z', LONG);
+    text[LONG - 1] = 'b';
+    ck_assert_int_eq(tw_encode(made_tokenizer, text, LONG, 0, found, COUNT(found), &count), TW_OK);
+    ck_assert_str_eq(made_numbers(found, count), "0 2");
 }
 END_TEST
 
@@ -341,6 +429,9 @@ int main(void) {
     tcase_add_test(all, a_token_that_merges_do_not_make_is_not_found);
     tcase_add_test(all, a_whole_piece_is_its_token_where_merges_are_ignored);
     tcase_add_test(all, pieces_of_every_length_are_merged_as_BPE_is_defined);
+    tcase_add_test(all, a_piece_of_many_windows_is_merged_as_a_whole);
+    tcase_add_test(all, characters_of_many_windows_fall_back_as_few_do);
+    tcase_add_test(all, unknown_characters_are_fused_across_windows);
     tcase_add_test(all, unknown_characters_are_tokens_of_their_own);
     tcase_add_test(all,
                    unknown_characters_that_follow_each_other_are_one_token_where_they_are_fused);
