@@ -27,8 +27,9 @@ if grep -qi 'ptrace\|cannot.*trace\|randomization: Operation not permitted' out;
     echo 'programs cannot be traced here: only what stands in the object is tested'
     exit 0
 fi
-debug -ex "break 'shakespeare.decode.project_down.344x128.f32'" -ex run -ex backtrace
+debug -ex "break 'shakespeare.decode.project_down.344x128.f32'" -ex run -ex backtrace \
+    -ex 'thread apply 1 backtrace'
 says out "^#0 .*shakespeare.decode.project_down.344x128.f32.*model.yaml:$mlp\$"
 says out "^#1 .*shakespeare.decode .*model.yaml:$mlp\$"
-says out '^#[0-9]* .* in tw_'
+says out '^#[0-9]* .* in tw_' # of the thread that main() is in, whichever came to the kernel first
 says out '^#[0-9]* .* in main '
