@@ -7,8 +7,8 @@
  */
 #include "codegen/emit/module_names.h"
 #include "codegen/object/source_id.h"
-#include "frontend/compiler/code_file.h"
 #include "frontend/compiler/compiler.h"
+#include "frontend/compiler/kept_file.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -70,53 +70,6 @@ static bool make_key(Thalweg *thalweg, bool is_timed, Bytes *key) {
     return is_whole;
 }
 
-/* ---- the cache ---- */
-
-typedef struct {
-    const char *folder; /* null: code is not kept */
-    const char *name;
-    Bytes key;
-} Place;
-
-static Place choose_place(Thalweg *thalweg, bool is_timed) {
-    Place place = {0};
-    const char *folder = compiler_cache_directory(thalweg);
-    if (thalweg->options.no_code_cache || !folder || !make_key(thalweg, is_timed, &place.key))
-        return place;
-    place.folder = folder;
-    place.name = code_file_name(thalweg->model->name, place.key, thalweg->arena);
-    return place;
-}
-
-/* Where the folder is not safe, nothing is to be kept in it either. */
-static bool find(Thalweg *thalweg, Place *place, Bytes *object) {
-    const char *why = NULL;
-    if (!place->folder) return false;
-    switch (code_file_read(place->folder, place->name, place->key, thalweg->arena, object, &why)) {
-    case CODE_FILE_FOUND: return true;
-    case CODE_FILE_MISSING: return false;
-    case CODE_FILE_UNSAFE:
-        compiler_warn_unsafe_file(thalweg, place->folder, place->name, why);
-        return false;
-    case CODE_FOLDER_UNSAFE:
-        compiler_warn_unsafe_cache(thalweg, place->folder, why);
-        place->folder = NULL;
-        return false;
-    }
-    return false;
-}
-
-/* The code is there all the same. */
-static void keep(Thalweg *thalweg, const Place *place, Bytes object) {
-    Diag diag = {.arena = thalweg->arena};
-    if (!place->folder) return;
-    if (compiler_make_cache(place->folder, &diag) &&
-        code_file_write(place->folder, place->name, place->key, object, &diag))
-        code_files_trim(place->folder, CODE_FILES_MOST_BYTES);
-    else
-        compiler_warn_not_kept(thalweg, "the compiled code is not kept", diag.first->message);
-}
-
 /* ---- making ---- */
 
 static bool make_timed(Thalweg *thalweg, Bytes *object) {
@@ -135,10 +88,13 @@ static bool make(Thalweg *thalweg, bool is_timed, Bytes *object) {
 }
 
 bool compiler_code(Thalweg *thalweg, bool is_timed, Bytes *object) {
-    Place place = choose_place(thalweg, is_timed);
-    if (find(thalweg, &place, object)) return true;
+    Bytes key = {0};
+    KeptFile file = {0};
+    if (kept_file_wanted(thalweg) && make_key(thalweg, is_timed, &key))
+        file = kept_file(thalweg, thalweg->model->name, key);
+    if (kept_file_find(thalweg, &file, object)) return true;
     if (!make(thalweg, is_timed, object)) return false;
-    keep(thalweg, &place, *object);
+    kept_file_write(thalweg, &file, *object, "the compiled code is not kept");
     return true;
 }
 

@@ -2,8 +2,8 @@
  * next like compiled code. They are made again where the files that say what it is, those beside
  * them, or the program that made them have changed.
  */
-#include "frontend/compiler/code_file.h"
 #include "frontend/compiler/compiler.h"
+#include "frontend/compiler/kept_file.h"
 #include "frontend/files/file_stamp.h"
 #include "frontend/files/output_file.h"
 #include "frontend/files/source_file.h"
@@ -52,14 +52,8 @@ static bool make(Thalweg *thalweg, const char *path, Bytes *tables) {
 
 /* ---- the cache ---- */
 
-typedef struct {
-    const char *folder; /* null: nothing is kept */
-    const char *name;
-    Bytes key;
-} Place;
-
 /* What is there and what is not, of all files that may be read. */
-static const char *stamps(const char *path, Arena *arena) {
+static Bytes stamps(const char *path, Arena *arena) {
     static const char *const names[] = {
         "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "config.json",
         "chat_template.jinja",   "tokenizer.json",          "tokenizer.model"};
@@ -75,43 +69,8 @@ static const char *stamps(const char *path, Arena *arena) {
         all = arena_printf(arena, "%s%s %s\n", all, names[i], stamp.text);
     }
     const int fill = KEY_ALIGNMENT - (int)(strlen(all) % KEY_ALIGNMENT);
-    return arena_printf(arena, "%s%*s", all, fill, "");
-}
-
-static Place choose_place(Thalweg *thalweg, const char *name, const char *path) {
-    Place place = {.folder = compiler_cache_directory(thalweg)};
-    if (thalweg->options.no_code_cache || !place.folder) return (Place){0};
-    const char *key = stamps(path, thalweg->arena);
-    place.key = (Bytes){key, strlen(key)};
-    place.name = code_file_name(name, place.key, thalweg->arena);
-    return place;
-}
-
-static bool find(Thalweg *thalweg, Place *place, Bytes *tables) {
-    const char *why = NULL;
-    if (!place->folder) return false;
-    switch (code_file_read(place->folder, place->name, place->key, thalweg->arena, tables, &why)) {
-    case CODE_FILE_FOUND: return true;
-    case CODE_FILE_MISSING: return false;
-    case CODE_FILE_UNSAFE:
-        compiler_warn_unsafe_file(thalweg, place->folder, place->name, why);
-        return false;
-    case CODE_FOLDER_UNSAFE:
-        compiler_warn_unsafe_cache(thalweg, place->folder, why);
-        place->folder = NULL;
-        return false;
-    }
-    return false;
-}
-
-static void keep(Thalweg *thalweg, const Place *place, Bytes tables) {
-    Diag diag = {.arena = thalweg->arena};
-    if (!place->folder) return;
-    if (compiler_make_cache(place->folder, &diag) &&
-        code_file_write(place->folder, place->name, place->key, tables, &diag))
-        code_files_trim(place->folder, CODE_FILES_MOST_BYTES);
-    else
-        compiler_warn_not_kept(thalweg, "the tokenizer's tables are not kept", diag.first->message);
+    const char *key = arena_printf(arena, "%s%*s", all, fill, "");
+    return (Bytes){key, strlen(key)};
 }
 
 /* ---- what others call ---- */
@@ -125,10 +84,11 @@ static bool open_tables(Thalweg *thalweg, Bytes tables) {
 
 bool compiler_open_tokenizer(Thalweg *thalweg, const char *name, const char *path) {
     Bytes tables = {0};
-    Place place = choose_place(thalweg, name, path);
-    if (find(thalweg, &place, &tables) && open_tables(thalweg, tables)) return true;
+    KeptFile file = {0};
+    if (kept_file_wanted(thalweg)) file = kept_file(thalweg, name, stamps(path, thalweg->arena));
+    if (kept_file_find(thalweg, &file, &tables) && open_tables(thalweg, tables)) return true;
     if (!make(thalweg, path, &tables)) return false;
-    keep(thalweg, &place, tables);
+    kept_file_write(thalweg, &file, tables, "the tokenizer's tables are not kept");
     return open_tables(thalweg, tables) ||
            diag_error(&thalweg->diag, (Loc){0},
                       "'%s' became tables that cannot be opened, which is a bug of the compiler",
