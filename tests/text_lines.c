@@ -11,20 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static TwTokenizer *open_tokenizer(const char *path) {
+/* The tables, aligned as they are to lie; free(). Null: said. */
+static void *make_tables(const char *path, size_t *bytes) {
     Arena *arena = arena_create();
     Diag diag = {.arena = arena};
     TextBuffer tables = {0};
-    TwTokenizer *tokenizer = NULL;
+    void *aligned = NULL;
     const TextDefinition *definition = definition_read(path, arena, &diag);
     if (definition && tables_make(definition, &tables, &diag)) {
-        void *aligned = aligned_alloc(64, (tables.count + 63) / 64 * 64);
+        aligned = aligned_alloc(64, (tables.count + 63) / 64 * 64);
         memcpy(aligned, tables.bytes, tables.count);
-        if (tw_tokenizer_open_memory(aligned, tables.count, &tokenizer) != TW_OK)
-            fprintf(stderr, "text_lines: %s: its tables do not open\n", path);
+        *bytes = tables.count;
     }
     diag_print(&diag, stderr);
-    return tokenizer;
+    tw_text_buffer_free(&tables);
+    arena_destroy(arena);
+    return aligned;
 }
 
 static void print_decoded(const TwTokenizer *tokenizer, const int32_t *token, size_t count) {
@@ -63,18 +65,28 @@ static bool print_line(const TwTokenizer *tokenizer, char *line, unsigned flags)
     return status == TW_OK;
 }
 
+static bool print_lines(const TwTokenizer *tokenizer, unsigned flags) {
+    char *line = NULL;
+    size_t room = 0;
+    bool done = true;
+    while (getline(&line, &room, stdin) > 0) done &= print_line(tokenizer, line, flags);
+    free(line);
+    return done;
+}
+
 int main(int argc, char **argv) {
     unsigned flags = 0;
-    bool done = argc >= 2;
+    size_t bytes = 0;
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--special") == 0) flags |= TW_ENCODE_SPECIAL;
         if (strcmp(argv[i], "--add") == 0) flags |= TW_ENCODE_ADD;
     }
-    const TwTokenizer *tokenizer = done ? open_tokenizer(argv[1]) : NULL;
-    if (!tokenizer) return EXIT_FAILURE;
-    char *line = NULL;
-    size_t room = 0;
-    while (getline(&line, &room, stdin) > 0) done &= print_line(tokenizer, line, flags);
-    free(line);
+    void *tables = argc >= 2 ? make_tables(argv[1], &bytes) : NULL;
+    TwTokenizer *tokenizer = NULL;
+    if (tables && tw_tokenizer_open_memory(tables, bytes, &tokenizer) != TW_OK)
+        fprintf(stderr, "text_lines: %s: its tables do not open\n", argv[1]);
+    const bool done = tokenizer && print_lines(tokenizer, flags);
+    tw_tokenizer_close(tokenizer);
+    free(tables);
     return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

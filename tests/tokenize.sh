@@ -74,6 +74,16 @@ tokens() { grep '"tokens"' "$1"; }
 [ "$(tokens whole.json)" = "$(tokens numbers.json)" ] || fail 'text and its tokens are continued in different ways'
 "$program" tokenize model.yaml -p 'the river' --ids >ids
 [ "$(cat ids)" = 257,266,268 ] || fail 'a description does not lead to its tokenizer'
+# llama.cpp's way begins each chunk with the token that texts begin with.
+cp "$folder/sentencepiece.json" .
+sed 's/byte_level/sentencepiece/; s/271/290/' model.yaml >bos.yaml
+printf 'in the river a river, the river in a river. and then the river ends in the sea' >text
+"$program" tokenize bos.yaml -f text --ids | tr , '\n' | awk '(NR - 1) % 8 == 0 { $0 = 1 } { print }' >begun
+"$program" perplexity bos.yaml text --chunks 0 --context 8 --no-tuning --json >whole.json || die 'text has no perplexity'
+"$program" perplexity bos.yaml --tokens-file begun --chunks 0 --context 8 --no-tuning --json >numbers.json ||
+    die 'tokens have no perplexity'
+surprise() { grep '"nats_per_token"' "$1"; }
+[ "$(surprise whole.json)" = "$(surprise numbers.json)" ] || fail 'a chunk does not begin as texts do'
 # Rows of texts are those of their tokens.
 sed 's/^head:.*/head: {norm: rms, output: hidden}\npooling: mean/' model.yaml >rows.yaml
 printf 'the river\nin the river\n' >lines

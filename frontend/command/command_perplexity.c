@@ -5,9 +5,10 @@
  *
  *   windows  every --stride tokens one begins. It counts those of its targets that no window before
  *            it has counted: all tokens of the text but the first, once each. A token's row
- * foretells the next one, so a window's last row foretells the token behind it. chunks llama.cpp's
- * way: they do not overlap, the last is left out if it is not whole, and of each the targets behind
- * its middle are counted, all of them within the chunk.
+ *            foretells the next one, so a window's last row foretells the token behind it.
+ *   chunks   llama.cpp's way: they do not overlap, the last is left out if it is not whole, and of
+ *            each the targets behind its middle are counted, all of them within the chunk. Where
+ *            texts of the model begin with a token of their own, each chunk's first becomes that.
  */
 #include "frontend/command/command.h"
 
@@ -29,6 +30,7 @@ typedef struct {
     ThalwegModel model;
     Prompt text;
     int64_t bytes; /* of the text; 0: it is numbers */
+    int32_t bos;   /* that the text was begun with; -1: none */
     Engine *engine;
 
     bool is_chunks;
@@ -72,6 +74,8 @@ static bool read_text(Perplexity *p) {
     if (p->model.has_tokenizer && !numbers) source.tokenizer = thalweg_tokenizer(p->thalweg);
     p->bytes = numbers ? 0 : (int64_t)input.length;
     const bool is_read = prompt_read(&source, &p->text, &complaint);
+    p->bos = source.tokenizer ? tw_tokenizer_special(source.tokenizer, TW_BOS) : -1;
+    if (is_read && p->text.tokens[0] != p->bos) p->bos = -1;
     free(input.bytes);
     return is_read || command_fail(p->progress, "%s", complaint.text);
 }
@@ -150,7 +154,10 @@ static bool feed_window(Perplexity *p, int64_t begin, int64_t end, int64_t first
 static bool take_window(Perplexity *p, int64_t number) {
     const int64_t begin = number * p->stride, whole = begin + p->context;
     const int64_t all = p->text.count - 1; /* the last token foretells nothing */
-    if (p->is_chunks) return feed_window(p, begin, whole - 1, begin + p->context / 2);
+    if (p->is_chunks) {
+        if (p->bos >= 0) p->text.tokens[begin] = p->bos; /* no target, and in no other chunk */
+        return feed_window(p, begin, whole - 1, begin + p->context / 2);
+    }
     const int64_t counted = number ? begin - p->stride + p->context : 0;
     return feed_window(p, begin, whole < all ? whole : all, counted);
 }
