@@ -3,9 +3,9 @@
 #include "frontend/import/facts.h"
 #include "frontend/import/import.h"
 #include "frontend/weights/gguf.h"
+#include "tests/check.h"
 #include "tests/unit/gguf_image.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -569,15 +569,12 @@ END_TEST
 
 int main(void) {
     Suite *suite = suite_create("import");
-    TCase *rows = tcase_create("families");
-    tcase_add_checked_fixture(rows, setup, teardown);
+    TCase *rows = suite_case(suite, "families", setup, teardown);
     tcase_add_test(rows, every_row_of_a_family_can_be_read);
     tcase_add_test(rows, every_base_is_a_family);
     tcase_add_test(rows, words_and_numbers_of_an_expression);
-    suite_add_tcase(suite, rows);
 
-    TCase *configs = tcase_create("configs");
-    tcase_add_checked_fixture(configs, setup, teardown);
+    TCase *configs = suite_case(suite, "configs", setup, teardown);
     tcase_add_test(configs, an_unknown_key_is_refused_in_every_family);
     tcase_add_test(configs, an_unknown_key_inside_of_another_is_named_with_it);
     tcase_add_test(configs, a_value_that_makes_no_sense_is_refused_at_its_key);
@@ -589,10 +586,8 @@ int main(void) {
     tcase_add_test(configs, broken_json_is_refused);
     tcase_add_test(configs, both_ways_to_say_rope_are_the_same);
     tcase_add_test(configs, keys_of_layers_become_patterns_and_blocks);
-    suite_add_tcase(suite, configs);
 
-    TCase *folders = tcase_create("folders");
-    tcase_add_checked_fixture(folders, setup, teardown);
+    TCase *folders = suite_case(suite, "folders", setup, teardown);
     tcase_add_test(folders, weights_are_named_from_where_the_description_lies);
     tcase_add_test(folders, a_folder_that_is_no_model_says_what_is_missing);
     tcase_add_test(folders, weights_that_cannot_be_read_are_one_error);
@@ -603,11 +598,5 @@ int main(void) {
     tcase_add_test(folders, a_gguf_says_the_axes_by_keys_and_tensors);
     tcase_add_test(folders, an_unknown_key_of_a_gguf_is_named);
     tcase_add_test(folders, a_model_in_several_files_is_called_without_their_numbers);
-    suite_add_tcase(suite, folders);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }
