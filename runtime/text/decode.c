@@ -101,19 +101,20 @@ static const TextFirst *find_first(const TextTables *tables, uint32_t token) {
         else
             high = middle;
     }
-    const TextFirst *first = &tables->token_first[low];
-    return low < tables->token_first_count && first->token == token ? first : NULL;
+    if (low == tables->token_first_count || tables->token_first[low].token != token) return NULL;
+    return &tables->token_first[low];
 }
 
+/* Null: it has none. */
 static const uint8_t *token_text(const TextTables *tables, uint32_t token, bool is_first,
                                  size_t *bytes) {
     const TextFirst *first = is_first ? find_first(tables, token) : NULL;
     if (first) {
         *bytes = first->bytes;
-        return tables->first_bytes + first->offset;
+        return *bytes ? tables->first_bytes + first->offset : NULL;
     }
     *bytes = tables->token_offsets[token + 1] - tables->token_offsets[token];
-    return tables->token_bytes + tables->token_offsets[token];
+    return *bytes ? tables->token_bytes + tables->token_offsets[token] : NULL;
 }
 
 static void decode_token(const TextTables *tables, Decoding *decoding, uint32_t token) {

@@ -109,5 +109,5 @@ const char *tw_tokenizer_token(const TwTokenizer *tokenizer, int32_t token, size
         !(tables->token_flags[token] & TEXT_TOKEN_EXISTS))
         return NULL;
     *bytes = tables->token_offsets[token + 1] - tables->token_offsets[token];
-    return (const char *)tables->token_bytes + tables->token_offsets[token];
+    return *bytes ? (const char *)tables->token_bytes + tables->token_offsets[token] : "";
 }
