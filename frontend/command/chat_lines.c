@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <locale.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,23 +29,6 @@ struct ChatLines {
 #endif
 };
 
-/* Until there is something to be read, or a signal came: read() would begin anew after a signal.
- * One that comes between the question and the wait ends the wait, too. */
-static bool wait_for_input(void) {
-    struct pollfd wanted = {.fd = STDIN_FILENO, .events = POLLIN};
-    sigset_t caught, before;
-    sigemptyset(&caught);
-    sigaddset(&caught, SIGHUP);
-    sigaddset(&caught, SIGINT);
-    sigaddset(&caught, SIGTERM);
-    sigprocmask(SIG_BLOCK, &caught, &before);
-    bool has_input = false;
-    while (!has_input && !interrupt_signal())
-        has_input = ppoll(&wanted, 1, NULL, &before) >= 0 || errno != EINTR;
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return has_input;
-}
-
 /* ---- plain lines ---- */
 
 static ChatLine read_more(ChatLines *lines) {
@@ -60,7 +41,7 @@ static ChatLine read_more(ChatLines *lines) {
         lines->bytes = bytes;
         lines->room = room;
     }
-    if (!wait_for_input()) return CHAT_LINE_INTERRUPT;
+    if (!interrupt_wait_for_input(STDIN_FILENO)) return CHAT_LINE_INTERRUPT;
     const ssize_t got =
         read(STDIN_FILENO, lines->bytes + lines->count, lines->room - lines->count - 1);
     if (got < 0 && errno == EINTR) return CHAT_LINE;
@@ -115,7 +96,7 @@ static int read_key(EditLine *editor, wchar_t *out) {
     el_get(editor, EL_CLIENTDATA, &lines);
     for (;;) {
         char byte;
-        if (!wait_for_input()) {
+        if (!interrupt_wait_for_input(STDIN_FILENO)) {
             lines->is_interrupted = true;
             errno = EINTR;
             return -1;

@@ -123,14 +123,6 @@ const char *command_why_not(const ThalwegModel *model) {
 
 /* ---- standard streams ---- */
 
-/* Until there is something to be read, or a signal came: read() would begin anew after a signal. */
-static bool wait_for_input(int file) {
-    struct pollfd wanted = {.fd = file, .events = POLLIN};
-    while (!interrupt_signal())
-        if (poll(&wanted, 1, -1) >= 0 || errno != EINTR) return true;
-    return false;
-}
-
 static bool read_all(int file, const char *name, size_t most, CommandInput *out,
                      Progress *progress) {
     size_t room = 0;
@@ -141,7 +133,7 @@ static bool read_all(int file, const char *name, size_t most, CommandInput *out,
             if (!bytes) return command_fail(progress, "%s: out of memory", name);
             out->bytes = bytes;
         }
-        if (!wait_for_input(file)) return false;
+        if (!interrupt_wait_for_input(file)) return false;
         const ssize_t got = read(file, out->bytes + out->length, room - out->length);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0)

@@ -2,6 +2,8 @@
 
 #include "frontend/measure/clock.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -20,15 +22,19 @@ static void receive(int number) {
     received = number;
 }
 
+static void fill_with_caught(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+}
+
 /* While the handler of one signal runs, the other waits. */
 static void catch (int number) {
     struct sigaction before;
     if (sigaction(number, NULL, &before) != 0 || before.sa_handler == SIG_IGN) return;
     struct sigaction action = {.sa_handler = receive, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGHUP);
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaddset(&action.sa_mask, SIGTERM);
+    fill_with_caught(&action.sa_mask);
     sigaction(number, &action, NULL);
 }
 
@@ -46,4 +52,17 @@ int interrupt_signal(void) {
 
 void interrupt_forget(void) {
     received = 0;
+}
+
+/* A signal that comes between the question and the wait ends the wait, too. */
+bool interrupt_wait_for_input(int file) {
+    struct pollfd wanted = {.fd = file, .events = POLLIN};
+    sigset_t caught, before;
+    fill_with_caught(&caught);
+    sigprocmask(SIG_BLOCK, &caught, &before);
+    bool has_input = false;
+    while (!has_input && !interrupt_signal())
+        has_input = ppoll(&wanted, 1, NULL, &before) >= 0 || errno != EINTR;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return has_input;
 }

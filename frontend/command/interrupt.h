@@ -7,12 +7,18 @@
 #ifndef FRONTEND_INTERRUPT_H
 #define FRONTEND_INTERRUPT_H
 
+#include <stdbool.h>
+
 /* From here on the signals are caught; those that are ignored stay so. SIGPIPE and SIGXFSZ (a file
  * longer than is allowed) become errors of the write that met them. */
 void interrupt_begin(void);
 
 /* The signal that came, or 0. */
 int interrupt_signal(void);
+
+/* Waits until there is something to be read of a file, or a signal came, which read() alone would
+ * begin anew after. False: one came. */
+bool interrupt_wait_for_input(int file);
 
 /* The signal was heeded: work goes on as if none had come. */
 void interrupt_forget(void);
