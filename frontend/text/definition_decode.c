@@ -76,30 +76,18 @@ static bool read_decoder(const JsonReader *reader, JsonPlace place, const char *
                       place.path, type);
 }
 
-static bool read_decoders(const JsonReader *reader, JsonPlace place, TextDefinition *definition) {
-    const char *type = json_place_type(reader, place);
-    if (!type) return false;
-    if (strcmp(type, "Sequence") != 0) {
-        if (definition->decode_count == DEFINITION_MAX_STEPS)
-            return json_place_wrong(reader, place, "fewer decoders");
-        return read_decoder(reader, place, type, &definition->decode[definition->decode_count++]);
-    }
-    const JsonPlace items = json_place_key(reader, place, "decoders");
-    if (!json_is_array(items.json)) return json_place_wrong(reader, items, "a list");
-    for (size_t i = 0; i < json_place_items(items); i++) {
-        const JsonPlace item = json_place_item(reader, items, i);
-        const char *inner = json_place_type(reader, item);
-        if (inner && strcmp(inner, "Sequence") == 0)
-            return json_place_wrong(reader, item, "no sequence in a sequence");
-        if (!read_decoders(reader, item, definition)) return false;
-    }
-    return true;
+static bool read_next_decoder(const JsonReader *reader, JsonPlace place, const char *type,
+                              TextDefinition *definition) {
+    if (definition->decode_count == DEFINITION_MAX_STEPS)
+        return json_place_wrong(reader, place, "fewer decoders");
+    return read_decoder(reader, place, type, &definition->decode[definition->decode_count++]);
 }
 
 bool definition_read_decoders(const JsonReader *reader, JsonPlace place,
                               TextDefinition *definition) {
     definition->decode = ARENA_ARRAY(reader->arena, TextDecode, DEFINITION_MAX_STEPS);
-    return !place.json || read_decoders(reader, place, definition);
+    return !place.json ||
+           definition_read_steps(reader, place, "decoders", 1, read_next_decoder, definition);
 }
 
 /* ---- what is put around a text ---- */
@@ -184,32 +172,24 @@ static void put_around(const Around *around, TextDefinition *definition, Arena *
     definition->after_count += around->after_count;
 }
 
-bool definition_read_template(const JsonReader *reader, JsonPlace place,
-                              TextDefinition *definition) {
-    if (!place.json) return true;
-    const char *type = json_place_type(reader, place);
-    if (!type) return false;
+static bool read_post_processor(const JsonReader *reader, JsonPlace place, const char *type,
+                                TextDefinition *definition) {
     Around around = {.reader = reader, .definition = definition};
     if (strcmp(type, "ByteLevel") == 0) return true; /* offsets alone */
     if (strcmp(type, "TemplateProcessing") == 0) {
         if (!read_single(&around, place)) return false;
     } else if (strcmp(type, "RobertaProcessing") == 0 || strcmp(type, "BertProcessing") == 0) {
         if (!read_roberta(&around, place)) return false;
-    } else if (strcmp(type, "Sequence") == 0) {
-        const JsonPlace items = json_place_key(reader, place, "processors");
-        if (!json_is_array(items.json)) return json_place_wrong(reader, items, "a list");
-        for (size_t i = 0; i < json_place_items(items); i++) {
-            const JsonPlace item = json_place_item(reader, items, i);
-            const char *inner = json_place_type(reader, item);
-            if (inner && strcmp(inner, "Sequence") == 0)
-                return json_place_wrong(reader, item, "no sequence in a sequence");
-            if (!definition_read_template(reader, item, definition)) return false;
-        }
-        return true;
     } else {
         return diag_error(reader->diag, reader->loc, "%s: the post-processor '%s' is not supported",
                           place.path, type);
     }
     put_around(&around, definition, reader->arena);
     return true;
+}
+
+bool definition_read_template(const JsonReader *reader, JsonPlace place,
+                              TextDefinition *definition) {
+    return !place.json ||
+           definition_read_steps(reader, place, "processors", 1, read_post_processor, definition);
 }

@@ -6,6 +6,14 @@
 
 enum { DEFINITION_MAX_TOKENS = 1 << 22, DEFINITION_MAX_STEPS = 64 };
 
+/* A reader of one kind of step, normaliser, decoder or post-processor. */
+typedef bool DefinitionReadStep(const JsonReader *reader, JsonPlace place, const char *type,
+                                TextDefinition *definition);
+
+/* One step, or a Sequence with a list of them, in which at most `depth` stand in each other. */
+bool definition_read_steps(const JsonReader *reader, JsonPlace place, const char *list, int depth,
+                           DefinitionReadStep *read, TextDefinition *definition);
+
 bool definition_read_model(const JsonReader *reader, JsonPlace model, TextDefinition *definition);
 bool definition_read_normals(const JsonReader *reader, JsonPlace place, TextDefinition *definition);
 bool definition_read_splits(const JsonReader *reader, JsonPlace place, TextDefinition *definition);

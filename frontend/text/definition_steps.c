@@ -4,21 +4,17 @@
 
 #include <string.h>
 
-/* A reader of one kind of step; a sequence reads each of its own. */
-typedef bool ReadStep(const JsonReader *reader, JsonPlace place, const char *type,
-                      TextDefinition *definition);
-
-static bool read_steps(const JsonReader *reader, JsonPlace place, const char *list, int depth,
-                       ReadStep *read, TextDefinition *definition) {
+bool definition_read_steps(const JsonReader *reader, JsonPlace place, const char *list, int depth,
+                           DefinitionReadStep *read, TextDefinition *definition) {
     const char *type = json_place_type(reader, place);
     if (!type) return false;
     if (strcmp(type, "Sequence") != 0) return read(reader, place, type, definition);
     const JsonPlace items = json_place_key(reader, place, list);
-    if (!json_is_array(items.json) || depth == 0)
-        return json_place_wrong(reader, items, "a list of no lists of lists of lists");
+    if (depth == 0) return json_place_wrong(reader, place, "fewer sequences in each other");
+    if (!json_is_array(items.json)) return json_place_wrong(reader, items, "a list");
     for (size_t i = 0; i < json_place_items(items); i++)
-        if (!read_steps(reader, json_place_item(reader, items, i), list, depth - 1, read,
-                        definition))
+        if (!definition_read_steps(reader, json_place_item(reader, items, i), list, depth - 1, read,
+                                   definition))
             return false;
     return true;
 }
@@ -155,7 +151,8 @@ static bool read_normal(const JsonReader *reader, JsonPlace place, const char *t
 bool definition_read_normals(const JsonReader *reader, JsonPlace place,
                              TextDefinition *definition) {
     definition->normal = ARENA_ARRAY(reader->arena, TextNormal, DEFINITION_MAX_STEPS + 8);
-    return !place.json || read_steps(reader, place, "normalizers", 3, read_normal, definition);
+    return !place.json ||
+           definition_read_steps(reader, place, "normalizers", 3, read_normal, definition);
 }
 
 /* ---- pre-tokenizers ---- */
@@ -306,7 +303,8 @@ static bool read_one_split(const JsonReader *reader, JsonPlace place, const char
 bool definition_read_splits(const JsonReader *reader, JsonPlace place, TextDefinition *definition) {
     definition->split = ARENA_ARRAY(reader->arena, TextSplit, DEFINITION_MAX_STEPS + 8);
     if (!place.json) return true;
-    if (!read_steps(reader, place, "pretokenizers", 3, read_one_split, definition)) return false;
+    if (!definition_read_steps(reader, place, "pretokenizers", 3, read_one_split, definition))
+        return false;
     const int last = definition->split_count - 1;
     if (last >= 0 && definition->split[last].kind == TEXT_SPLIT_byte_alphabet) {
         definition->is_byte_level = true;
