@@ -1,0 +1,69 @@
+"""What the stream of the small model of test_model.py is, as others computed it from the same numbers.
+
+    science.py THALWEG FOLDER
+
+makes the model in FOLDER and holds what the commands say of it against numbers of an independent
+program. Each check_...() is one command.
+"""
+import os
+import struct
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import test_model  # noqa: E402
+
+TOKENS = "3,1,4,1,5"
+TOLERANCE = 1e-6
+
+
+def read_npy(path):
+    """The numbers of a file of floats, in their order."""
+    with open(path, "rb") as file:
+        data = file.read()
+    begin = 10 + struct.unpack("<H", data[8:10])[0]
+    return list(struct.unpack(f"<{(len(data) - begin) // 4}f", data[begin:]))
+
+
+class Science:
+    def __init__(self, program, folder):
+        self.program, self.folder, self.failed = program, folder, 0
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run(self, *arguments):
+        """What thalweg writes to its standard output."""
+        made = subprocess.run([self.program, *arguments], capture_output=True, text=True, cwd=self.folder)
+        if made.returncode != 0:
+            raise SystemExit(f"thalweg {' '.join(arguments)}: exit code {made.returncode}\n{made.stderr}")
+        return made.stdout
+
+    def near(self, what, found, expected, tolerance=TOLERANCE):
+        far = [(a, b) for a, b in zip(found, expected) if not abs(a - b) <= tolerance]
+        if len(found) == len(expected) and not far:
+            return
+        print(f"{what}: found {found}, expected {expected}")
+        self.failed += 1
+
+
+def check_logits(science):
+    expected = {"layer": [0.854093278, 0.067462818, 0.331924172, -0.391304520, 0.301184736,
+                          -0.811161345, 0.484278795, -0.133717121, -0.254268979, -0.844508076],
+                "rms": [0.881923665, 0.130313090, 0.291180864, -0.242492328, 0.379615780,
+                        -0.666165952, 0.570802840, -0.117124273, -0.276109360, -0.791250624]}
+    for kind, logits in expected.items():
+        science.run("run", kind + ".yaml", "--tokens", TOKENS, "-n", "0", "--logits", "logits.npy")
+        science.near(f"logits, {kind}", read_npy(science.path("logits.npy"))[-len(logits):], logits)
+
+
+def main():
+    program, folder = os.path.abspath(sys.argv[1]), sys.argv[2]
+    science = Science(program, folder)
+    test_model.write(folder)
+    check_logits(science)
+    raise SystemExit(1 if science.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
