@@ -712,43 +712,42 @@ says err 'unexpected operand'
 
 # ---- signals: work stops at a clean place, and no file is left ----
 
-# A shell that runs this in the background ignores SIGINT, and so do its children.
-signal=INT
-signal_code=130
-case $(awk '/^SigIgn/ { print $2 }' /proc/self/status) in
-*[2367abef]) signal=TERM signal_code=143 ;;
-esac
-
-interrupt() { # seconds, argument...: ends the program by a signal
-    seconds=$1
-    shift
-    timeout --preserve-status -k 60 -s $signal "$seconds" "$program" "$@" >out 2>err
+# SIGNAL CODE FILE ARGUMENT...: ends the program by one signal when a file of such a name is there, which
+# it makes in the midst of its work.
+interrupt() {
+    signal=$1 signal_code=$2 begun=$3
+    shift 3
+    env --default-signal=$signal "$program" "$@" >out 2>err &
+    until ls $begun >kept/begun 2>&1 || ! kill -0 $!; do sleep 0.02; done
+    kill -s $signal $!
+    [ ! -e kept/slow ] || : >kept/may_end
+    wait $!
     code=$?
     [ $code -eq $signal_code ] || fail "thalweg $*: exit code $code, expected $signal_code"
+    rm -f kept/begun
 }
-interrupt 2 run "$shapes/gpt2-124m.yaml" --tokens 1 -n 1000 --engine interpreter --logits gone.npy
+interrupt INT 130 'gone.npy*' run "$shapes/gpt2-124m.yaml" --tokens 1 -n 1000 --engine interpreter --logits gone.npy
 no_leftovers ''
-interrupt 0.5 compile "$shapes/tinyllama-1.1b.yaml" -o gone
+interrupt INT 130 'gone*.part' compile "$shapes/tinyllama-1.1b.yaml" -o gone
 no_leftovers ''
 
 # While something is linked, by a compiler that takes no notice of signals.
 mkdir kept/tmp
-printf "#!/bin/sh\ntrap '' INT TERM HUP\nsleep 2\n" >kept/slow
+cat >kept/slow <<'EOF'
+#!/bin/sh
+trap '' INT TERM HUP
+: >kept/linking
+until [ -e kept/may_end ]; do sleep 0.02; done
+EOF
 chmod +x kept/slow
 TMPDIR=$PWD/kept/tmp
 export TMPDIR
-interrupt 1 compile "$example" --emit=shared --cc ./kept/slow -o gone.so
+interrupt INT 130 kept/linking compile "$example" --emit=shared --cc ./kept/slow -o gone.so
 [ -z "$(ls kept/tmp)" ] || fail 'what was to be linked is left behind'
-rm -f gone.h gone.weights
+rm -f gone.h gone.weights kept/slow kept/may_end kept/linking
 unset TMPDIR
 no_leftovers ''
 
 # A terminal that is closed.
-case $(awk '/^SigIgn/ { print $2 }' /proc/self/status) in
-*[13579bdf]) ;; # under nohup it is ignored
-*)
-    signal=HUP signal_code=129
-    interrupt 0.5 compile "$shapes/tinyllama-1.1b.yaml" -o gone
-    no_leftovers ''
-    ;;
-esac
+interrupt HUP 129 'gone*.part' compile "$shapes/tinyllama-1.1b.yaml" -o gone
+no_leftovers ''
