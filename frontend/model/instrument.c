@@ -1,12 +1,7 @@
 #include "frontend/model/instrument.h"
 
-#include "ir/spelling.h"
-
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 
 const PointInfo point_info[POINT_COUNT] = {
 #define POINT(id, component, hook, short_name, other, scope, unit, use, tap, edit, what)           \
@@ -53,283 +48,17 @@ bool instrument_is_at(const Instrument *instrument, const ModelPoint *point) {
     return layers->count == 0;
 }
 
-/* ---- reading ---- */
+/* ---- against a model ---- */
 
-typedef struct {
-    Instruments *instruments;
-    Instrument *made;
-    Diag *diag;
-    const char *at; /* what is left of the text */
-    bool has_layer; /* the point's name has said it */
-} Reading;
-
-enum { MOST_RANGES = 256, SHOWN = 80 };
-
-__attribute__((format(printf, 2, 3))) static bool refuse(const Reading *r, const char *format,
-                                                         ...) {
+bool instrument_refuse(const Instrument *instrument, Diag *diag, const char *format, ...) {
     char text[256];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return diag_error(r->diag, r->made->loc, "%s '%.*s': %s", r->made->is_edit ? "edit" : "tap",
-                      SHOWN, r->made->text, text);
+    return diag_error(diag, instrument->loc, "%s '%.*s': %s", instrument->is_edit ? "edit" : "tap",
+                      INSTRUMENT_SHOWN, instrument->text, text);
 }
-
-/* A number of up to nine digits; behind it. Null: there is none. */
-static const char *take_number(const char *text, int64_t *out) {
-    enum { MOST_DIGITS = 9 };
-    const size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > MOST_DIGITS) return NULL;
-    *out = strtoll(text, NULL, 10);
-    return text + digits;
-}
-
-static bool read_number(Reading *r, int64_t *out) {
-    const char *end = take_number(r->at, out);
-    if (!end) return refuse(r, "expected a number of 0 to 999999999, found '%.20s'", r->at);
-    r->at = end;
-    return true;
-}
-
-/* A number or "first-last". */
-static bool read_range(Reading *r, PointRanges *ranges) {
-    PointRange range;
-    if (!read_number(r, &range.first)) return false;
-    range.last = range.first;
-    if (*r->at == '-') {
-        r->at++;
-        if (!read_number(r, &range.last)) return false;
-    }
-    if (range.last < range.first)
-        return refuse(r, "%" PRId64 "-%" PRId64 " is no range", range.first, range.last);
-    if (ranges->count == MOST_RANGES) return refuse(r, "more than %d ranges", MOST_RANGES);
-    if (!ranges->at) ranges->at = ARENA_ARRAY(r->instruments->arena, PointRange, MOST_RANGES);
-    for (int i = 0; i < ranges->count; i++)
-        if (range.first <= ranges->at[i].last && ranges->at[i].first <= range.last)
-            return refuse(r, "%" PRId64 " is selected twice",
-                          range.first > ranges->at[i].first ? range.first : ranges->at[i].first);
-    ranges->at[ranges->count++] = range;
-    return true;
-}
-
-static void set_one(Reading *r, PointRanges *ranges, int64_t number) {
-    ranges->at = ARENA_ARRAY(r->instruments->arena, PointRange, 1);
-    ranges->at[0] = (PointRange){number, number};
-    ranges->count = 1;
-}
-
-/* The ranges that a key of a selection fills; null: reported. */
-static PointRanges *find_selector(Reading *r) {
-    const PointInfo *info = &point_info[r->made->kind];
-    const char *unit = point_unit(info->unit);
-    const size_t length = strcspn(r->at, "=,]");
-    const char *word = arena_printf(r->diag->arena, "%.*s", (int)length, r->at);
-    const bool is_layers = strcmp(word, "layers") == 0 || strcmp(word, "layer") == 0;
-    const bool is_units = *unit && strncmp(word, unit, strlen(unit) - 1) == 0 &&
-                          strlen(word) + 1 >= strlen(unit) && strlen(word) <= strlen(unit);
-    PointRanges *ranges = is_layers ? &r->made->layers : is_units ? &r->made->units : NULL;
-    if (r->at[length] != '=' || !ranges) {
-        refuse(r, "'%.40s' selects nothing of it", word);
-        diag_hint(r->diag, *unit ? "expected layers=0-3 or %s=0,2" : "expected layers=0-3%s", unit);
-        return NULL;
-    }
-    r->at += length + 1;
-    if (is_layers && (info->scope == POINT_ONCE || r->has_layer)) {
-        refuse(r,
-               info->scope == POINT_ONCE ? "the point is of no layer" : "the layer is said twice");
-        return NULL;
-    }
-    if (!ranges->count) return ranges;
-    refuse(r, "'%.40s' stands twice", word);
-    return NULL;
-}
-
-/* "[layers=0-3,heads=1,4-6]" */
-static bool read_selection(Reading *r) {
-    if (*r->at != '[') return true;
-    do {
-        r->at++;
-        PointRanges *ranges = find_selector(r);
-        if (!ranges || !read_range(r, ranges)) return false;
-        while (*r->at == ',' && strchr("0123456789", r->at[1]) && r->at[1]) {
-            r->at++;
-            if (!read_range(r, ranges)) return false;
-        }
-    } while (*r->at == ',');
-    if (*r->at != ']') return refuse(r, "expected ',' or ']', found '%.20s'", r->at);
-    r->at++;
-    return true;
-}
-
-/* ---- the point ---- */
-
-static bool is_name_of(const PointInfo *info, const char *word, bool is_in_layer) {
-    char full[64];
-    snprintf(full, sizeof full, "%s%s", info->component, info->hook);
-    if (strcmp(word, full) == 0) return is_in_layer || info->scope == POINT_ONCE;
-    if (is_in_layer) return false;
-    return strcmp(word, info->short_name) == 0 ||
-           (info->other_name && strcmp(word, info->other_name) == 0);
-}
-
-static bool find_kind(Reading *r, const char *word, bool is_in_layer) {
-    for (int kind = 0; kind < POINT_COUNT; kind++) {
-        if (!is_name_of(&point_info[kind], word, is_in_layer)) continue;
-        if (is_in_layer && point_info[kind].scope == POINT_ONCE) continue;
-        r->made->kind = (PointKind)kind;
-        return true;
-    }
-    return false;
-}
-
-/* "_2" at the end of a name, of what a layer has twice. */
-static char *cut_copy(Reading *r, char *word) {
-    char *mark = strrchr(word, '_');
-    r->made->copy = 1;
-    if (!mark || strlen(mark) != 2 || mark[1] < '2' || mark[1] > '9') return word;
-    r->made->copy = mark[1] - '0';
-    *mark = 0;
-    return word;
-}
-
-/* "blocks.3.attn.hook_z" */
-static bool find_full(Reading *r, const char *word) {
-    static const char blocks[] = "blocks.";
-    if (strncmp(word, blocks, sizeof blocks - 1) != 0) return false;
-    int64_t layer;
-    const char *dot = take_number(word + sizeof blocks - 1, &layer);
-    if (!dot || *dot != '.') return false;
-    char *rest = cut_copy(r, arena_printf(r->instruments->arena, "%s", dot + 1));
-    set_one(r, &r->made->layers, layer);
-    r->has_layer = true;
-    return find_kind(r, rest, true);
-}
-
-/* "L9H6", "L31N892" */
-static bool find_unit(Reading *r, const char *word) {
-    int64_t layer, unit;
-    const char *letter = *word == 'L' ? take_number(word + 1, &layer) : NULL;
-    if (!letter || (*letter != 'H' && *letter != 'N')) return false;
-    const char *end = take_number(letter + 1, &unit);
-    if (!end || *end) return false;
-    r->made->kind = *letter == 'H' ? POINT_z : POINT_post;
-    set_one(r, &r->made->layers, layer);
-    set_one(r, &r->made->units, unit);
-    r->has_layer = true;
-    return true;
-}
-
-/* "z3", "z", "ln_final" */
-static bool find_short(Reading *r, const char *word) {
-    if (find_kind(r, word, false)) return true;
-    size_t length = strlen(word);
-    while (length && strchr("0123456789", word[length - 1])) length--;
-    if (length == 0 || strlen(word + length) > 9 || !word[length]) return false;
-    if (!find_kind(r, arena_printf(r->diag->arena, "%.*s", (int)length, word), false)) return false;
-    if (point_info[r->made->kind].scope == POINT_ONCE) return false;
-    set_one(r, &r->made->layers, strtoll(word + length, NULL, 10));
-    r->has_layer = true;
-    return true;
-}
-
-static bool report_point(const Reading *r, const char *word) {
-    const char *candidates[POINT_COUNT], *list = "";
-    for (int i = 0; i < POINT_COUNT; i++) {
-        candidates[i] = point_info[i].short_name;
-        list = arena_printf(r->diag->arena, i ? "%s, %s" : "%s%s", list, candidates[i]);
-    }
-    refuse(r, "no point is called '%.60s'", word);
-    const char *nearest = spelling_nearest(word, candidates, POINT_COUNT);
-    if (nearest) return diag_hint(r->diag, "did you mean '%s'?", nearest);
-    return diag_hint(
-        r->diag,
-        "there are %s, with a layer's number behind them; `thalweg points` lists those "
-        "of a model",
-        list);
-}
-
-static bool read_point(Reading *r) {
-    const size_t length = strcspn(r->at, "[:=");
-    const char *word =
-        arena_printf(r->instruments->arena, "%.*s", (int)(length < SHOWN ? length : SHOWN), r->at);
-    r->at += length;
-    r->made->copy = 1;
-    return find_full(r, word) || find_unit(r, word) || find_short(r, word) || report_point(r, word);
-}
-
-/* ---- the operation ---- */
-
-static bool read_strength(Reading *r, const char *value) {
-    char *end;
-    r->made->strength = strtod(value, &end);
-    return (*value && !*end && isfinite((float)r->made->strength)) ||
-           refuse(r, "expected a number behind '=', found '%.40s'", value);
-}
-
-static bool read_operation(Reading *r) {
-    static const struct {
-        const char *word;
-        EditKind kind;
-        bool has_strength;
-        double strength;
-    } operations[] = {{"zero", EDIT_set, false, 0},
-                      {"negate", EDIT_scale, false, -1},
-                      {"scale", EDIT_scale, true, 0},
-                      {"set", EDIT_set, true, 0}};
-    if (*r->at != ':') {
-        refuse(r, "expected an operation behind ':'");
-        return diag_hint(r->diag, "as :zero, :negate, :scale=0.5, :set=1");
-    }
-    const char *word = r->at + 1, *value = strchr(word, '=');
-    const size_t length = value ? (size_t)(value - word) : strlen(word);
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
-        if (strlen(operations[i].word) != length || memcmp(word, operations[i].word, length) != 0)
-            continue;
-        r->made->edit = operations[i].kind;
-        r->made->strength = operations[i].strength;
-        if (operations[i].has_strength != (value != NULL))
-            return refuse(r, value ? "'%s' takes no number" : "'%s' needs a number, as %s=2",
-                          operations[i].word, operations[i].word);
-        if (value && !read_strength(r, value + 1)) return false;
-        if (r->made->edit == EDIT_scale && r->made->strength == 1)
-            return refuse(r, "it has no effect");
-        return true;
-    }
-    refuse(r, "no operation is called '%.*s'", (int)(length < SHOWN ? length : SHOWN), word);
-    return diag_hint(r->diag, "the operations are zero, negate, scale=S and set=V");
-}
-
-static Instrument *add(Instruments *instruments) {
-    if (instruments->count == instruments->capacity) {
-        const int capacity = instruments->capacity ? 2 * instruments->capacity : 8;
-        Instrument *grown = ARENA_ARRAY(instruments->arena, Instrument, (size_t)capacity);
-        if (instruments->count)
-            memcpy(grown, instruments->at, (size_t)instruments->count * sizeof *grown);
-        instruments->at = grown;
-        instruments->capacity = capacity;
-    }
-    return &instruments->at[instruments->count++];
-}
-
-bool instruments_add(Instruments *instruments, bool is_edit, const char *text, Loc loc,
-                     Diag *diag) {
-    Instrument *made = add(instruments);
-    *made = (Instrument){.text = text, .loc = loc, .is_edit = is_edit};
-    Reading r = {.instruments = instruments, .made = made, .diag = diag, .at = text};
-    instruments->taps += !is_edit;
-    if (!read_point(&r) || !read_selection(&r)) return false;
-    if (is_edit && point_info[made->kind].use == POINT_READ)
-        return refuse(&r, "the point is for taps alone");
-    if (is_edit) return read_operation(&r);
-    if (*r.at == '=' && r.at[1]) {
-        made->file = r.at + 1;
-        return true;
-    }
-    return !*r.at || refuse(&r, "expected nothing behind the point, found '%.40s'", r.at);
-}
-
-/* ---- against a model ---- */
 
 static const char *list_kinds(const Instruments *instruments, Arena *arena) {
     bool is_there[POINT_COUNT] = {false};
@@ -344,14 +73,15 @@ static const char *list_kinds(const Instruments *instruments, Arena *arena) {
 
 static bool check(const Instruments *instruments, Instrument *instrument, int64_t layers,
                   Diag *diag) {
-    const Reading r = {.made = instrument, .diag = diag};
     for (int i = 0; i < instrument->layers.count && layers; i++)
         if (instrument->layers.at[i].last >= layers)
-            return refuse(&r, "the model has layers 0 to %" PRId64 ", not %" PRId64, layers - 1,
-                          instrument->layers.at[i].last);
+            return instrument_refuse(instrument, diag,
+                                     "the model has layers 0 to %" PRId64 ", not %" PRId64,
+                                     layers - 1, instrument->layers.at[i].last);
     if (instrument->found) return true;
     const ModelPoint point = {instrument->kind, -1, instrument->copy, 0, 0};
-    refuse(&r, "the model has no point '%s' there", point_name(&point, false, diag->arena));
+    instrument_refuse(instrument, diag, "the model has no point '%s' there",
+                      point_name(&point, false, diag->arena));
     return diag_hint(diag, "it has %s; `thalweg points` lists them",
                      list_kinds(instruments, diag->arena));
 }

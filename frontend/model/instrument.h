@@ -92,6 +92,12 @@ Instruments *instruments_create(Arena *arena);
 /* Adds a tap or an edit. False: reported at `loc`. The text outlives the instruments. */
 bool instruments_add(Instruments *instruments, bool is_edit, const char *text, Loc loc, Diag *diag);
 
+/* Reports what is wrong with it, behind its text, of which INSTRUMENT_SHOWN bytes are shown. Always
+ * false. */
+enum { INSTRUMENT_SHOWN = 80 };
+bool instrument_refuse(const Instrument *instrument, Diag *diag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Of a graph that was built: whether each stands somewhere. False: reported, with what there is. */
 bool instruments_check(const Instruments *instruments, int64_t layers, Diag *diag);
 
