@@ -28,6 +28,14 @@ extern "C" {
 
 enum { TW_ABI_VERSION = 1 };
 
+/* A row of a call of several sequences. */
+typedef struct TwRow {
+    int64_t position;   /* of its token in its sequence, */
+    int64_t end;        /* and the one behind the last that this call brings of that sequence */
+    int64_t caches;     /* the sequence's begin so many floats behind TwFrame.caches */
+    float *const *taps; /* its buffers, as TwFrame.taps */
+} TwRow;
+
 /* What a call of the model works on. The caller owns all of it. */
 typedef struct TwFrame {
     const char *weights;   /* data of the packed weight file, 64-byte aligned */
@@ -43,9 +51,16 @@ typedef struct TwFrame {
     void *trace;           /* handed to tw_trace_mark() by timed code, the only one that reads it */
     float *scratch; /* scratch_floats of thread 0, then of thread 1, ..., 64-byte aligned; contents
                      * do not survive a call */
-    float *const *taps; /* [tap_count] of the program: a buffer for each, whose row p is what the
-                         * tap keeps of the token at position p; null where it is not wanted */
+    float *const *taps;  /* [tap_count] of the program: a buffer for each, whose row p is what the
+                          * tap keeps of the token at position p; null where it is not wanted */
     const float *tables; /* table_floats, 64-byte aligned, filled as the rotations say */
+    /* For the entries of batches, in place of position and taps. The rows of a call are segments,
+     * each of another sequence: rows start[s] to start[s + 1] - 1 are at positions that follow each
+     * other. */
+    const TwRow *rows;     /* [token_count] */
+    const int64_t *starts; /* [segment_count + 1] */
+    int64_t segment_count;
+    const int64_t *wanted; /* [logit_rows] numbers of rows whose logits are wanted, ascending */
 } TwFrame;
 
 /* What an entry takes of the stack of each thread, at most. Objects of version 1.0 took more. */
@@ -65,6 +80,14 @@ typedef struct TwRotation {
     double scale;
     const double *frequency; /* [pairs] */
 } TwRotation;
+
+/* A cache as its first positions are copied: `pieces` of them, each with `piece_floats` and so many
+ * positions side by side, `unit_floats` for every `unit` of positions. */
+typedef struct TwCache {
+    int64_t offset; /* floats from the sequence's caches */
+    int64_t pieces, piece_floats;
+    int64_t unit, unit_floats;
+} TwCache;
 
 typedef struct TwProgram {
     uint32_t abi_version;  /* the first two fields are the same in every version */
@@ -93,6 +116,12 @@ typedef struct TwProgram {
      * nothing is lost; later it can take back so many of the latest. ring_rows 0: there are none.
      */
     int64_t ring_rows, ring_rollback;
+    /* For calls of several sequences; null: it has no code for them. */
+    TwEntry *batch;       /* of any number of rows, up to chunk */
+    TwEntry *few;         /* of few_rows at most, which it is made for */
+    int64_t few_rows;     /* where there are such */
+    const TwCache *cache; /* [cache_count]: all that hold a sequence */
+    int64_t cache_count;
 } TwProgram;
 
 typedef struct TwModule {

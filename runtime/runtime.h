@@ -50,7 +50,7 @@ TW_API int64_t tw_program_outputs(const TwProgram *program);
  * causal. */
 TW_API bool tw_program_generates(const TwProgram *program);
 
-/* ---- a session: one sequence of tokens through one model ---- */
+/* ---- a session: one sequence of tokens through one model, or several side by side ---- */
 
 typedef struct TwSession TwSession;
 
@@ -72,10 +72,11 @@ typedef struct TwSessionOptions {
     size_t memory_bytes; /* at least tw_session_bytes() */
     TwRunTeam *run_team; /* the caller's own threads; null: OpenMP's, where it is linked */
     void *team_context;  /* for run_team */
+    int64_t sequences;   /* that it has; 0: 1 */
 } TwSessionOptions;
 
 /* The program and the weights outlive the session, and so do memory and threads of the caller. All
- * memory a session ever uses is taken here. */
+ * memory a session ever uses is taken here: caches of each of its sequences, too. */
 TW_API TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
                                   const TwSessionOptions *options, TwSession **out);
 TW_API void tw_session_destroy(TwSession *session);
@@ -120,6 +121,32 @@ TW_API int tw_session_fewest_threads(const TwSession *session);
  * has not been longer than these caches, which are a chunk longer than their windows. */
 TW_API TwStatus tw_session_rollback(TwSession *session, int64_t position);
 TW_API void tw_session_reset(TwSession *session);
+
+/* ---- several sequences in one session ----
+ * Each has its own position, keys, values and buffers of taps. All other calls are of the sequence
+ * that is chosen, which is 0 at first: step, prefill, decode, set_tap, position, rollback, reset.
+ * Logits are those of the last call, whichever sequences it took further, and stay until the next.
+ */
+
+TW_API TwStatus tw_session_choose(TwSession *session, int64_t sequence);
+
+typedef struct TwSegment {
+    int64_t sequence;
+    int64_t count; /* of its next tokens, at least 1 */
+    int64_t rows;  /* of logits, of the last of them; 0: 1 */
+} TwSegment;
+
+/* One call for segments[segment_count], each of another sequence: tokens[] are those of the first
+ * segment, then of the second, ..., program->chunk at most. Prompts and single tokens may stand
+ * side by side. Rows of logits lie in the same order. A sequence gets the bits that it gets alone.
+ * Weights are read once for all segments where the program has code for batches; else they are
+ * taken one after the other. A call that fails has changed nothing. */
+TW_API TwStatus tw_session_step_batch(TwSession *session, const TwSegment *segments,
+                                      int64_t segment_count, const int32_t *tokens);
+
+/* Sequence `to` forgets what it has, and becomes the first `position` tokens of `from`, whose keys
+ * and values are copied. TW_FORGOTTEN: as for tw_session_rollback(). */
+TW_API TwStatus tw_session_fork(TwSession *session, int64_t from, int64_t to, int64_t position);
 
 /* ---- what an object file exports ---- */
 

@@ -1,45 +1,18 @@
-/* session.c - one sequence of tokens through one model.
+/* session.c - sequences of tokens through one model: made, and taken further one at a time.
  *
  * Everything a call says is checked before anything runs, so that a call that fails has changed
  * nothing. All memory is taken at create; a step takes none.
  */
-#include "runtime/runtime.h"
+#include "runtime/session_state.h"
 
 #include "runtime/barrier.h"
 #include "runtime/memory.h"
 #include "runtime/processors.h"
 #include "runtime/rotation_tables.h"
-#include "runtime/team.h"
-#include "runtime/trace.h"
 #include "runtime/weights.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct TapBuffer {
-    float *rows; /* null: not wanted */
-    int64_t count;
-} TapBuffer;
-
-struct TwSession {
-    const TwProgram *program;
-    Team *team, *decode_team; /* maybe the same */
-    TeamSize size, decode_size;
-    Trace *trace; /* of timed code; null: none */
-    float *arena, *caches, *logits, *scratch, *tables;
-    void *cache_block, *table_block; /* that caches and tables are in */
-    int threads;                     /* that there is scratch for, */
-    int64_t scratch_floats;          /* of each */
-    const char *weights;
-    int64_t position;   /* tokens in the caches */
-    int64_t reached;    /* the most there were since the first */
-    int64_t tabled;     /* positions that the tables have */
-    int64_t rows;       /* of logits that can be read */
-    int64_t logit_rows; /* that there is room for */
-    TapBuffer *tap;     /* [tap_count] of the caller's, */
-    float **taps;       /* and as the frame has them */
-    bool is_placed;     /* in memory of the caller, as are its parts */
-};
 
 /* The fields of version 1.0. */
 enum {
@@ -49,41 +22,21 @@ enum {
 
 enum { LINE = 64, LINE_FLOATS = LINE / sizeof(float) };
 
-/* Fields that later versions added are not in every program. */
-#define HAS_FIELD(program, field)                                                                  \
-    ((program)->struct_bytes >= offsetof(TwProgram, field) + sizeof(program)->field)
-
 static int64_t scratch_floats(const TwProgram *program) {
-    return HAS_FIELD(program, scratch_floats) ? program->scratch_floats : 0;
+    return TW_HAS_FIELD(program, scratch_floats) ? program->scratch_floats : 0;
 }
 
 static int64_t table_floats(const TwProgram *program) {
-    return HAS_FIELD(program, rotation_count) ? program->table_floats : 0;
-}
-
-static int64_t ring_rows(const TwProgram *program) {
-    return HAS_FIELD(program, ring_rollback) ? program->ring_rows : 0;
-}
-
-static bool takes_whole_sequences(const TwProgram *program) {
-    return HAS_FIELD(program, takes_whole_sequences) && program->takes_whole_sequences;
-}
-
-static bool is_pooled(const TwProgram *program) {
-    return HAS_FIELD(program, is_pooled) && program->is_pooled;
-}
-
-static int64_t tap_count(const TwProgram *program) {
-    return HAS_FIELD(program, tap_count) ? program->tap_count : 0;
+    return TW_HAS_FIELD(program, rotation_count) ? program->table_floats : 0;
 }
 
 int64_t tw_program_outputs(const TwProgram *program) {
-    const bool is_said = HAS_FIELD(program, outputs) && program->outputs;
+    const bool is_said = TW_HAS_FIELD(program, outputs) && program->outputs;
     return is_said ? program->outputs : program->vocab;
 }
 
 bool tw_program_generates(const TwProgram *program) {
-    const bool gives_logits = !HAS_FIELD(program, outputs) || !program->outputs;
+    const bool gives_logits = !TW_HAS_FIELD(program, outputs) || !program->outputs;
     return gives_logits && !takes_whole_sequences(program);
 }
 
@@ -102,7 +55,7 @@ static TwStatus check_program(const TwProgram *program) {
     if (tap_count(program) < 0 || tap_count(program) > INT32_MAX) return TW_BAD_ARGUMENT;
     if (scratch_floats(program) < 0 || scratch_floats(program) % LINE_FLOATS)
         return TW_BAD_ARGUMENT;
-    if (HAS_FIELD(program, rotation_count) && !tw_rotation_tables_check(program))
+    if (TW_HAS_FIELD(program, rotation_count) && !tw_rotation_tables_check(program))
         return TW_BAD_ARGUMENT;
     if (ring_rows(program) < 0 || (ring_rows(program) && program->ring_rollback < 1))
         return TW_BAD_ARGUMENT;
@@ -128,6 +81,8 @@ static TwStatus complete_options(const TwProgram *program, const TwSessionOption
     if (options->decode_threads < 0 || options->decode_threads > BARRIER_MAX_THREADS)
         return TW_BAD_ARGUMENT;
     if (options->logit_rows < 0 || options->logit_rows > program->chunk) return TW_BAD_ARGUMENT;
+    if (options->sequences < 0 || options->sequences > INT32_MAX) return TW_BAD_ARGUMENT;
+    if (!options->sequences) options->sequences = 1;
     options->threads = thread_count(options->threads);
     if (!options->decode_threads) options->decode_threads = options->threads;
     if (!options->logit_rows) options->logit_rows = 1;
@@ -138,7 +93,7 @@ static TwStatus complete_options(const TwProgram *program, const TwSessionOption
 
 /* The parts of a session, one after the other in memory of the caller. */
 typedef struct {
-    uint64_t bytes[10];
+    uint64_t bytes[12];
     uint64_t whole; /* and what aligning the memory may take */
 } Parts;
 
@@ -151,6 +106,8 @@ enum {
     PART_TABLES,
     PART_CACHES,
     PART_LOGITS,
+    PART_SEQUENCES,
+    PART_BATCH,
     PART_TAP_BUFFERS,
     PART_TAPS,
     PARTS
@@ -165,6 +122,23 @@ static bool set_part(Parts *parts, int part, int64_t rows, int64_t bytes) {
     return true;
 }
 
+/* Each begins at a cache line. */
+static int64_t sequence_floats(const TwProgram *program) {
+    return program->cache_floats + (-program->cache_floats & (LINE_FLOATS - 1));
+}
+
+/* Of batches: rows, where segments start, and which rows have logits. */
+static int64_t batch_bytes(const TwProgram *program, const TwSessionOptions *options) {
+    if (!has_batches(program) || options->sequences == 1) return 0;
+    return program->chunk * (int64_t)sizeof(TwRow) +
+           (options->sequences + 1 + options->logit_rows) * (int64_t)sizeof(int64_t);
+}
+
+/* False: more than there is of addresses. */
+static bool count_taps(const TwProgram *program, const TwSessionOptions *options, int64_t *taps) {
+    return !__builtin_mul_overflow(options->sequences, tap_count(program), taps);
+}
+
 static int most_threads(const TwSessionOptions *options) {
     return options->threads > options->decode_threads ? options->threads : options->decode_threads;
 }
@@ -173,6 +147,7 @@ static int most_threads(const TwSessionOptions *options) {
 static bool measure_parts(const TwProgram *program, const TwSessionOptions *options, Parts *parts) {
     const int64_t word = sizeof(float);
     const bool has_decode_team = options->decode_threads != options->threads;
+    int64_t taps;
     *parts = (Parts){.whole = LINE - 1};
     return set_part(parts, PART_SESSION, 1, sizeof(TwSession)) &&
            set_part(parts, PART_TEAM, 1, (int64_t)tw_team_bytes(options->threads)) &&
@@ -182,12 +157,15 @@ static bool measure_parts(const TwProgram *program, const TwSessionOptions *opti
            scratch_floats(program) <= INT64_MAX / word &&
            set_part(parts, PART_SCRATCH, most_threads(options), scratch_floats(program) * word) &&
            set_part(parts, PART_TABLES, table_floats(program), word) &&
-           set_part(parts, PART_CACHES, program->cache_floats, word) &&
+           program->cache_floats <= INT64_MAX / word / 2 &&
+           set_part(parts, PART_CACHES, options->sequences, sequence_floats(program) * word) &&
            program->logits_stride <= INT64_MAX / word &&
            set_part(parts, PART_LOGITS, options->logit_rows, program->logits_stride * word) &&
-           set_part(parts, PART_TAP_BUFFERS, tap_count(program), sizeof(TapBuffer)) &&
-           set_part(parts, PART_TAPS, tap_count(program), sizeof(float *)) &&
-           parts->whole <= SIZE_MAX;
+           set_part(parts, PART_SEQUENCES, options->sequences, sizeof(Sequence)) &&
+           set_part(parts, PART_BATCH, 1, batch_bytes(program, options)) &&
+           count_taps(program, options, &taps) &&
+           set_part(parts, PART_TAP_BUFFERS, taps, sizeof(TapBuffer)) &&
+           set_part(parts, PART_TAPS, taps, sizeof(float *)) && parts->whole <= SIZE_MAX;
 }
 
 /* Both teams, at places for them. */
@@ -207,6 +185,21 @@ static void *take(char **at, const Parts *parts, int part) {
     return place;
 }
 
+static uint64_t small_bytes(const Parts *parts) {
+    return parts->bytes[PART_SEQUENCES] + parts->bytes[PART_BATCH] +
+           parts->bytes[PART_TAP_BUFFERS] + parts->bytes[PART_TAPS];
+}
+
+/* What is said of each sequence, all zero at first. */
+static void take_small(TwSession *session, char *at, const Parts *parts) {
+    memset(at, 0, (size_t)small_bytes(parts));
+    session->sequence = session->now = take(&at, parts, PART_SEQUENCES);
+    if (parts->bytes[PART_BATCH]) session->batch_rows = (TwRow *)(void *)at;
+    take(&at, parts, PART_BATCH);
+    session->tap = take(&at, parts, PART_TAP_BUFFERS);
+    session->taps = take(&at, parts, PART_TAPS);
+}
+
 /* In memory of the caller, of which all is cleared but arena, scratch and tables, which are written
  * before they are read. */
 static TwSession *place_session(const TwSessionOptions *options, const Parts *parts) {
@@ -220,35 +213,30 @@ static TwSession *place_session(const TwSessionOptions *options, const Parts *pa
     session->tables = take(&at, parts, PART_TABLES);
     session->caches = take(&at, parts, PART_CACHES);
     session->logits = take(&at, parts, PART_LOGITS);
-    session->tap = take(&at, parts, PART_TAP_BUFFERS);
-    session->taps = take(&at, parts, PART_TAPS);
-    memset(session->caches, 0,
-           parts->bytes[PART_CACHES] + parts->bytes[PART_LOGITS] + parts->bytes[PART_TAP_BUFFERS] +
-               parts->bytes[PART_TAPS]);
+    memset(session->caches, 0, parts->bytes[PART_CACHES] + parts->bytes[PART_LOGITS]);
+    take_small(session, at, parts);
     if (make_teams(session, options, team, decode_team)) return session;
     tw_session_destroy(session);
     return NULL;
 }
 
-/* Session, teams and taps in one block, and one for each of the large parts. */
+/* Session, teams and sequences in one block, and one for each of the large parts. */
 static TwSession *allocate_session(const TwProgram *program, const TwSessionOptions *options,
                                    const Parts *parts) {
-    const uint64_t taps = parts->bytes[PART_TAP_BUFFERS] + parts->bytes[PART_TAPS];
     const uint64_t small = parts->bytes[PART_SESSION] + parts->bytes[PART_TEAM] +
-                           parts->bytes[PART_DECODE_TEAM] + taps;
+                           parts->bytes[PART_DECODE_TEAM] + small_bytes(parts);
     char *at = aligned_alloc(LINE, (size_t)small);
     if (!at) return NULL;
     TwSession *session = take(&at, parts, PART_SESSION);
     *session = (TwSession){0};
     void *team = take(&at, parts, PART_TEAM), *decode_team = take(&at, parts, PART_DECODE_TEAM);
     const bool has_teams = make_teams(session, options, team, decode_team);
-    memset(at, 0, (size_t)taps);
-    session->tap = take(&at, parts, PART_TAP_BUFFERS);
-    session->taps = take(&at, parts, PART_TAPS);
+    take_small(session, at, parts);
     session->arena = tw_memory_floats(1, program->arena_floats);
     session->scratch = tw_memory_floats(most_threads(options), scratch_floats(program));
     session->tables = tw_memory_zeros(table_floats(program), &session->table_block);
-    session->caches = tw_memory_zeros(program->cache_floats, &session->cache_block);
+    session->caches =
+        tw_memory_zeros(options->sequences * sequence_floats(program), &session->cache_block);
     session->logits = tw_memory_floats(options->logit_rows, program->logits_stride);
     if (has_teams && session->arena && session->scratch && session->tables && session->caches &&
         session->logits)
@@ -285,7 +273,13 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     if (!session) return TW_NO_MEMORY;
     session->program = program;
     session->weights = tw_weights_data(weights);
+    session->sequences = complete.sequences;
+    session->sequence_floats = sequence_floats(program);
     session->logit_rows = complete.logit_rows;
+    if (session->batch_rows) {
+        session->starts = (int64_t *)(session->batch_rows + program->chunk);
+        session->wanted = session->starts + session->sequences + 1;
+    }
     session->threads = most_threads(&complete);
     session->scratch_floats = scratch_floats(program);
     session->size = tw_team_size_of(tw_team_threads(session->team));
@@ -309,17 +303,17 @@ void tw_session_destroy(TwSession *session) {
 
 /* ---- calls ---- */
 
-/* Can tokens[count] come next? */
-static TwStatus check_tokens(const TwSession *session, const int32_t *tokens, int64_t count) {
+TwStatus tw_session_check(const TwSession *session, const Sequence *sequence, const int32_t *tokens,
+                          int64_t count) {
     const TwProgram *program = session->program;
+    const TapBuffer *tap = session->tap + (sequence - session->sequence) * tap_count(program);
     if (!tokens || count < 1) return TW_BAD_ARGUMENT;
-    if (session->position && takes_whole_sequences(program)) return TW_NOT_CAUSAL;
-    if (count > program->context - session->position) return TW_CONTEXT_FULL;
+    if (sequence->position && takes_whole_sequences(program)) return TW_NOT_CAUSAL;
+    if (count > program->context - sequence->position) return TW_CONTEXT_FULL;
     for (int64_t i = 0; i < count; i++)
         if (tokens[i] < 0 || tokens[i] >= program->vocab) return TW_BAD_TOKEN;
     for (int64_t i = 0; i < tap_count(program); i++)
-        if (session->tap[i].rows && session->tap[i].count - session->position < count)
-            return TW_TAP_FULL;
+        if (tap[i].rows && tap[i].count - sequence->position < count) return TW_TAP_FULL;
     return TW_OK;
 }
 
@@ -333,11 +327,11 @@ static void run_entry(void *context, int64_t thread, int64_t threads) {
     call->entry(&call->frame, thread, threads);
 }
 
-/* Tables are made for as many positions as are needed, in few steps: a context may be far longer
- * than what is ever said. */
-static void make_tables(TwSession *session, int64_t end) {
+/* They are made in few steps: a context may be far longer than what is ever said. */
+void tw_session_make_tables(TwSession *session, int64_t end) {
     enum { FIRST_POSITIONS = 4096 };
     const TwProgram *program = session->program;
+    if (end <= session->tabled) return;
     int64_t wanted = 2 * session->tabled > FIRST_POSITIONS ? 2 * session->tabled : FIRST_POSITIONS;
     if (wanted < end) wanted = end;
     if (wanted > program->context) wanted = program->context;
@@ -346,35 +340,45 @@ static void make_tables(TwSession *session, int64_t end) {
     session->tabled = wanted;
 }
 
-static void run(TwSession *session, const int32_t *tokens, int64_t count, int64_t rows) {
-    const TwProgram *program = session->program;
-    if (session->position + count > session->tabled)
-        make_tables(session, session->position + count);
-    Team *team = count == 1 ? session->decode_team : session->team;
-    Call call = {
-        .entry = count == 1 ? program->decode : program->prefill,
-        .frame = {.weights = session->weights,
-                  .arena = session->arena,
-                  .caches = session->caches,
-                  .tokens = tokens,
-                  .logits = session->logits,
-                  .token_count = count,
-                  .position = session->position,
-                  .logit_rows = rows,
-                  .team = team,
-                  .trace = session->trace,
-                  .scratch = session->scratch,
-                  .taps = session->taps,
-                  .tables = session->tables},
-    };
-    TeamSize *size = count == 1 ? &session->decode_size : &session->size;
+TwFrame tw_session_frame(const TwSession *session, const int32_t *tokens, int64_t count) {
+    return (TwFrame){.weights = session->weights,
+                     .arena = session->arena,
+                     .caches = session->caches,
+                     .tokens = tokens,
+                     .logits = session->logits,
+                     .token_count = count,
+                     .trace = session->trace,
+                     .scratch = session->scratch,
+                     .taps = session->taps,
+                     .tables = session->tables};
+}
+
+void tw_session_run(TwSession *session, TwEntry *entry, const TwFrame *frame, bool is_decode) {
+    Team *team = is_decode ? session->decode_team : session->team;
+    TeamSize *size = is_decode ? &session->decode_size : &session->size;
+    Call call = {entry, *frame};
+    call.frame.team = team;
     if (session->trace)
         tw_team_run(team, run_entry, &call); /* what is measured has the same threads each time */
     else
-        tw_team_run_adaptive(team, size, count, run_entry, &call);
-    session->position += count;
-    if (session->position > session->reached) session->reached = session->position;
-    session->rows = rows;
+        tw_team_run_adaptive(team, size, frame->token_count, run_entry, &call);
+}
+
+void tw_session_advance(TwSession *session, Sequence *sequence, const int32_t *tokens,
+                        int64_t count, int64_t first, int64_t rows) {
+    const TwProgram *program = session->program;
+    const int64_t number = sequence - session->sequence;
+    tw_session_make_tables(session, sequence->position + count);
+    TwFrame frame = tw_session_frame(session, tokens, count);
+    frame.caches += number * session->sequence_floats;
+    frame.taps += number * tap_count(program);
+    frame.logits += first * program->logits_stride;
+    frame.position = sequence->position;
+    frame.logit_rows = rows;
+    const bool is_decode = count == 1;
+    tw_session_run(session, is_decode ? program->decode : program->prefill, &frame, is_decode);
+    sequence_grow(sequence, count);
+    session->rows = first + rows;
 }
 
 TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64_t count, int64_t rows) {
@@ -382,18 +386,19 @@ TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64_t coun
     if (rows == 0) rows = 1;
     if (rows < 0 || rows > count || rows > session->logit_rows) return TW_BAD_ARGUMENT;
     if (rows > 1 && is_pooled(session->program)) return TW_BAD_ARGUMENT;
-    TwStatus status = check_tokens(session, tokens, count);
-    if (status == TW_OK) run(session, tokens, count, rows);
+    TwStatus status = tw_session_check(session, session->now, tokens, count);
+    if (status == TW_OK) tw_session_advance(session, session->now, tokens, count, 0, rows);
     return status;
 }
 
 TwStatus tw_session_prefill(TwSession *session, const int32_t *tokens, int64_t count) {
     if (!session) return TW_BAD_ARGUMENT;
-    TwStatus status = check_tokens(session, tokens, count);
+    TwStatus status = tw_session_check(session, session->now, tokens, count);
     if (status != TW_OK) return status;
     int64_t chunk = session->program->chunk;
     for (int64_t i = 0; i < count; i += chunk)
-        run(session, tokens + i, count - i < chunk ? count - i : chunk, 1);
+        tw_session_advance(session, session->now, tokens + i, count - i < chunk ? count - i : chunk,
+                           0, 1);
     return TW_OK;
 }
 
@@ -409,13 +414,14 @@ const float *tw_session_logits(const TwSession *session, int64_t row) {
 TwStatus tw_session_set_tap(TwSession *session, int64_t number, float *rows, int64_t count) {
     if (!session || number < 0 || number >= tap_count(session->program)) return TW_BAD_ARGUMENT;
     if (count < 0 || (rows && !count)) return TW_BAD_ARGUMENT;
+    number += (session->now - session->sequence) * tap_count(session->program);
     session->tap[number] = (TapBuffer){rows, count};
     session->taps[number] = rows;
     return TW_OK;
 }
 
 int64_t tw_session_position(const TwSession *session) {
-    return session ? session->position : 0;
+    return session ? session->now->position : 0;
 }
 
 void tw_session_set_trace(TwSession *session, Trace *trace) {
@@ -468,20 +474,21 @@ int tw_session_fewest_threads(const TwSession *session) {
     return fewest;
 }
 
-/* Whether caches that are rings hold all that a token at the position sees. Before the first token
- * there is nothing to be seen. */
-static bool remembers(const TwSession *session, int64_t position) {
+/* Before the first token there is nothing to be seen. */
+bool tw_session_remembers(const TwSession *session, const Sequence *sequence, int64_t position) {
     const int64_t rows = ring_rows(session->program);
-    return !rows || position == 0 || session->reached <= rows ||
-           position >= session->reached - session->program->ring_rollback;
+    return !rows || position == 0 || sequence->reached <= rows ||
+           position >= sequence->reached - session->program->ring_rollback;
 }
 
 TwStatus tw_session_rollback(TwSession *session, int64_t position) {
-    if (!session || position < 0 || position > session->position) return TW_BAD_ARGUMENT;
-    if (!remembers(session, position)) return TW_FORGOTTEN;
-    if (position < session->position) session->rows = 0; /* their token is forgotten */
-    session->position = position;
-    if (!position) session->reached = 0;
+    if (!session || position < 0 || position > session->now->position) return TW_BAD_ARGUMENT;
+    Sequence *now = session->now;
+    if (!tw_session_remembers(session, now, position)) return TW_FORGOTTEN;
+    if (position < now->position && session->sequences == 1)
+        session->rows = 0; /* their token is forgotten */
+    now->position = position;
+    if (!position) now->reached = 0;
     return TW_OK;
 }
 
