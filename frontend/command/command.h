@@ -5,7 +5,7 @@
 #ifndef FRONTEND_COMMAND_H
 #define FRONTEND_COMMAND_H
 
-#include "frontend/command/engine.h"
+#include "frontend/compiler/engine.h"
 #include "frontend/command/options.h"
 #include "frontend/command/prompt.h"
 #include "frontend/command/terminal.h"

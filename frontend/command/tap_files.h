@@ -6,7 +6,7 @@
 #ifndef FRONTEND_TAP_FILES_H
 #define FRONTEND_TAP_FILES_H
 
-#include "frontend/command/engine.h"
+#include "frontend/compiler/engine.h"
 #include "ir/diag.h"
 
 typedef struct TapFiles TapFiles;

@@ -1,4 +1,4 @@
-#include "frontend/command/engine.h"
+#include "frontend/compiler/engine.h"
 
 #include <stdlib.h>
 
