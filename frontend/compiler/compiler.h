@@ -124,8 +124,10 @@ const char *compiler_types_text(const Thalweg *thalweg);
 /* ---- compiler_model.c ---- */
 
 bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory);
-/* Describes the model that was read anew, for sequences of another length. */
+/* Describe the model that was read anew, for sequences of another length; or with taps beside its
+ * own, where nothing was made of it yet. False: reported. */
 bool compiler_set_context(Thalweg *thalweg, int64_t context);
+bool compiler_add_taps(Thalweg *thalweg, const char *const *taps, int64_t count);
 bool compiler_described(Thalweg *thalweg); /* whether a model has been read; otherwise reported */
 ThalwegModel compiler_model(const Thalweg *thalweg); /* thalweg_model() */
 

@@ -58,6 +58,15 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
     return describe(thalweg, model);
 }
 
+bool compiler_add_taps(Thalweg *thalweg, const char *const *taps, int64_t count) {
+    if (thalweg->step[STEP_passes] != NOT_TAKEN || thalweg->interp)
+        return diag_error(&thalweg->diag, (Loc){0}, "taps are added before a model is compiled");
+    for (int64_t i = 0; i < count; i++)
+        if (!instruments_add(thalweg->model->instruments, false, taps[i], (Loc){0}, &thalweg->diag))
+            return false;
+    return describe(thalweg, thalweg->model);
+}
+
 bool compiler_set_context(Thalweg *thalweg, int64_t context) {
     Model *model = thalweg->model;
     return model_set_context(model, context, &thalweg->diag) && describe(thalweg, model);

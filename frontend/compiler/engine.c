@@ -6,12 +6,13 @@
 enum { INTERPRETED_CHUNK = 32 };
 
 /* A tap of the interpreter, which computes in double precision. */
-typedef struct InterpretedTap {
+typedef struct EngineTap {
+    int64_t number;
     double *exact;
     float *rows;
     int64_t count, columns;
-    struct InterpretedTap *next;
-} InterpretedTap;
+    struct EngineTap *next;
+} EngineTap;
 
 struct Engine {
     Thalweg *thalweg;
@@ -19,7 +20,7 @@ struct Engine {
     int64_t outputs, chunk, position;
     double *exact; /* of the interpreter: [chunk, outputs] */
     float *logits;
-    InterpretedTap *taps;
+    EngineTap *taps;
 };
 
 static bool open_session(Engine *engine, const EngineOptions *options, TwStatus *status) {
@@ -61,14 +62,17 @@ Engine *engine_create(Thalweg *thalweg, const EngineOptions *options, TwStatus *
     return NULL;
 }
 
+static void remove_tap(EngineTap **at) {
+    EngineTap *tap = *at;
+    *at = tap->next;
+    free(tap->exact);
+    free(tap);
+}
+
 void engine_destroy(Engine *engine) {
     if (!engine) return;
     tw_session_destroy(engine->session);
-    for (InterpretedTap *tap = engine->taps, *next; tap; tap = next) {
-        next = tap->next;
-        free(tap->exact);
-        free(tap);
-    }
+    while (engine->taps) remove_tap(&engine->taps);
     free(engine->exact);
     free(engine->logits);
     free(engine);
@@ -90,9 +94,12 @@ int engine_fewest_threads(const Engine *engine) {
     return engine->session ? tw_session_fewest_threads(engine->session) : 1;
 }
 
-static bool set_interpreted_tap(Engine *engine, int64_t number, const InterpretedTap *made,
-                                TwStatus *status) {
-    InterpretedTap *tap = malloc(sizeof *tap);
+static bool set_interpreted_tap(Engine *engine, const EngineTap *made, TwStatus *status) {
+    EngineTap **at = &engine->taps;
+    while (*at && (*at)->number != made->number) at = &(*at)->next;
+    if (*at) remove_tap(at);
+    if (!made->rows) return thalweg_set_interpreted_tap(engine->thalweg, made->number, NULL, 0);
+    EngineTap *tap = malloc(sizeof *tap);
     *status = TW_NO_MEMORY;
     if (!tap) return false;
     *tap = *made;
@@ -102,21 +109,20 @@ static bool set_interpreted_tap(Engine *engine, int64_t number, const Interprete
         tap->exact = calloc((size_t)(tap->count * tap->columns), sizeof(double));
     if (!tap->exact) return false;
     *status = TW_OK;
-    return thalweg_set_interpreted_tap(engine->thalweg, number, tap->exact, tap->count);
+    return thalweg_set_interpreted_tap(engine->thalweg, tap->number, tap->exact, tap->count);
 }
 
 bool engine_set_tap(Engine *engine, int64_t number, float *rows, int64_t count, int64_t columns,
                     TwStatus *status) {
     if (!engine->session)
-        return set_interpreted_tap(
-            engine, number, &(InterpretedTap){.rows = rows, .count = count, .columns = columns},
-            status);
+        return set_interpreted_tap(engine, &(EngineTap){number, NULL, rows, count, columns, NULL},
+                                   status);
     *status = tw_session_set_tap(engine->session, number, rows, count);
     return *status == TW_OK;
 }
 
 static void round_taps(const Engine *engine, int64_t count) {
-    for (const InterpretedTap *tap = engine->taps; tap; tap = tap->next) {
+    for (const EngineTap *tap = engine->taps; tap; tap = tap->next) {
         const int64_t from = engine->position * tap->columns;
         for (int64_t i = from; i < from + count * tap->columns; i++)
             tap->rows[i] = (float)tap->exact[i];

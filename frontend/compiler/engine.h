@@ -29,7 +29,7 @@ bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t r
                  TwStatus *status);
 
 /* What tap `number` keeps goes to rows[count][columns] from now on, of the caller's: row p is that of
- * position p. False: *status as above. */
+ * position p. Null rows: it is not wanted. False: *status as above. */
 bool engine_set_tap(Engine *engine, int64_t number, float *rows, int64_t count, int64_t columns,
                     TwStatus *status);
 

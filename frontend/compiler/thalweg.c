@@ -13,6 +13,7 @@ enum { GRAPH_MAX_BYTES = 1 << 28 };
 /* What calls take and give beside the Thalweg; each of them uses a few. */
 typedef struct {
     const char *name, *path, *text, *directory;
+    const char *const *texts;
     size_t length;
     ThalwegEmit form;
     bool flag;
@@ -141,6 +142,14 @@ const ThalwegPoint *thalweg_points(Thalweg *thalweg, int64_t *count) {
     call(thalweg, list_points, &result);
     *count = result.count;
     return result.points;
+}
+
+static bool add_taps(Thalweg *thalweg, Call *call) {
+    return compiler_described(thalweg) && compiler_add_taps(thalweg, call->texts, call->count);
+}
+
+bool thalweg_add_taps(Thalweg *thalweg, const char *const *taps, int count) {
+    return call(thalweg, add_taps, &(Call){.texts = taps, .count = count});
 }
 
 static bool list_taps(Thalweg *thalweg, Call *call) {

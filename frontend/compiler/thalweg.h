@@ -105,6 +105,10 @@ typedef struct ThalwegModel {
 /* What was read; all zero before. */
 TW_API ThalwegModel thalweg_model(const Thalweg *thalweg);
 
+/* Adds taps behind those of the options, for who looks at the points of a model first. The texts
+ * outlive the Thalweg. False: reported. Before anything is made of the model that was read. */
+TW_API bool thalweg_add_taps(Thalweg *thalweg, const char *const *taps, int count);
+
 /* A place of the model that a tap or an edit may stand at. */
 typedef struct ThalwegPoint {
     const char *name, *short_name; /* "blocks.3.attn.hook_z", "z3" */

@@ -333,6 +333,7 @@ Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag) {
     graph->context = model->context;
     graph->chunk = choose_chunk(model);
 
+    instruments_begin(model->instruments);
     Node tokens = build_node(OP_tokens, model->vocab_loc, (Ref){0}, (Ref){0});
     tokens.type = (Type){DTYPE_i32, 1, {IR_TOKENS}};
     Node position = build_node(OP_position, model->context_loc, (Ref){0}, (Ref){0});

@@ -86,6 +86,11 @@ static bool check(const Instruments *instruments, Instrument *instrument, int64_
                      list_kinds(instruments, diag->arena));
 }
 
+void instruments_begin(Instruments *instruments) {
+    instruments->point_count = instruments->tap_count = 0;
+    for (int i = 0; i < instruments->count; i++) instruments->at[i].found = 0;
+}
+
 bool instruments_check(const Instruments *instruments, int64_t layers, Diag *diag) {
     bool ok = true;
     for (int i = 0; i < instruments->count; i++)

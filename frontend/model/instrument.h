@@ -98,6 +98,9 @@ enum { INSTRUMENT_SHOWN = 80 };
 bool instrument_refuse(const Instrument *instrument, Diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Forgets where they stand: the graph is built, perhaps once more. */
+void instruments_begin(Instruments *instruments);
+
 /* Of a graph that was built: whether each stands somewhere. False: reported, with what there is. */
 bool instruments_check(const Instruments *instruments, int64_t layers, Diag *diag);
 
