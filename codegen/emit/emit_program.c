@@ -358,7 +358,7 @@ static Value emit_rotations(Emit *e, const Plan *plan) {
 
 /* It ends before fields that it can do without, all of one size, so that older runtimes run it. */
 static size_t program_bytes(const Plan *plan) {
-    if (plan->ring_rows) return sizeof(TwProgram);
+    if (plan->ring_rows) return offsetof(TwProgram, batch);
     if (plan->layout->rope.count) return offsetof(TwProgram, ring_rows);
     if (plan->prefill.tap_count) return offsetof(TwProgram, table_floats);
     return plan->gives_logits ? offsetof(TwProgram, outputs) : offsetof(TwProgram, tap_count);
@@ -395,7 +395,7 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_int(e, tables->count),
                       emit_int(e, plan->ring_rows),
                       emit_int(e, plan->ring_rollback)};
-    const size_t left_out = (sizeof(TwProgram) - bytes) / sizeof(int64_t);
+    const size_t left_out = (offsetof(TwProgram, batch) - bytes) / sizeof(int64_t);
     const unsigned count = (unsigned)(sizeof fields / sizeof *fields - left_out);
     Value value = LLVMConstStructInContext(e->context, fields, count, 0);
     Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);
