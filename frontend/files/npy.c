@@ -15,7 +15,8 @@ static void make_header(const int64_t *shape, int rank, char header[HEADER_BYTES
     for (int i = 0; i < rank; i++)
         used += snprintf(text + used, (size_t)(HEADER_BYTES - PREFIX_BYTES - used), "%s%lld",
                          i ? ", " : "", (long long)shape[i]);
-    used += snprintf(text + used, (size_t)(HEADER_BYTES - PREFIX_BYTES - used), "), }");
+    used += snprintf(text + used, (size_t)(HEADER_BYTES - PREFIX_BYTES - used), "%s), }",
+                     rank == 1 ? "," : "");
     text[used] = ' ';
     header[HEADER_BYTES - 1] = '\n';
 }

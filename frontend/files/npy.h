@@ -16,7 +16,7 @@ typedef struct Npy {
  * a pipe. Stays where it is until npy_close(). False: reported, and there is nothing to close. */
 bool npy_open(Npy *npy, const char *path, int64_t rows, int64_t columns, Diag *diag);
 
-/* The same for an array of two or three dimensions, whose rows come in their order. */
+/* The same for an array of one to four dimensions, whose rows come in their order. */
 bool npy_open_shape(Npy *npy, const char *path, const int64_t *shape, int rank, Diag *diag);
 
 /* False: it cannot be written, which npy_close() reports. */
