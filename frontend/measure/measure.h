@@ -13,7 +13,8 @@
 
 typedef struct Measure Measure;
 
-/* Takes a buffer of several times the last cache. Null: memory is out. */
+/* Has addresses for a buffer of several times the last cache, which takes memory when it is read for
+ * the first time. Null: memory is out. */
 Measure *measure_create(int threads);
 void measure_destroy(Measure *measure);
 
