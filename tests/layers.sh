@@ -69,7 +69,8 @@ layer frontend/tune codegen/emit codegen/object passes ir runtime/runtime.h runt
 layer frontend/compiler frontend/files frontend/weights frontend/text frontend/model frontend/import \
     frontend/tune codegen/pack codegen/emit codegen/object passes ir runtime runtime/text
 layer frontend/measure frontend/compiler frontend/files ir runtime runtime/text
-layer frontend/lens frontend/measure frontend/compiler frontend/files ir runtime runtime/text
+layer frontend/lens frontend/measure frontend/compiler frontend/files ir runtime runtime/text \
+    runtime/generation/json_text.h
 layer frontend/command frontend/lens frontend/measure frontend/compiler frontend/files frontend/text frontend/tune \
     codegen/target/target.h ir runtime runtime/text runtime/generation
 layer frontend/manual frontend/command codegen/target/targets.def passes/passes.def ir/enums.def
