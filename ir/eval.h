@@ -7,6 +7,7 @@
 #ifndef IR_EVAL_H
 #define IR_EVAL_H
 
+#include "ir/given.h"
 #include "ir/ir.h"
 #include "ir/weights.h"
 
@@ -36,6 +37,8 @@ typedef struct {
     const Weights *weights;
     const Step *step;
     Scratch *scratch;
+    GiveEdit *give; /* null: nothing is given */
+    void *give_context;
     Tensor out, in[IR_MAX_INPUTS]; /* an absent operand is all zero */
     bool failed;                   /* set by who has reported an error */
 } Eval;

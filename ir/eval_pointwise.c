@@ -48,17 +48,6 @@ void eval_clip(Eval *e) {
     }
 }
 
-void eval_edit(Eval *e) {
-    const Attrs *attr = &e->node->attr;
-    const int64_t columns = e->out.columns;
-    memcpy(e->out.at, e->in[0].at, (size_t)(e->out.rows * columns) * sizeof *e->out.at);
-    for (int64_t r = 0; r < e->out.rows; r++) {
-        double *row = e->out.at + r * columns;
-        for (int64_t c = attr->from; c < attr->to; c++)
-            row[c] = attr->edit == EDIT_set ? attr->strength : row[c] * attr->strength;
-    }
-}
-
 void eval_tap(Eval *e) {
     eval_slice(e); /* and the interpreter hands it to the caller */
 }

@@ -22,6 +22,8 @@ struct Interp {
     Step step;
     InterpTap *on_tap; /* null: nobody looks */
     void *tap_context;
+    GiveEdit *give; /* null: nothing is given */
+    void *give_context;
 };
 
 static void (*const eval[OP_COUNT])(Eval *) = {
@@ -140,7 +142,9 @@ static bool evaluate_node(Interp *interp, uint32_t index) {
               .diag = graph->diag,
               .weights = interp->weights,
               .step = &interp->step,
-              .scratch = &interp->scratch};
+              .scratch = &interp->scratch,
+              .give = interp->give,
+              .give_context = interp->give_context};
     for (int k = 0; k < IR_MAX_INPUTS; k++) {
         if (ir_ref_is_none(node->in[k])) continue;
         Tensor *in = &interp->value[node->in[k].index];
@@ -283,6 +287,11 @@ static bool check_sizes(const Graph *graph, int64_t count, int64_t position, int
 void interp_on_tap(Interp *interp, InterpTap *on_tap, void *context) {
     interp->on_tap = on_tap;
     interp->tap_context = context;
+}
+
+void interp_give_edits(Interp *interp, GiveEdit *give, void *context) {
+    interp->give = give;
+    interp->give_context = context;
 }
 
 static void hand_over_taps(const Interp *interp) {

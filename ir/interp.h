@@ -6,6 +6,7 @@
 #ifndef IR_INTERP_H
 #define IR_INTERP_H
 
+#include "ir/given.h"
 #include "ir/ir.h"
 #include "ir/weights.h"
 
@@ -25,6 +26,10 @@ bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t po
  * `position`. Null: taps are not evaluated, as at first. */
 typedef void InterpTap(void *context, const Node *tap, int64_t position, const double *columns);
 void interp_on_tap(Interp *interp, InterpTap *on_tap, void *context);
+
+/* From now on each run asks for what is given of edits. Null: those leave all values, as at first.
+ */
+void interp_give_edits(Interp *interp, GiveEdit *give, void *context);
 
 /* The value of a constant node, [rows * columns] doubles owned by the interpreter; null on error.
  */

@@ -60,7 +60,7 @@ typedef enum { NORM_none, NORM_rms, NORM_layer, NORM_l2 } NormKind;
 typedef enum { POOL_mean, POOL_first } PoolKind;
 typedef enum { ACT_relu, ACT_relu2, ACT_gelu, ACT_gelu_tanh, ACT_silu, ACT_sigmoid } Activation;
 typedef enum { FORMAT_f32, FORMAT_bf16, FORMAT_q8, FORMAT_q4, FORMAT_f16 } WeightFormat;
-typedef enum { EDIT_scale, EDIT_set } EditKind;
+typedef enum { EDIT_scale, EDIT_set, EDIT_add, EDIT_project_out, EDIT_patch } EditKind;
 typedef enum { ROPE_half, ROPE_interleaved } RopeStyle;
 typedef enum { SCALING_none, SCALING_linear, SCALING_llama3, SCALING_yarn } RopeScaling;
 

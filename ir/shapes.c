@@ -245,7 +245,7 @@ bool shape_last(const Graph *graph, const Node *node, Type *type) {
 
 /* ---- rules: work ---- */
 
-bool shape_edit(const Graph *graph, const Node *node, Type *type) {
+static bool check_range(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0)) return false;
     *type = type_of(graph, node, 0);
     const int64_t from = node->attr.from, to = node->attr.to;
@@ -256,8 +256,38 @@ bool shape_edit(const Graph *graph, const Node *node, Type *type) {
                   type->dim[1], from, to);
 }
 
+/* Columns `first` and after of the operand: a vector, or to patch with a row for each position. */
+static bool check_edit_operand(const Graph *graph, const Node *node, int64_t columns) {
+    const bool is_patch = node->attr.edit == EDIT_patch;
+    const int64_t first = node->attr.first;
+    int64_t there = node->attr.columns;
+    if (!ir_ref_is_none(node->in[1])) {
+        const Type operand = type_of(graph, node, 1);
+        if (operand.dtype != DTYPE_f32 || operand.rank != 1 + is_patch)
+            return misfit(graph, node, 1, is_patch ? "f32[rows, columns]" : "f32[columns]");
+        there = operand.dim[operand.rank - 1];
+    } else if (!there) {
+        return true;
+    }
+    return (first >= 0 && first <= there && columns <= there - first) ||
+           refuse(graph, node,
+                  "its operand has %" PRId64 " columns: %" PRId64 " from %" PRId64
+                  " on are not there",
+                  there, columns, first);
+}
+
+bool shape_edit(const Graph *graph, const Node *node, Type *type) {
+    if (!check_range(graph, node, type)) return false;
+    const int64_t columns = node->attr.to - node->attr.from, groups = node->attr.groups;
+    if (groups < 1 || columns % groups)
+        return refuse(graph, node,
+                      "%" PRId64 " columns cannot be divided into %" PRId64 " equal parts", columns,
+                      groups);
+    return check_edit_operand(graph, node, columns);
+}
+
 bool shape_slice(const Graph *graph, const Node *node, Type *type) {
-    if (!shape_edit(graph, node, type)) return false;
+    if (!check_range(graph, node, type)) return false;
     type->dim[1] = node->attr.to - node->attr.from;
     return true;
 }

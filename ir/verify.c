@@ -24,6 +24,7 @@ static bool takes_constant(Op op, int k) {
     case OP_project:
     case OP_read: return k >= 1;
     case OP_write: return k == 2;
+    case OP_edit: return k == 1;
     default: return ir_op_info[op].kind == KIND_CONSTANT;
     }
 }
@@ -154,6 +155,9 @@ static bool verify_rows(const Check *c) {
     case OP_pool:
     case OP_tap:
     case OP_last: break;
+    case OP_edit:
+        if (c->node->attr.given || c->node->attr.edit == EDIT_patch) break;
+        return true;
     default: return true;
     }
     char found[SHAPE_TEXT];

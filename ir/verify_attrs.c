@@ -73,6 +73,22 @@ static bool verify_point(const Check *c) {
            verify_refuse(c, "number must be 0 to %d, found %" PRId64, IR_MAX_NODES - 1, number);
 }
 
+/* What an edit takes: nothing by which a value is scaled, an operand or not to set it, else one. */
+static bool verify_edit(const Check *c) {
+    const Attrs *attr = &c->node->attr;
+    const bool has_operand = !ir_ref_is_none(c->node->in[1]);
+    const char *kind = ir_enum_word("EditKind", (int)attr->edit);
+    if (attr->groups != 1 && attr->edit != EDIT_project_out)
+        return verify_refuse(c, "'%s' has no groups", kind);
+    if (attr->given && has_operand)
+        return verify_refuse(c, "its operand is given: it has none here");
+    if (attr->columns && !attr->given)
+        return verify_refuse(c, "only a given edit says the columns of its operand");
+    const bool is_said = has_operand || attr->columns;
+    if (attr->edit == EDIT_scale) return !is_said || verify_refuse(c, "'scale' takes no operand");
+    return is_said || attr->edit == EDIT_set || verify_refuse(c, "'%s' needs an operand", kind);
+}
+
 static bool verify_cache_name(const Check *c) {
     const char *name = c->node->attr.cache;
     return verify_is_name(name) ||
@@ -94,8 +110,8 @@ bool verify_attrs(const Check *c) {
         return verify_at_least_0(c, "offset", attr->offset) && verify_original(c);
     case OP_rope: return verify_rope(c);
     case OP_append: return verify_cache_name(c);
-    case OP_tap:
-    case OP_edit: return verify_point(c);
+    case OP_tap: return verify_point(c);
+    case OP_edit: return verify_point(c) && verify_edit(c);
     case OP_scores:
     case OP_attend:
         return verify_at_least_0(c, "softcap", attr->softcap) &&

@@ -28,12 +28,24 @@ extern "C" {
 
 enum { TW_ABI_VERSION = 1 };
 
+/* What is said of an edit at run time. All zero: it changes nothing. */
+typedef struct TwEdit {
+    const float *operand; /* rows of as many floats as the edit says: what is set, added, taken out
+                           * or patched with; null: an edit that takes one changes nothing */
+    const int32_t *row;   /* [row_count] for each position the row of the operand, 0 for an edit
+                           * that takes none; -1: the value stays. Null: row 0 for all positions;
+                           * to patch with, the row of the position's own number. */
+    int64_t row_count;    /* from this position on values stay, where it counts */
+    float strength;
+    int32_t is_on;
+} TwEdit;
 /* A row of a call of several sequences. */
 typedef struct TwRow {
-    int64_t position;   /* of its token in its sequence, */
-    int64_t end;        /* and the one behind the last that this call brings of that sequence */
-    int64_t caches;     /* the sequence's begin so many floats behind TwFrame.caches */
-    float *const *taps; /* its buffers, as TwFrame.taps */
+    int64_t position;    /* of its token in its sequence, */
+    int64_t end;         /* and the one behind the last that this call brings of that sequence */
+    int64_t caches;      /* the sequence's begin so many floats behind TwFrame.caches */
+    float *const *taps;  /* its buffers, as TwFrame.taps */
+    const TwEdit *edits; /* and what is said of its edits */
 } TwRow;
 
 /* What a call of the model works on. The caller owns all of it. */
@@ -61,6 +73,7 @@ typedef struct TwFrame {
     const int64_t *starts; /* [segment_count + 1] */
     int64_t segment_count;
     const int64_t *wanted; /* [logit_rows] numbers of rows whose logits are wanted, ascending */
+    const TwEdit *edits;   /* [edit_count] of the program */
 } TwFrame;
 
 /* What an entry takes of the stack of each thread, at most. Objects of version 1.0 took more. */
@@ -122,6 +135,8 @@ typedef struct TwProgram {
     int64_t few_rows;     /* where there are such */
     const TwCache *cache; /* [cache_count]: all that hold a sequence */
     int64_t cache_count;
+    const TwEdit *edit; /* [edit_count] as they are until others are set; null: all zero */
+    int64_t edit_count;
 } TwProgram;
 
 typedef struct TwModule {

@@ -107,6 +107,10 @@ TW_API const float *tw_session_logits(const TwSession *session, int64_t row);
  * outlive the calls. */
 TW_API TwStatus tw_session_set_tap(TwSession *session, int64_t number, float *rows, int64_t count);
 
+/* What edit `number` of the program does from now on; at first the program's own. Its arrays
+ * outlive the calls. Operands are finite numbers, rows that a map names are there: nobody looks. */
+TW_API TwStatus tw_session_set_edit(TwSession *session, int64_t number, const TwEdit *edit);
+
 TW_API int64_t tw_session_position(const TwSession *session);
 TW_API int tw_session_threads(const TwSession *session);
 
@@ -123,9 +127,10 @@ TW_API TwStatus tw_session_rollback(TwSession *session, int64_t position);
 TW_API void tw_session_reset(TwSession *session);
 
 /* ---- several sequences in one session ----
- * Each has its own position, keys, values and buffers of taps. All other calls are of the sequence
- * that is chosen, which is 0 at first: step, prefill, decode, set_tap, position, rollback, reset.
- * Logits are those of the last call, whichever sequences it took further, and stay until the next.
+ * Each has its own position, keys, values, buffers of taps and edits. All other calls are of the
+ * sequence that is chosen, which is 0 at first: step, prefill, decode, set_tap, set_edit, position,
+ * rollback, reset. Logits are those of the last call, whichever sequences it took further, and stay
+ * until the next.
  */
 
 TW_API TwStatus tw_session_choose(TwSession *session, int64_t sequence);

@@ -53,6 +53,7 @@ static TwStatus check_program(const TwProgram *program) {
         return TW_BAD_ARGUMENT;
     if (program->arena_floats < 0 || program->cache_floats < 0) return TW_BAD_ARGUMENT;
     if (tap_count(program) < 0 || tap_count(program) > INT32_MAX) return TW_BAD_ARGUMENT;
+    if (edit_count(program) < 0 || edit_count(program) > INT32_MAX) return TW_BAD_ARGUMENT;
     if (scratch_floats(program) < 0 || scratch_floats(program) % LINE_FLOATS)
         return TW_BAD_ARGUMENT;
     if (TW_HAS_FIELD(program, rotation_count) && !tw_rotation_tables_check(program))
@@ -93,7 +94,7 @@ static TwStatus complete_options(const TwProgram *program, const TwSessionOption
 
 /* The parts of a session, one after the other in memory of the caller. */
 typedef struct {
-    uint64_t bytes[12];
+    uint64_t bytes[13];
     uint64_t whole; /* and what aligning the memory may take */
 } Parts;
 
@@ -110,6 +111,7 @@ enum {
     PART_BATCH,
     PART_TAP_BUFFERS,
     PART_TAPS,
+    PART_EDITS,
     PARTS
 };
 
@@ -135,8 +137,10 @@ static int64_t batch_bytes(const TwProgram *program, const TwSessionOptions *opt
 }
 
 /* False: more than there is of addresses. */
-static bool count_taps(const TwProgram *program, const TwSessionOptions *options, int64_t *taps) {
-    return !__builtin_mul_overflow(options->sequences, tap_count(program), taps);
+static bool count_instruments(const TwProgram *program, const TwSessionOptions *options,
+                              int64_t *taps, int64_t *edits) {
+    return !__builtin_mul_overflow(options->sequences, tap_count(program), taps) &&
+           !__builtin_mul_overflow(options->sequences, edit_count(program), edits);
 }
 
 static int most_threads(const TwSessionOptions *options) {
@@ -147,7 +151,7 @@ static int most_threads(const TwSessionOptions *options) {
 static bool measure_parts(const TwProgram *program, const TwSessionOptions *options, Parts *parts) {
     const int64_t word = sizeof(float);
     const bool has_decode_team = options->decode_threads != options->threads;
-    int64_t taps;
+    int64_t taps, edits;
     *parts = (Parts){.whole = LINE - 1};
     return set_part(parts, PART_SESSION, 1, sizeof(TwSession)) &&
            set_part(parts, PART_TEAM, 1, (int64_t)tw_team_bytes(options->threads)) &&
@@ -163,9 +167,10 @@ static bool measure_parts(const TwProgram *program, const TwSessionOptions *opti
            set_part(parts, PART_LOGITS, options->logit_rows, program->logits_stride * word) &&
            set_part(parts, PART_SEQUENCES, options->sequences, sizeof(Sequence)) &&
            set_part(parts, PART_BATCH, 1, batch_bytes(program, options)) &&
-           count_taps(program, options, &taps) &&
+           count_instruments(program, options, &taps, &edits) &&
            set_part(parts, PART_TAP_BUFFERS, taps, sizeof(TapBuffer)) &&
-           set_part(parts, PART_TAPS, taps, sizeof(float *)) && parts->whole <= SIZE_MAX;
+           set_part(parts, PART_TAPS, taps, sizeof(float *)) &&
+           set_part(parts, PART_EDITS, edits, sizeof(TwEdit)) && parts->whole <= SIZE_MAX;
 }
 
 /* Both teams, at places for them. */
@@ -187,7 +192,7 @@ static void *take(char **at, const Parts *parts, int part) {
 
 static uint64_t small_bytes(const Parts *parts) {
     return parts->bytes[PART_SEQUENCES] + parts->bytes[PART_BATCH] +
-           parts->bytes[PART_TAP_BUFFERS] + parts->bytes[PART_TAPS];
+           parts->bytes[PART_TAP_BUFFERS] + parts->bytes[PART_TAPS] + parts->bytes[PART_EDITS];
 }
 
 /* What is said of each sequence, all zero at first. */
@@ -198,6 +203,7 @@ static void take_small(TwSession *session, char *at, const Parts *parts) {
     take(&at, parts, PART_BATCH);
     session->tap = take(&at, parts, PART_TAP_BUFFERS);
     session->taps = take(&at, parts, PART_TAPS);
+    session->edits = take(&at, parts, PART_EDITS);
 }
 
 /* In memory of the caller, of which all is cleared but arena, scratch and tables, which are written
@@ -255,6 +261,14 @@ size_t tw_session_bytes(const TwProgram *program, const TwSessionOptions *option
     return (size_t)parts.whole;
 }
 
+/* What the program says of its edits, for each sequence. */
+static void begin_edits(TwSession *session) {
+    const int64_t count = edit_count(session->program);
+    if (!count || !session->program->edit) return;
+    for (int64_t i = 0; i < session->sequences; i++)
+        memcpy(session->edits + i * count, session->program->edit, (size_t)count * sizeof(TwEdit));
+}
+
 TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
                            const TwSessionOptions *options, TwSession **out) {
     if (!out) return TW_BAD_ARGUMENT;
@@ -274,6 +288,7 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     session->program = program;
     session->weights = tw_weights_data(weights);
     session->sequences = complete.sequences;
+    begin_edits(session);
     session->sequence_floats = sequence_floats(program);
     session->logit_rows = complete.logit_rows;
     if (session->batch_rows) {
@@ -350,7 +365,8 @@ TwFrame tw_session_frame(const TwSession *session, const int32_t *tokens, int64_
                      .trace = session->trace,
                      .scratch = session->scratch,
                      .taps = session->taps,
-                     .tables = session->tables};
+                     .tables = session->tables,
+                     .edits = session->edits};
 }
 
 void tw_session_run(TwSession *session, TwEntry *entry, const TwFrame *frame, bool is_decode) {
@@ -372,6 +388,7 @@ void tw_session_advance(TwSession *session, Sequence *sequence, const int32_t *t
     TwFrame frame = tw_session_frame(session, tokens, count);
     frame.caches += number * session->sequence_floats;
     frame.taps += number * tap_count(program);
+    frame.edits += number * edit_count(program);
     frame.logits += first * program->logits_stride;
     frame.position = sequence->position;
     frame.logit_rows = rows;
@@ -420,6 +437,14 @@ TwStatus tw_session_set_tap(TwSession *session, int64_t number, float *rows, int
     return TW_OK;
 }
 
+TwStatus tw_session_set_edit(TwSession *session, int64_t number, const TwEdit *edit) {
+    if (!session || !edit || number < 0 || number >= edit_count(session->program))
+        return TW_BAD_ARGUMENT;
+    session->edits[(session->now - session->sequence) * edit_count(session->program) + number] =
+        *edit;
+    return TW_OK;
+}
+
 int64_t tw_session_position(const TwSession *session) {
     return session ? session->now->position : 0;
 }
@@ -448,9 +473,9 @@ TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
         program->context != now->context || program->chunk != now->chunk ||
         program->logits_stride != now->logits_stride ||
         program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
-        tap_count(program) != tap_count(now) || table_floats(program) != table_floats(now) ||
-        ring_rows(program) != ring_rows(now) || program->layout_id != now->layout_id ||
-        program->weight_bytes != now->weight_bytes)
+        tap_count(program) != tap_count(now) || edit_count(program) != edit_count(now) ||
+        table_floats(program) != table_floats(now) || ring_rows(program) != ring_rows(now) ||
+        program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)
         return TW_BAD_ARGUMENT;
     if (!has_scratch(session, program)) return TW_NO_MEMORY;
     session->program = program;

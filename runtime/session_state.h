@@ -34,6 +34,7 @@ struct TwSession {
     int64_t logit_rows;                 /* that there is room for */
     TapBuffer *tap;                     /* [sequences][tap_count] of the caller's, */
     float **taps;                       /* and as the frame has them */
+    TwEdit *edits;                      /* [sequences][edit_count] */
     TwRow
         *batch_rows; /* [chunk], [sequences + 1], [logit_rows]: the parts of a batch as its frame */
     int64_t *starts, *wanted; /* has them; null: the program has no code for batches */
@@ -58,6 +59,10 @@ static inline int64_t ring_rows(const TwProgram *program) {
 
 static inline int64_t tap_count(const TwProgram *program) {
     return TW_HAS_FIELD(program, tap_count) ? program->tap_count : 0;
+}
+
+static inline int64_t edit_count(const TwProgram *program) {
+    return TW_HAS_FIELD(program, edit_count) ? program->edit_count : 0;
 }
 
 static inline bool has_batches(const TwProgram *program) {

@@ -120,6 +120,9 @@ void emit_keep_head(KernelEmit *k, Ref tap, int64_t head_dim, Value base, Value 
 /* Of a whole row at `base`. */
 void emit_keep_row(KernelEmit *k, Ref tap, Value base, Value row);
 
+/* ---- emit_edits.c: what an edit makes of row `row`, which lies at x, in place ---- */
+void emit_edit_row(KernelEmit *k, Ref edit, Value x, Value row);
+
 /* ---- emit_heads.c: norm, rope, scale_positions and append on the `columns` floats at `base` ----
  */
 typedef struct {

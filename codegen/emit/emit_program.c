@@ -69,9 +69,9 @@ typedef struct {
 typedef struct {
     Value thread, threads;
     Value weights, arena, caches, tables, token_ids, logits, tokens, position, logit_rows, team;
-    Value taps;    /* null: there are none */
-    Value scratch; /* of this thread */
-    Value trace;   /* of timed code */
+    Value taps, edits; /* null: there are none */
+    Value scratch;     /* of this thread */
+    Value trace;       /* of timed code */
 } Frame;
 
 /* Room for a function of that stem, whose name is its own: the second of them ends in ".2". */
@@ -111,11 +111,13 @@ static int shape_function(Program *program, const Kernel *kernel, const char *ph
 #define FIELD(type, member, name)                                                                  \
     emit_load_field(e, type, frame, (int64_t)offsetof(TwFrame, member), name)
 
-static Frame load_frame(const Program *program, bool has_taps) {
+static Frame load_frame(const Program *program, const PhasePlan *phase) {
+    const bool has_taps = phase->tap_count, has_edits = phase->edit_count;
     Emit *e = program->e;
     Value frame = emit_argument(e, 0, "frame"), thread = emit_argument(e, 1, "thread");
     Value before = emit_mul(e, thread, emit_int(e, program->scratch_floats));
     return (Frame){.taps = has_taps ? FIELD(e->pointer, taps, "taps") : NULL,
+                   .edits = has_edits ? FIELD(e->pointer, edits, "edits") : NULL,
                    .tables = program->has_tables ? FIELD(e->pointer, tables, "tables") : NULL,
                    .trace = program->mark ? FIELD(e->pointer, trace, "trace") : NULL,
                    .scratch = emit_at(e, FIELD(e->pointer, scratch, "scratch"), before),
@@ -203,6 +205,7 @@ static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
     case SLOT_ARENA: return emit_at(e, frame->arena, offset);
     case SLOT_WEIGHTS: return emit_at(e, frame->weights, offset);
     case SLOT_TABLES: return emit_at(e, frame->tables, offset);
+    case SLOT_EDIT: return emit_at(e, frame->edits, offset);
     default: return emit_at(e, frame->caches, offset);
     }
 }
@@ -314,7 +317,7 @@ static Value emit_entry(Program *program, const char *name, const PhasePlan *pha
     Value entry = emit_function_begin(e, unique, e->none, types, 3, start);
     Steps steps = {.program = program,
                    .phase = phase,
-                   .frame = load_frame(program, phase->tap_count > 0),
+                   .frame = load_frame(program, phase),
                    .function = ARENA_ARRAY(program->arena, int, (size_t)phase->count + 1)};
     for (int i = 0; i < phase->count; i++)
         steps.function[i] = shape_function(program, phase->kernel[i], name);
@@ -358,6 +361,7 @@ static Value emit_rotations(Emit *e, const Plan *plan) {
 
 /* It ends before fields that it can do without, all of one size, so that older runtimes run it. */
 static size_t program_bytes(const Plan *plan) {
+    if (plan->prefill.edit_count) return sizeof(TwProgram);
     if (plan->ring_rows) return offsetof(TwProgram, batch);
     if (plan->layout->rope.count) return offsetof(TwProgram, ring_rows);
     if (plan->prefill.tap_count) return offsetof(TwProgram, table_floats);
@@ -394,8 +398,15 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_rotations(e, plan),
                       emit_int(e, tables->count),
                       emit_int(e, plan->ring_rows),
-                      emit_int(e, plan->ring_rollback)};
-    const size_t left_out = (offsetof(TwProgram, batch) - bytes) / sizeof(int64_t);
+                      emit_int(e, plan->ring_rollback),
+                      LLVMConstNull(e->pointer),
+                      LLVMConstNull(e->pointer),
+                      emit_int(e, 0),
+                      LLVMConstNull(e->pointer),
+                      emit_int(e, 0),
+                      LLVMConstNull(e->pointer),
+                      emit_int(e, plan->prefill.edit_count)};
+    const size_t left_out = (sizeof(TwProgram) - bytes) / sizeof(int64_t);
     const unsigned count = (unsigned)(sizeof fields / sizeof *fields - left_out);
     Value value = LLVMConstStructInContext(e->context, fields, count, 0);
     Value global = LLVMAddGlobal(e->module, LLVMTypeOf(value), symbol);

@@ -137,30 +137,6 @@ void emit_pool(KernelEmit *k) {
     emit_loop_end(e, &vector);
 }
 
-/* ---- instruments ---- */
-
-typedef struct {
-    Value x;
-    const Attrs *attr;
-} Editing;
-
-static void edit_columns(Emit *e, void *context, Value column, int64_t lanes) {
-    const Editing *edit = context;
-    Value y = emit_vector(e, edit->attr->strength);
-    if (edit->attr->edit == EDIT_scale)
-        y = emit_fmul(e, emit_load_part(e, edit->x, column, lanes), y);
-    emit_store_part(e, y, edit->x, column, lanes);
-}
-
-/* In place. */
-static void edit_row(KernelEmit *k, Ref root, Value row) {
-    Emit *e = k->e;
-    const Node *node = kernel_node(k, root);
-    Value x = emit_at(e, row_base(k, node->in[0], row), emit_int(e, node->attr.from));
-    Editing edit = {x, &node->attr};
-    emit_columns(e, node->attr.to - node->attr.from, edit_columns, &edit);
-}
-
 /* ---- rows ---- */
 
 static void last_row(KernelEmit *k, Ref root, Value row) {
@@ -181,7 +157,9 @@ static void emit_row(KernelEmit *k, Ref root, Value row) {
     case OP_quantise: quantise_row(k, root, row); return;
     case OP_slice: slice_row(k, root, row); return;
     case OP_last: last_row(k, root, row); return;
-    case OP_edit: edit_row(k, root, row); return;
+    case OP_edit:
+        emit_edit_row(k, root, row_base(k, kernel_node(k, root)->in[0], row), row);
+        return;
     case OP_tap: emit_keep_row(k, root, row_base(k, kernel_node(k, root)->in[0], row), row); return;
     default: pointwise_row(k, root, row); return;
     }

@@ -1,5 +1,7 @@
 #include "codegen/emit/kernel.h"
 
+#include "runtime/abi.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -85,6 +87,14 @@ static void add_rope_table(Kernel *kernel, Layout *layout, Ref rope) {
         rope_tables_add(&layout->rope, kernel->graph, ir_node(kernel->graph, rope),
                         &layout->machine, layout->arena);
     add_slot(kernel, (Slot){SLOT_TABLES, FORM_ROWS, rope, .offset = offset});
+}
+
+/* Where the operand is, and what else is said at run time. */
+static void add_edit(Kernel *kernel, Ref ref) {
+    const Node *edit = ir_node(kernel->graph, ref);
+    if (ir_ref_is_none(edit->in[1]) && !edit->attr.given) return;
+    const int64_t floats = sizeof(TwEdit) / sizeof(float);
+    add_slot(kernel, (Slot){SLOT_EDIT, FORM_ROWS, ref, .offset = edit->attr.number * floats});
 }
 
 bool kernel_has_slot(const Kernel *kernel, Ref ref, PackedForm form) {
@@ -290,6 +300,7 @@ static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
         if (ir_ref_is_none(node->in[i])) continue;
         const Node *operand = ir_node(kernel->graph, node->in[i]);
         bool is_inside = ir_ref_equal(ir_root(kernel->graph, node->in[i]), kernel->root);
+        if (node->op == OP_edit && i == 1) continue; /* add_edit() */
         if (ir_is_constant(operand) && has_table && i == 1)
             add_table(kernel, layout, node);
         else if (ir_is_constant(operand))
@@ -298,6 +309,7 @@ static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
             add_memory(kernel, node->in[i]);
     }
     if (node->op == OP_rope) add_rope_table(kernel, layout, ref);
+    if (node->op == OP_edit) add_edit(kernel, ref);
     if (node->op == OP_append || node->op == OP_tap) add_memory(kernel, ref);
 }
 

@@ -47,13 +47,14 @@ typedef enum {
     SLOT_TABLES,  /* offset floats into the tables of ropes */
     SLOT_LOGITS,
     SLOT_TOKENS,
-    SLOT_TAP /* offset is the number of a buffer of the caller's; null: it is not wanted */
+    SLOT_TAP, /* offset is the number of a buffer of the caller's; null: it is not wanted */
+    SLOT_EDIT /* offset floats into the frame's edits, where what is said of this one is */
 } SlotKind;
 
 typedef struct {
     SlotKind kind;
     PackedForm form; /* of a constant; VECTOR for a value in memory */
-    Ref ref;         /* the value it points to; of a table in ROWS, the rope node */
+    Ref ref;         /* the value it points to; in ROWS the rope of a table, or an edit */
     int64_t offset;
     int64_t stride;      /* floats between rows, where it has rows */
     bool is_last;        /* the last L of T rows: the caller moves the pointer */

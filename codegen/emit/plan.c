@@ -37,8 +37,20 @@ static int64_t count_taps(const Graph *graph) {
     return count;
 }
 
+static int64_t count_edits(const Graph *graph) {
+    int64_t count = 0;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        const Node *node = &graph->node[i];
+        const bool is_said = node->attr.given || !ir_ref_is_none(node->in[1]);
+        if (node->op == OP_edit && is_said && node->attr.number >= count)
+            count = node->attr.number + 1;
+    }
+    return count;
+}
+
 static bool plan_phase(PhasePlan *phase, const Graph *graph, Layout *layout, Arena *arena) {
-    *phase = (PhasePlan){.graph = graph, .tap_count = count_taps(graph)};
+    *phase = (PhasePlan){
+        .graph = graph, .tap_count = count_taps(graph), .edit_count = count_edits(graph)};
     phase->kernel = ARENA_ARRAY(arena, Kernel *, (size_t)count_kernels(graph) + 1);
     for (uint32_t i = 1; i < graph->count; i++) {
         if (!ir_ref_is_none(graph->node[i].root) || kernel_is_free(graph, (Ref){i})) continue;

@@ -8,7 +8,8 @@ typedef struct {
     const Graph *graph; /* placed and scheduled */
     Kernel **kernel;    /* in order; the team meets between two of them */
     int count;
-    int64_t tap_count; /* buffers of the caller's that its taps fill */
+    int64_t tap_count;  /* buffers of the caller's that its taps fill */
+    int64_t edit_count; /* numbers of edits of which something is said at run time */
 } PhasePlan;
 
 typedef struct {

@@ -31,6 +31,7 @@ uint64_t compiler_session_bytes(const Plan *plan, const TwSessionOptions *option
                                .scratch_floats = plan->scratch_floats,
                                .outputs = plan->gives_logits ? 0 : plan->outputs,
                                .tap_count = plan->prefill.tap_count,
+                               .edit_count = plan->prefill.edit_count,
                                .table_floats = plan->layout->rope.floats};
     return tw_session_bytes(&program, options);
 }

@@ -81,6 +81,72 @@ START_TEST(a_tap_hands_over_what_stands_before_the_edit) {
 }
 END_TEST
 
+/* ---- edits ---- */
+
+#define OPERANDS                                                                                   \
+    "  @v = param : f32[3]\n"                                                                      \
+    "  @u = param : f32[4]\n"                                                                      \
+    "  @none = zeros : f32[4]\n"                                                                   \
+    "  @rows = param : f32[1, 3]\n"
+static const Param operands[] = {{"x", (const float[]){1, 3, 5, 7, 0, 3, 0, 4}},
+                                 {"v", (const float[]){1, 0, -1}},
+                                 {"u", (const float[]){1, 0, 1, 1}},
+                                 {"rows", (const float[]){10, 20, 30}},
+                                 {0}};
+
+/* Of rows 1 3 5 7 and 0 3 0 4. */
+static const struct {
+    const char *edit;
+    double out[8];
+} edits[] = {
+    {", @v {from = 1, to = 4, edit = set, strength = 2", {1, 2, 0, -2, 0, 2, 0, -2}},
+    {", @v {from = 1, to = 4, edit = add, strength = 2", {1, 5, 5, 5, 0, 5, 0, 2}},
+    {", @v {from = 2, to = 4, edit = add, first = 1", {1, 3, 5, 6, 0, 3, 0, 3}},
+    {", @v {from = 1, to = 4, edit = project_out", {1, 5, 5, 5, 0, 3.5, 0, 3.5}},
+    {", @u {to = 4, edit = project_out, strength = 0.5, groups = 2", {0.5, 3, 2, 4, 0, 3, -1, 3}},
+    {", @none {to = 4, edit = project_out", {1, 3, 5, 7, 0, 3, 0, 4}},
+    {", @rows {to = 2, edit = patch, first = 1", {20, 30, 5, 7, 0, 3, 0, 4}},
+    {" {to = 2, given = true, edit = set", {1, 3, 5, 7, 0, 3, 0, 4}},
+};
+enum { EDITS = sizeof edits / sizeof *edits };
+
+static const char *edit_graph(const char *edit, char *text, size_t room) {
+    snprintf(text, room, "%s  %%7 = edit %%6%s, point = p} : f32[T, 4]\n  return %%7\n",
+             TWO_ROWS OPERANDS, edit);
+    return text;
+}
+
+START_TEST(an_edit_changes_its_columns_by_its_operand) {
+    char text[2048];
+    check_graph(edit_graph(edits[_i].edit, text, sizeof text), operands, 2, edits[_i].out, 8);
+}
+END_TEST
+
+/* At position 1 alone, with another strength and operand. */
+static bool give(void *context, const Node *edit, int64_t position, GivenEdit *out) {
+    ck_assert_int_eq(edit->attr.number, 5);
+    *out = (GivenEdit){3, context};
+    return position == 1;
+}
+
+START_TEST(what_is_given_of_an_edit_is_asked_for_each_position) {
+    char text[2048];
+    float operand[] = {1, 2, 4};
+    double out[8];
+    Model *m = open_model(edit_graph(" {to = 2, edit = add, first = 1, given = true, columns = 3, "
+                                     "number = 5",
+                                     text, sizeof text),
+                          operands);
+    interp_give_edits(m->interp, give, operand);
+    run(m, 2, 0, out);
+    expect(out, DOUBLES(1, 3, 5, 7, 6, 15, 0, 4), 8);
+    interp_give_edits(m->interp, give, NULL); /* its operand is not there */
+    run(m, 2, 0, out);
+    expect(out, DOUBLES(1, 3, 5, 7, 0, 3, 0, 4), 8);
+    close_model(m);
+}
+END_TEST
+
 /* ---- constants ---- */
 
 START_TEST(constants_can_be_asked_for) {
@@ -197,6 +263,8 @@ int main(void) {
     TCase *tests = suite_case(suite, "interp", NULL, NULL);
     tcase_add_loop_test(tests, the_last_rows_of_the_result_are_given, 0, 2);
     tcase_add_test(tests, a_tap_hands_over_what_stands_before_the_edit);
+    tcase_add_loop_test(tests, an_edit_changes_its_columns_by_its_operand, 0, EDITS);
+    tcase_add_test(tests, what_is_given_of_an_edit_is_asked_for_each_position);
     tcase_add_test(tests, constants_can_be_asked_for);
     tcase_add_loop_test(tests, a_call_continues_the_one_before, 0, 2);
     tcase_add_loop_test(tests, a_sequence_that_starts_again_does_not_see_the_last_one, 0, 2);
