@@ -465,18 +465,26 @@ static bool has_scratch(TwSession *session, const TwProgram *program) {
     return true;
 }
 
+static bool is_same(const TwProgram *a, const TwProgram *b, size_t from, size_t to) {
+    if (to > a->struct_bytes) to = a->struct_bytes;
+    return to <= from || memcmp((const char *)a + from, (const char *)b + from, to - from) == 0;
+}
+
+/* All but names, code and scratch. */
+static bool has_same_sizes(const TwProgram *a, const TwProgram *b) {
+    return a->struct_bytes == b->struct_bytes &&
+           is_same(a, b, offsetof(TwProgram, vocab), offsetof(TwProgram, prefill)) &&
+           is_same(a, b, offsetof(TwProgram, takes_whole_sequences),
+                   offsetof(TwProgram, rotation)) &&
+           is_same(a, b, offsetof(TwProgram, rotation_count), offsetof(TwProgram, batch)) &&
+           edit_count(a) == edit_count(b);
+}
+
 TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
     const TwProgram *now = session->program;
     const TwStatus status = check_program(program);
     if (status != TW_OK) return status;
-    if (program->vocab != now->vocab || tw_program_outputs(program) != tw_program_outputs(now) ||
-        program->context != now->context || program->chunk != now->chunk ||
-        program->logits_stride != now->logits_stride ||
-        program->arena_floats != now->arena_floats || program->cache_floats != now->cache_floats ||
-        tap_count(program) != tap_count(now) || edit_count(program) != edit_count(now) ||
-        table_floats(program) != table_floats(now) || ring_rows(program) != ring_rows(now) ||
-        program->layout_id != now->layout_id || program->weight_bytes != now->weight_bytes)
-        return TW_BAD_ARGUMENT;
+    if (!has_same_sizes(program, now)) return TW_BAD_ARGUMENT;
     if (!has_scratch(session, program)) return TW_NO_MEMORY;
     session->program = program;
     return TW_OK;
