@@ -62,36 +62,37 @@ bool stream_rows(const StreamWeights *weights, const StreamMatrix *matrix, int64
 
 /* ---- columns ---- */
 
-enum { SOME_FLOATS = 1 << 20 };
-
-static int64_t rows_at_once(const StreamMatrix *matrix) {
-    const int64_t rows = SOME_FLOATS / matrix->columns;
-    if (rows < 1) return 1;
-    return rows < matrix->rows ? rows : matrix->rows;
-}
+enum { SOME_FLOATS = 1 << 18 };
 
 /* A few rows at a time, so that a cache line of the source is used whole while it is there. */
-static void take_columns(const float *rows, int64_t count, const StreamMatrix *matrix,
-                         int64_t first, int64_t columns, float *out) {
+static void turn_rows(const float *rows, int64_t count, int64_t row_floats, StreamBlock block,
+                      float *out, int64_t stride) {
     enum { TILE = 16 };
     for (int64_t r = 0; r < count; r += TILE)
-        for (int64_t c = 0; c < columns; c++)
+        for (int64_t c = 0; c < block.columns; c++)
             for (int64_t i = r; i < r + TILE && i < count; i++)
-                out[c * matrix->rows + i] = rows[i * matrix->columns + first + c];
+                out[c * stride + i] = rows[i * row_floats + block.first_column + c];
+}
+
+bool stream_turned(const StreamWeights *weights, const StreamMatrix *matrix, StreamBlock block,
+                   float *out, int64_t stride) {
+    const int64_t most = SOME_FLOATS / matrix->columns + 1;
+    const int64_t some = most < block.rows ? most : block.rows;
+    float *rows = malloc((size_t)(some * matrix->columns) * sizeof *rows);
+    bool is_read = rows != NULL;
+    for (int64_t r = 0; is_read && r < block.rows; r += some) {
+        const int64_t count = block.rows - r < some ? block.rows - r : some;
+        is_read = stream_rows(weights, matrix, block.first_row + r, count, rows);
+        if (is_read) turn_rows(rows, count, matrix->columns, block, out + r, stride);
+    }
+    free(rows);
+    return is_read;
 }
 
 bool stream_columns(const StreamWeights *weights, const StreamMatrix *matrix, int64_t first,
                     int64_t count, float *out) {
-    const int64_t some = rows_at_once(matrix);
-    float *rows = malloc((size_t)(some * matrix->columns) * sizeof *rows);
-    bool is_read = rows != NULL;
-    for (int64_t r = 0; is_read && r < matrix->rows; r += some) {
-        const int64_t left = matrix->rows - r, now = left < some ? left : some;
-        is_read = stream_rows(weights, matrix, r, now, rows);
-        if (is_read) take_columns(rows, now, matrix, first, count, out + r);
-    }
-    free(rows);
-    return is_read;
+    const StreamBlock block = {0, matrix->rows, first, count};
+    return stream_turned(weights, matrix, block, out, matrix->rows);
 }
 
 /* ---- heads and neurons ---- */

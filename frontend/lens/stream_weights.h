@@ -75,7 +75,15 @@ const StreamBranch *stream_weights_branch(const StreamWeights *weights, bool is_
 bool stream_rows(const StreamWeights *weights, const StreamMatrix *matrix, int64_t first,
                  int64_t count, float *out);
 
-/* Columns first .. first + count - 1 to out[count][rows]; reads all rows, some at a time. */
+/* Some columns of some rows, turned: column first_column + c of row first_row + r becomes
+ * out[c * stride + r]. Reads these rows whole, some at a time. */
+typedef struct {
+    int64_t first_row, rows, first_column, columns;
+} StreamBlock;
+bool stream_turned(const StreamWeights *weights, const StreamMatrix *matrix, StreamBlock block,
+                   float *out, int64_t stride);
+
+/* The same of all rows, to out[count][rows]. */
 bool stream_columns(const StreamWeights *weights, const StreamMatrix *matrix, int64_t first,
                     int64_t count, float *out);
 

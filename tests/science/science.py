@@ -5,6 +5,7 @@
 makes the model in FOLDER and holds what the commands say of it against numbers of an independent
 program. Each check_...() is one command.
 """
+import json
 import os
 import struct
 import subprocess
@@ -46,6 +47,11 @@ class Science:
         print(f"{what}: found {found}, expected {expected}")
         self.failed += 1
 
+    def same(self, what, found, expected):
+        if found != expected:
+            print(f"{what}: found {found}, expected {expected}")
+            self.failed += 1
+
 
 def check_logits(science):
     expected = {"layer": [0.854093278, 0.067462818, 0.331924172, -0.391304520, 0.301184736,
@@ -57,11 +63,34 @@ def check_logits(science):
         science.near(f"logits, {kind}", read_npy(science.path("logits.npy"))[-len(logits):], logits)
 
 
+def check_congruence(science):
+    """The mutual pairs, and their neurons and tokens by the plain sum of the file's numbers."""
+    expected = [("L1N12", 8, 0.078766236), ("L0N2", 9, 0.030902431), ("L1N14", 3, 0.01857244),
+                ("L0N4", 0, 0.013204384)]
+    told = json.loads(science.run("congruence", "layer.yaml", "--mutual", "--json"))
+    pairs = told["pairs"][:len(expected)]
+    science.same("mutual pairs", [(p["neuron"], p["token"]) for p in pairs], [e[:2] for e in expected])
+    science.near("their scores", [p["score"] for p in pairs], [e[2] for e in expected])
+    rounded = json.loads(science.run("congruence", "layer.yaml", "--mutual", "--json", "--products", "bf16"))
+    science.near("scores of bf16", [rounded["pairs"][0]["score"]], [expected[0][2]], 0.01)
+    for with_, name in ("unembed", "head.weight"), ("embed", "embed.tokens"):
+        rows = test_model.all_tensors()[name][1]
+        down = test_model.all_tensors()["blocks.1.mlp.down.weight"][1]
+        sums = [sum(down[d * test_model.HIDDEN + 12] * rows[t * test_model.WIDTH + d]
+                    for d in range(test_model.WIDTH)) for t in range(test_model.VOCAB)]
+        science.run("congruence", "layer.yaml", "--neuron", "L1N12", "--with", with_, "-o", "neuron.npy")
+        science.near(f"congruence with {with_}", read_npy(science.path("neuron.npy")), sums)
+        science.run("congruence", "layer.yaml", "--token", "8", "--with", with_, "-o", "token.npy")
+        science.near(f"congruence of a token with {with_}",
+                     read_npy(science.path("token.npy"))[test_model.HIDDEN + 12:][:1], sums[8:9])
+
+
 def main():
     program, folder = os.path.abspath(sys.argv[1]), sys.argv[2]
     science = Science(program, folder)
     test_model.write(folder)
     check_logits(science)
+    check_congruence(science)
     raise SystemExit(1 if science.failed else 0)
 
 

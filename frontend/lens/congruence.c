@@ -1,0 +1,108 @@
+/* congruence.c - one row or one column of the product of all neurons with all tokens: weights are
+ * read once, some rows at a time. */
+#include "frontend/lens/congruence.h"
+
+#include "frontend/compiler/compiler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SOME_FLOATS = 1 << 18 };
+
+bool congruence_open(const StreamWeights *weights, bool with_embedding, Congruence *out) {
+    Diag *diag = &weights->thalweg->diag;
+    *out = (Congruence){.weights = weights,
+                        .tokens = with_embedding ? weights->embed : weights->unembed,
+                        .with = with_embedding ? "embed" : "unembed"};
+    for (int64_t i = 0; i < weights->branch_count; i++) out->neurons += weights->branch[i].hidden;
+    if (!out->neurons) return diag_error(diag, (Loc){0}, "the model has no neurons: no mlp");
+    if (out->tokens.node && out->tokens.columns == weights->width) return true;
+    diag_error(diag, (Loc){0}, "the model has no unembedding of its stream's width");
+    return diag_hint(diag, "the embedding is taken with --with embed");
+}
+
+StreamUnit congruence_neuron(const Congruence *congruence, int64_t number) {
+    const StreamBranch *branch = congruence->weights->branch;
+    for (; number >= branch->hidden; branch++) number -= branch->hidden;
+    return (StreamUnit){branch, number};
+}
+
+int64_t congruence_number(const Congruence *congruence, StreamUnit place) {
+    int64_t number = place.number;
+    for (const StreamBranch *b = congruence->weights->branch; b < place.branch; b++)
+        number += b->hidden;
+    return number;
+}
+
+/* ---- a token: row d of W_out, turned, adds u[d] times itself ---- */
+
+static int64_t rows_at_once(const StreamMatrix *matrix) {
+    const int64_t rows = SOME_FLOATS / matrix->columns;
+    return rows < 1 ? 1 : rows < matrix->rows ? rows : matrix->rows;
+}
+
+static bool add_rows(const StreamWeights *weights, const StreamMatrix *matrix, const float *u,
+                     double *out) {
+    const int64_t some = rows_at_once(matrix);
+    float *rows = malloc((size_t)(some * matrix->columns) * sizeof *rows);
+    bool is_read = rows != NULL;
+    for (int64_t r = 0; is_read && r < matrix->rows; r += some) {
+        const int64_t count = matrix->rows - r < some ? matrix->rows - r : some;
+        is_read = stream_rows(weights, matrix, r, count, rows);
+        for (int64_t i = 0; is_read && i < count; i++)
+            for (int64_t n = 0; n < matrix->columns; n++)
+                out[n] += (double)u[r + i] * (double)rows[i * matrix->columns + n];
+    }
+    free(rows);
+    return is_read || stream_weights_report(weights, matrix);
+}
+
+bool congruence_of_token(const Congruence *congruence, int64_t token, double *out) {
+    const StreamWeights *weights = congruence->weights;
+    float *u = malloc((size_t)weights->width * sizeof *u);
+    bool ok = u && stream_rows(weights, &congruence->tokens, token, 1, u);
+    if (!ok) stream_weights_report(weights, &congruence->tokens);
+    memset(out, 0, (size_t)congruence->neurons * sizeof *out);
+    for (int64_t i = 0; ok && i < weights->branch_count; i++) {
+        const StreamBranch *branch = &weights->branch[i];
+        if (branch->hidden) ok = add_rows(weights, &branch->out, u, out);
+        out += branch->hidden;
+    }
+    free(u);
+    return ok;
+}
+
+/* ---- a neuron ---- */
+
+static double dot(const float *a, const float *b, int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static bool multiply_rows(const StreamWeights *weights, const StreamMatrix *matrix,
+                          const float *writes, double *out) {
+    const int64_t some = rows_at_once(matrix);
+    float *rows = malloc((size_t)(some * matrix->columns) * sizeof *rows);
+    bool is_read = rows != NULL;
+    for (int64_t r = 0; is_read && r < matrix->rows; r += some) {
+        const int64_t count = matrix->rows - r < some ? matrix->rows - r : some;
+        is_read = stream_rows(weights, matrix, r, count, rows);
+        for (int64_t i = 0; is_read && i < count; i++)
+            out[r + i] = dot(rows + i * matrix->columns, writes, matrix->columns);
+    }
+    free(rows);
+    return is_read || stream_weights_report(weights, matrix);
+}
+
+bool congruence_of_neuron(const Congruence *congruence, int64_t number, double *out) {
+    const StreamWeights *weights = congruence->weights;
+    const StreamUnit place = congruence_neuron(congruence, number);
+    float *writes = malloc((size_t)weights->width * sizeof *writes);
+    const bool is_read =
+        writes && stream_neurons(weights, place.branch, NEURON_OUT, place.number, 1, writes);
+    const bool ok = is_read ? multiply_rows(weights, &congruence->tokens, writes, out)
+                            : stream_weights_report(weights, &place.branch->out);
+    free(writes);
+    return ok;
+}
