@@ -82,6 +82,19 @@ int command_prompts(const Arguments *arguments);
 bool command_prompt(const Arguments *arguments, Progress *progress, Thalweg *thalweg,
                     int64_t context, Prompt *out);
 
+/* A text that a model is held against, as tokens. */
+typedef struct CommandTokens {
+    int32_t *tokens; /* malloc; each 0 <= token < vocab */
+    int64_t count;   /* at least 1 */
+    int64_t bytes;   /* of the text; 0: it was numbers */
+    int32_t begin;   /* the token that the tokenizer put before it, tokens[0]; -1: none */
+} CommandTokens;
+
+/* Reads all of a file, for "-" of standard input, however long the model's context is: text, or
+ * numbers of tokens. False: said, or a signal came, and there is nothing to free. */
+bool command_text(Progress *progress, Thalweg *thalweg, const char *path, bool is_numbers,
+                  CommandTokens *out);
+
 /* Whether standard output went to a pipe or a socket that nobody reads any more, as of `| head`.
  * There is nobody to be told. */
 bool command_is_unread(void);

@@ -13,7 +13,6 @@
 #include "frontend/command/command.h"
 
 #include "frontend/command/interrupt.h"
-#include "frontend/command/prompt.h"
 #include "frontend/measure/clock.h"
 #include "runtime/generation/json_text.h"
 
@@ -28,9 +27,7 @@ typedef struct {
     Progress *progress;
     Thalweg *thalweg;
     ThalwegModel model;
-    Prompt text;
-    int64_t bytes; /* of the text; 0: it is numbers */
-    int32_t bos;   /* that the text was begun with; -1: none */
+    CommandTokens text;
     Engine *engine;
 
     bool is_chunks;
@@ -57,27 +54,9 @@ static bool read_model(Perplexity *p) {
 }
 
 static bool read_text(Perplexity *p) {
-    enum { MOST_BYTES = 256 << 20 };
     const char *numbers = p->arguments->tokens_file;
     const char *path = numbers ? numbers : p->arguments->operands[1];
-    CommandInput input = {0};
-    Complaint complaint = {""};
-    PromptSource source = {.file = strcmp(path, "-") == 0 ? "standard input" : path,
-                           .has_byte_tokens = p->model.has_byte_tokens,
-                           .vocab = p->model.vocab,
-                           .context = MOST_BYTES};
-    if (!command_read(p->progress, path, MOST_BYTES, &input)) {
-        free(input.bytes);
-        return false;
-    }
-    *(numbers ? &source.tokens : &source.text) = (Bytes){input.bytes, input.length};
-    if (p->model.has_tokenizer && !numbers) source.tokenizer = thalweg_tokenizer(p->thalweg);
-    p->bytes = numbers ? 0 : (int64_t)input.length;
-    const bool is_read = prompt_read(&source, &p->text, &complaint);
-    p->bos = source.tokenizer ? tw_tokenizer_special(source.tokenizer, TW_BOS) : -1;
-    if (is_read && p->text.tokens[0] != p->bos) p->bos = -1;
-    free(input.bytes);
-    return is_read || command_fail(p->progress, "%s", complaint.text);
+    return command_text(p->progress, p->thalweg, path, numbers, &p->text);
 }
 
 static bool choose_chunks(Perplexity *p) {
@@ -155,7 +134,8 @@ static bool take_window(Perplexity *p, int64_t number) {
     const int64_t begin = number * p->stride, whole = begin + p->context;
     const int64_t all = p->text.count - 1; /* the last token foretells nothing */
     if (p->is_chunks) {
-        if (p->bos >= 0) p->text.tokens[begin] = p->bos; /* no target, and in no other chunk */
+        if (p->text.begin >= 0)
+            p->text.tokens[begin] = p->text.begin; /* no target, and in no other chunk */
         return feed_window(p, begin, whole - 1, begin + p->context / 2);
     }
     const int64_t counted = number ? begin - p->stride + p->context : 0;
@@ -197,8 +177,9 @@ static Result take_result(const Perplexity *p) {
     return (Result){.nats = nats,
                     .perplexity = exp(nats),
                     .error = exp(nats) * error,
-                    .bits =
-                        p->bytes ? nats / log(2) * (double)p->text.count / (double)p->bytes : NAN};
+                    .bits = p->text.bytes
+                                ? nats / log(2) * (double)p->text.count / (double)p->text.bytes
+                                : NAN};
 }
 
 static void print_text(const Perplexity *p, const Result *result) {
@@ -213,7 +194,7 @@ static void print_text(const Perplexity *p, const Result *result) {
                (long long)p->context, (long long)p->stride);
     printf("perplexity  %.5f +- %.5f\n", result->perplexity, result->error);
     printf("loss        %.5f nats a token", result->nats);
-    if (p->bytes) printf(", %.5f bits a byte", result->bits);
+    if (p->text.bytes) printf(", %.5f bits a byte", result->bits);
     printf("\nspeed       %.1f tokens/s\n", (double)p->fed / p->seconds);
 }
 

@@ -75,3 +75,30 @@ bool command_prompt(const Arguments *arguments, Progress *progress, Thalweg *tha
     free(talk);
     return is_read || (is_there && command_fail(progress, "%s", complaint.text));
 }
+
+bool command_text(Progress *progress, Thalweg *thalweg, const char *path, bool is_numbers,
+                  CommandTokens *out) {
+    enum { MOST_BYTES = 256 << 20 };
+    const ThalwegModel model = thalweg_model(thalweg);
+    CommandInput input = {0};
+    Complaint complaint = {""};
+    Prompt read = {0};
+    PromptSource source = {.file = strcmp(path, "-") == 0 ? "standard input" : path,
+                           .has_byte_tokens = model.has_byte_tokens,
+                           .vocab = model.vocab,
+                           .context = MOST_BYTES};
+    *out = (CommandTokens){.begin = -1};
+    if (!command_read(progress, path, MOST_BYTES, &input)) {
+        free(input.bytes);
+        return false;
+    }
+    *(is_numbers ? &source.tokens : &source.text) = (Bytes){input.bytes, input.length};
+    if (model.has_tokenizer && !is_numbers) source.tokenizer = thalweg_tokenizer(thalweg);
+    const bool is_read = prompt_read(&source, &read, &complaint);
+    free(input.bytes);
+    if (!is_read) return command_fail(progress, "%s", complaint.text);
+    *out = (CommandTokens){read.tokens, read.count, is_numbers ? 0 : (int64_t)input.length, -1};
+    const int32_t bos = source.tokenizer ? tw_tokenizer_special(source.tokenizer, TW_BOS) : -1;
+    if (bos >= 0 && read.tokens[0] == bos) out->begin = bos;
+    return true;
+}
