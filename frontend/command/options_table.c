@@ -16,6 +16,7 @@ enum {
     CACHE = 1 << COMMAND_cache,
     TUNE = 1 << COMMAND_tune,
     POINTS = 1 << COMMAND_points,
+    ACTIVATIONS = 1 << COMMAND_activations,
     CONGRUENCE = 1 << COMMAND_congruence,
     ALL = (1 << COMMAND_COUNT) - 1,
 };
