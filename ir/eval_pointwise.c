@@ -48,13 +48,19 @@ void eval_clip(Eval *e) {
     }
 }
 
+/* Each of the columns, or heads, that are selected has `width` values. */
+static void copy_columns(Eval *e, int64_t width) {
+    const Tensor *x = &e->in[0], *out = &e->out;
+    for (int64_t r = 0; r < out->rows; r++)
+        memcpy(out->at + r * out->columns, x->at + r * x->columns + e->node->attr.from * width,
+               (size_t)out->columns * sizeof *out->at);
+}
+
+/* And the interpreter hands it to the caller. */
 void eval_tap(Eval *e) {
-    eval_slice(e); /* and the interpreter hands it to the caller */
+    copy_columns(e, e->node->type.rank == 3 ? e->node->type.dim[2] : 1);
 }
 
 void eval_slice(Eval *e) {
-    const Tensor *x = &e->in[0], *out = &e->out;
-    for (int64_t r = 0; r < out->rows; r++)
-        memcpy(out->at + r * out->columns, x->at + r * x->columns + e->node->attr.from,
-               (size_t)out->columns * sizeof *out->at);
+    copy_columns(e, 1);
 }

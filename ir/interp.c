@@ -299,8 +299,9 @@ static void hand_over_taps(const Interp *interp) {
     for (uint32_t i = 1; i < graph->count && interp->on_tap; i++) {
         const Tensor *value = &interp->value[i];
         if (graph->node[i].op != OP_tap) continue;
+        const Node *tap = &graph->node[i], *of = ir_node(graph, tap->in[0]);
         for (int64_t r = 0; r < value->rows; r++)
-            interp->on_tap(interp->tap_context, &graph->node[i], interp->step.position + r,
+            interp->on_tap(interp->tap_context, tap, of, interp->step.position + r,
                            value->at + r * value->columns);
     }
 }

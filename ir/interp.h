@@ -22,9 +22,10 @@ void interp_destroy(Interp *interp);
 bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t position,
                 int64_t rows, double *out);
 
-/* From now on each run hands over what its taps keep: of each row the columns, for position
- * `position`. Null: taps are not evaluated, as at first. */
-typedef void InterpTap(void *context, const Node *tap, int64_t position, const double *columns);
+/* From now on each run hands over what its taps keep, of the value that a node has made: of each
+ * row the columns, for position `position`. Null: taps are not evaluated, as at first. */
+typedef void InterpTap(void *context, const Node *tap, const Node *of, int64_t position,
+                       const double *columns);
 void interp_on_tap(Interp *interp, InterpTap *on_tap, void *context);
 
 /* From now on each run asks for what is given of edits. Null: those leave all values, as at first.

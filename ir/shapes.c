@@ -292,6 +292,19 @@ bool shape_slice(const Graph *graph, const Node *node, Type *type) {
     return true;
 }
 
+/* Columns of rows, or heads of scores and their softmax. */
+bool shape_tap(const Graph *graph, const Node *node, Type *type) {
+    const Type of = type_of(graph, node, 0);
+    const int64_t from = node->attr.from, to = node->attr.to;
+    if (of.rank != 3) return shape_slice(graph, node, type);
+    *type = (Type){DTYPE_f32, 3, {of.dim[0], to - from, of.dim[2]}};
+    return (from >= 0 && from < to && to <= of.dim[1]) ||
+           refuse(graph, node,
+                  "0 <= from < to <= %" PRId64 " heads must hold, found from = %" PRId64
+                  " and to = %" PRId64,
+                  of.dim[1], from, to);
+}
+
 bool shape_same(const Graph *graph, const Node *node, Type *type) {
     *type = type_of(graph, node, 0);
     if (type->dtype != DTYPE_f32 || type->rank < 2)

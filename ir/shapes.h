@@ -11,9 +11,9 @@
 typedef bool ShapeRule(const Graph *graph, const Node *node, Type *type);
 
 ShapeRule shape_embed, shape_positions, shape_norm, shape_project, shape_slice, shape_edit,
-    shape_same, shape_rope, shape_pool, shape_row_of, shape_scale_positions, shape_append,
-    shape_scores, shape_mix, shape_attend, shape_write, shape_last, shape_columns, shape_matvec,
-    shape_stack;
+    shape_tap, shape_same, shape_rope, shape_pool, shape_row_of, shape_scale_positions,
+    shape_append, shape_scores, shape_mix, shape_attend, shape_write, shape_last, shape_columns,
+    shape_matvec, shape_stack;
 
 /* Whether context, chunk and the sizes of memory are in range: the rules rely on it. */
 bool shape_check_sizes(const Graph *graph);

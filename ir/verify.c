@@ -200,6 +200,18 @@ static bool is_prologue(const Check *c) {
            ir_ref_equal(node->in[0], (Ref){c->index});
 }
 
+/* The scores of an attend, which it makes on its way. */
+static bool is_own_scores(const Check *c, const Node *attend) {
+    const Node *scores = c->node;
+    const Attrs *a = &scores->attr, *b = &attend->attr;
+    return scores->op == OP_scores && attend->op == OP_attend &&
+           ir_ref_equal(scores->in[0], attend->in[0]) &&
+           ir_ref_equal(scores->in[1], attend->in[1]) &&
+           ir_ref_equal(scores->in[2], attend->in[3]) && a->heads == b->heads &&
+           a->kv_heads == b->kv_heads && a->scale == b->scale && a->softcap == b->softcap &&
+           a->window == b->window && a->causal == b->causal && a->alibi == b->alibi;
+}
+
 /* A member comes after its root, and continues what is computed in the kernel. */
 static bool verify_member(const Check *c) {
     const Ref root = c->node->root;
@@ -214,6 +226,7 @@ static bool verify_member(const Check *c) {
         return verify_refuse(
             c, "its kernel must start with project, read, embed or attend, found '%s'",
             ir_op_info[node->op].name);
+    if (is_own_scores(c, node)) return true;
     for (int k = 0; k < c->info->most; k++)
         if (!ir_ref_is_none(c->node->in[k]) &&
             ir_ref_equal(ir_root(c->graph, c->node->in[k]), root))
@@ -224,7 +237,8 @@ static bool verify_member(const Check *c) {
 /* What is seen of a ring is there until the call ends. */
 static bool verify_ring(const Check *c, int k) {
     const int64_t rows = operand(c, k)->place.rows, window = c->node->attr.window;
-    const bool has_window = c->node->op == OP_attend && c->node->attr.causal && window > 0;
+    const bool is_attend = c->node->op == OP_attend || c->node->root.index;
+    const bool has_window = is_attend && c->node->attr.causal && window > 0;
     if (rows < 1 || (has_window && window <= rows && rows - window + 1 >= c->graph->chunk))
         return true;
     return verify_refuse(c, "operand %d is a ring, of which %" PRId64 " rows are too few", k + 1,

@@ -86,6 +86,7 @@ static uint32_t owner_of(const Placing *p, uint32_t index) {
     const OpKind kind = ir_op_info[node->op].kind;
     if (kind == KIND_LEAF || kind == KIND_CONSTANT) return 0;
     if (node->op == OP_append || node->op == OP_tap) return 0; /* caches, memory of the caller */
+    if (node->type.rank == 3 && node->root.index) return 0;    /* an attend's scores, in scratch */
     const uint32_t operand = p->life[node->in[0].index].owner;
     if (kind == KIND_STREAM) return operand;
     if (index == p->graph->result.index) return index;
@@ -204,7 +205,8 @@ static int64_t ring_rows(const Placing *p, uint32_t append) {
     int64_t window = 0;
     for (uint32_t u = p->users->first[append]; u < p->users->first[append + 1]; u++) {
         const Node *user = &p->graph->node[p->users->user[u]];
-        if (user->op != OP_attend || !user->attr.causal || !user->attr.window) return 0;
+        const bool is_attend = user->op == OP_attend || user->root.index; /* or scores inside one */
+        if (!is_attend || !user->attr.causal || !user->attr.window) return 0;
         if (user->attr.window > window) window = user->attr.window;
     }
     if (!window) return 0;

@@ -28,6 +28,12 @@ extern "C" {
 
 enum { TW_ABI_VERSION = 1 };
 
+/* Where a tap keeps its values: row p is of the token at position p. */
+typedef struct TwTapBuffer {
+    float *rows;   /* null: it is not wanted */
+    int64_t count; /* of positions; of scores and patterns, of keys in each of their rows, too */
+} TwTapBuffer;
+
 /* What is said of an edit at run time. All zero: it changes nothing. */
 typedef struct TwEdit {
     const float *operand; /* rows of as many floats as the edit says: what is set, added, taken out
@@ -41,11 +47,11 @@ typedef struct TwEdit {
 } TwEdit;
 /* A row of a call of several sequences. */
 typedef struct TwRow {
-    int64_t position;    /* of its token in its sequence, */
-    int64_t end;         /* and the one behind the last that this call brings of that sequence */
-    int64_t caches;      /* the sequence's begin so many floats behind TwFrame.caches */
-    float *const *taps;  /* its buffers, as TwFrame.taps */
-    const TwEdit *edits; /* and what is said of its edits */
+    int64_t position; /* of its token in its sequence, */
+    int64_t end;      /* and the one behind the last that this call brings of that sequence */
+    int64_t caches;   /* the sequence's begin so many floats behind TwFrame.caches */
+    const TwTapBuffer *taps; /* its buffers, as TwFrame.taps */
+    const TwEdit *edits;     /* and what is said of its edits */
 } TwRow;
 
 /* What a call of the model works on. The caller owns all of it. */
@@ -63,9 +69,8 @@ typedef struct TwFrame {
     void *trace;           /* handed to tw_trace_mark() by timed code, the only one that reads it */
     float *scratch; /* scratch_floats of thread 0, then of thread 1, ..., 64-byte aligned; contents
                      * do not survive a call */
-    float *const *taps;  /* [tap_count] of the program: a buffer for each, whose row p is what the
-                          * tap keeps of the token at position p; null where it is not wanted */
-    const float *tables; /* table_floats, 64-byte aligned, filled as the rotations say */
+    const TwTapBuffer *taps; /* [tap_count] of the program */
+    const float *tables;     /* table_floats, 64-byte aligned, filled as the rotations say */
     /* For the entries of batches, in place of position and taps. The rows of a call are segments,
      * each of another sequence: rows start[s] to start[s + 1] - 1 are at positions that follow each
      * other. */

@@ -102,9 +102,11 @@ TW_API TwStatus tw_session_decode(TwSession *session, int32_t token);
 TW_API const float *tw_session_logits(const TwSession *session, int64_t row);
 
 /* What tap `number` of the program keeps goes to rows[count] of the caller's from now on: row p is
- * that of the token at position p, with as many floats as the tap has columns. Calls that bring a
- * token of a position from `count` on fail. Null rows, as at first: it is not wanted. The rows
- * outlive the calls. */
+ * that of the token at position p, with as many floats as the tap has columns. Of attention's
+ * scores and patterns each column is a head, and has `count` floats side by side, one for each key
+ * by its position: -infinity of scores and 0 of a pattern where the token does not see it. Calls
+ * that bring a token of a position from `count` on fail. Null rows, as at first: it is not wanted.
+ * The rows outlive the calls. */
 TW_API TwStatus tw_session_set_tap(TwSession *session, int64_t number, float *rows, int64_t count);
 
 /* What edit `number` of the program does from now on; at first the program's own. Its arrays

@@ -109,7 +109,6 @@ enum {
     PART_LOGITS,
     PART_SEQUENCES,
     PART_BATCH,
-    PART_TAP_BUFFERS,
     PART_TAPS,
     PART_EDITS,
     PARTS
@@ -168,8 +167,7 @@ static bool measure_parts(const TwProgram *program, const TwSessionOptions *opti
            set_part(parts, PART_SEQUENCES, options->sequences, sizeof(Sequence)) &&
            set_part(parts, PART_BATCH, 1, batch_bytes(program, options)) &&
            count_instruments(program, options, &taps, &edits) &&
-           set_part(parts, PART_TAP_BUFFERS, taps, sizeof(TapBuffer)) &&
-           set_part(parts, PART_TAPS, taps, sizeof(float *)) &&
+           set_part(parts, PART_TAPS, taps, sizeof(TwTapBuffer)) &&
            set_part(parts, PART_EDITS, edits, sizeof(TwEdit)) && parts->whole <= SIZE_MAX;
 }
 
@@ -191,8 +189,8 @@ static void *take(char **at, const Parts *parts, int part) {
 }
 
 static uint64_t small_bytes(const Parts *parts) {
-    return parts->bytes[PART_SEQUENCES] + parts->bytes[PART_BATCH] +
-           parts->bytes[PART_TAP_BUFFERS] + parts->bytes[PART_TAPS] + parts->bytes[PART_EDITS];
+    return parts->bytes[PART_SEQUENCES] + parts->bytes[PART_BATCH] + parts->bytes[PART_TAPS] +
+           parts->bytes[PART_EDITS];
 }
 
 /* What is said of each sequence, all zero at first. */
@@ -201,7 +199,6 @@ static void take_small(TwSession *session, char *at, const Parts *parts) {
     session->sequence = session->now = take(&at, parts, PART_SEQUENCES);
     if (parts->bytes[PART_BATCH]) session->batch_rows = (TwRow *)(void *)at;
     take(&at, parts, PART_BATCH);
-    session->tap = take(&at, parts, PART_TAP_BUFFERS);
     session->taps = take(&at, parts, PART_TAPS);
     session->edits = take(&at, parts, PART_EDITS);
 }
@@ -321,7 +318,7 @@ void tw_session_destroy(TwSession *session) {
 TwStatus tw_session_check(const TwSession *session, const Sequence *sequence, const int32_t *tokens,
                           int64_t count) {
     const TwProgram *program = session->program;
-    const TapBuffer *tap = session->tap + (sequence - session->sequence) * tap_count(program);
+    const TwTapBuffer *tap = session->taps + (sequence - session->sequence) * tap_count(program);
     if (!tokens || count < 1) return TW_BAD_ARGUMENT;
     if (sequence->position && takes_whole_sequences(program)) return TW_NOT_CAUSAL;
     if (count > program->context - sequence->position) return TW_CONTEXT_FULL;
@@ -432,8 +429,7 @@ TwStatus tw_session_set_tap(TwSession *session, int64_t number, float *rows, int
     if (!session || number < 0 || number >= tap_count(session->program)) return TW_BAD_ARGUMENT;
     if (count < 0 || (rows && !count)) return TW_BAD_ARGUMENT;
     number += (session->now - session->sequence) * tap_count(session->program);
-    session->tap[number] = (TapBuffer){rows, count};
-    session->taps[number] = rows;
+    session->taps[number] = (TwTapBuffer){rows, count};
     return TW_OK;
 }
 

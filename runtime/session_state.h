@@ -6,11 +6,6 @@
 #include "runtime/team.h"
 #include "runtime/trace.h"
 
-typedef struct TapBuffer {
-    float *rows; /* null: not wanted */
-    int64_t count;
-} TapBuffer;
-
 typedef struct Sequence {
     int64_t position; /* tokens in its caches */
     int64_t reached;  /* the most there were since the first */
@@ -32,8 +27,7 @@ struct TwSession {
     int64_t tabled;                     /* positions that the tables have */
     int64_t rows;                       /* of logits that can be read */
     int64_t logit_rows;                 /* that there is room for */
-    TapBuffer *tap;                     /* [sequences][tap_count] of the caller's, */
-    float **taps;                       /* and as the frame has them */
+    TwTapBuffer *taps;                  /* [sequences][tap_count] of the caller's */
     TwEdit *edits;                      /* [sequences][edit_count] */
     TwRow
         *batch_rows; /* [chunk], [sequences + 1], [logit_rows]: the parts of a batch as its frame */

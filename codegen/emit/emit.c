@@ -181,11 +181,6 @@ Value emit_load_int(Emit *e, Value table, Value index) {
     Value address = LLVMBuildInBoundsGEP2(e->builder, e->i64, table, &index, 1, "");
     return LLVMBuildLoad2(e->builder, e->i64, address, "");
 }
-Value emit_load_pointer(Emit *e, Value table, Value index) {
-    Value address = LLVMBuildInBoundsGEP2(e->builder, e->pointer, table, &index, 1, "");
-    return LLVMBuildLoad2(e->builder, e->pointer, address, "");
-}
-
 Value emit_first_lanes(Emit *e, int64_t count) {
     Value lanes[64];
     for (int64_t i = 0; i < e->width; i++) lanes[i] = LLVMConstInt(e->i1, i < count, 0);
@@ -209,8 +204,12 @@ static bool has_alignment_operand(Emit *e, const char *name, unsigned operands) 
 
 Value emit_load_part(Emit *e, Value base, Value index, int64_t count) {
     if (count == e->width) return emit_load(e, base, index);
+    return emit_load_lanes(e, base, index, emit_first_lanes(e, count));
+}
+
+Value emit_load_lanes(Emit *e, Value base, Value index, Value mask) {
     static const char name[] = "llvm.masked.load";
-    Value address = emit_at(e, base, index), mask = emit_first_lanes(e, count);
+    Value address = emit_at(e, base, index);
     Value zero = emit_vector(e, 0), alignment = LLVMConstInt(e->i32, 4, 0);
     if (has_alignment_operand(e, name, 4))
         return masked(e, name, (Value[]){address, alignment, mask, zero}, 4);

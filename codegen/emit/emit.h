@@ -110,13 +110,13 @@ Value emit_load_f32(Emit *e, Value base, Value index);
 Value emit_load(Emit *e, Value base, Value index);              /* a vector */
 Value emit_load_token(Emit *e, Value base, Value index);        /* an i32, widened to 64 bits */
 Value emit_load_int(Emit *e, Value table, Value index);         /* of i64 */
-Value emit_load_pointer(Emit *e, Value table, Value index);     /* of pointers */
 void emit_store(Emit *e, Value value, Value base, Value index); /* of any type */
 /* Brings a line to the second cache, for later; any address will do. */
 void emit_prefetch(Emit *e, Value base, Value index);
 /* The first `count` lanes (1 <= count <= width, known now); others read as 0 and are not stored. */
 Value emit_load_part(Emit *e, Value base, Value index, int64_t count);
 void emit_store_part(Emit *e, Value value, Value base, Value index, int64_t count);
+Value emit_load_lanes(Emit *e, Value base, Value index, Value mask);
 void emit_store_lanes(Emit *e, Value value, Value base, Value index, Value mask);
 
 /* ---- floats: scalars or vectors alike ---- */

@@ -115,11 +115,19 @@ static void rescale_sums(KernelEmit *k, const Attention *a, Value row, Value fac
     emit_loop_end(e, &c);
 }
 
+/* Of a row of a tile. */
+static Value head_of(Emit *e, const Attention *a, const TileRows *tile, Value row) {
+    return a->is_one ? emit_add(e, tile->head, row) : tile->head;
+}
+
+static Value token_of(Emit *e, const Attention *a, const TileRows *tile, Value row) {
+    return a->is_one ? tile->token : emit_add(e, tile->token, row);
+}
+
 static void softmax_step(KernelEmit *k, const Attention *a, const TileRows *tile, Value row,
-                         Value first_key) {
+                         Value first_key, Value count) {
     Emit *e = k->e;
-    Value head = a->is_one ? emit_add(e, tile->head, row) : tile->head;
-    Value token = a->is_one ? tile->token : emit_add(e, tile->token, row);
+    Value head = head_of(e, a, tile, row), token = token_of(e, a, tile, row);
     ScoreRow r = {.position = emit_add(e, k->position, token),
                   .first_key = first_key,
                   .base = emit_at(e, a->scores, emit_mul(e, row, emit_int(e, a->keys))),
@@ -127,6 +135,7 @@ static void softmax_step(KernelEmit *k, const Attention *a, const TileRows *tile
                   .sum = emit_variable(e, e->vector, emit_vector(e, 0))};
     if (a->slopes) r.slope = emit_load_f32(e, a->slopes, head);
     finish_scores(k, a, &r);
+    if (emit_keeps_scores(k)) emit_keep_scores(k, token, head, r.base, first_key, count);
 
     Value before = emit_load_f32(e, a->largest, row);
     Value largest = emit_fmax(e, emit_largest(e, emit_get(e, e->vector, r.largest)), before);
@@ -252,8 +261,7 @@ static void clear(Emit *e, const Attention *a) {
 static Value row_start(KernelEmit *k, const Attention *a, const TileRows *tile, Value row,
                        int64_t stride) {
     Emit *e = k->e;
-    Value token = a->is_one ? tile->token : emit_add(e, tile->token, row);
-    Value head = a->is_one ? emit_add(e, tile->head, row) : tile->head;
+    Value token = token_of(e, a, tile, row), head = head_of(e, a, tile, row);
     return emit_add(e, emit_mul(e, token, emit_int(e, stride)),
                     emit_mul(e, head, emit_int(e, a->head_dim)));
 }
@@ -268,13 +276,24 @@ static void store_columns(Emit *e, void *context, Value column, int64_t lanes) {
     emit_store_part(e, o, s->to, column, lanes);
 }
 
-static void store_rows(KernelEmit *k, const Attention *a, const TileRows *tile) {
+static void store_rows(KernelEmit *k, const Attention *a, const TileRows *tile, Range seen) {
     Emit *e = k->e;
     Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
     Storing s = {emit_at(e, a->sums, emit_mul(e, r.i, emit_int(e, a->padded_dim))),
                  emit_at(e, a->out, row_start(k, a, tile, r.i, a->out_stride)),
                  emit_fdiv(e, emit_f32(e, 1), emit_load_f32(e, a->total, r.i))};
     emit_columns(e, a->head_dim, store_columns, &s);
+    if (emit_keeps_scores(k))
+        emit_end_scores(k, token_of(e, a, tile, r.i), head_of(e, a, tile, r.i), seen,
+                        emit_load_f32(e, a->largest, r.i), s.scale);
+    emit_loop_end(e, &r);
+}
+
+static void begin_scores(KernelEmit *k, const Attention *a, const TileRows *tile) {
+    Emit *e = k->e;
+    if (!emit_keeps_scores(k)) return;
+    Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
+    emit_begin_scores(k, token_of(e, a, tile, r.i), head_of(e, a, tile, r.i));
     emit_loop_end(e, &r);
 }
 
@@ -321,6 +340,7 @@ static Range keys_of_all(KernelEmit *k, const Attention *a, const TileRows *tile
 static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile) {
     Emit *e = k->e;
     clear(e, a);
+    begin_scores(k, a, tile);
     Value q = emit_at(e, a->q, row_start(k, a, tile, emit_int(e, 0), a->q_stride));
     const int64_t key_floats = round_up(a->key_rows, e->panel) * a->head_dim;
     const int64_t value_floats = a->padded_dim * a->value_rows;
@@ -332,14 +352,14 @@ static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile)
     Value count = emit_min(e, emit_sub(e, seen.to, block.i), block.step);
     score_block(k, a, q, keys, emit_cache_row(k, a->node->in[1], block.i), count);
     Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
-    softmax_step(k, a, tile, r.i, block.i);
+    softmax_step(k, a, tile, r.i, block.i, count);
     emit_loop_end(e, &r);
     Value end = emit_add(e, block.i, count);
     Range seen_by_all = keys_of_all(k, a, tile, (Range){block.i, end});
     Value first_row = emit_cache_row(k, a->node->in[2], block.i);
     mix_block(k, a, tile, &(ValueBlock){values, block.i, first_row, seen_by_all, end});
     emit_loop_end(e, &block);
-    store_rows(k, a, tile);
+    store_rows(k, a, tile, seen);
 }
 
 /* Each thread has heads side by side, which it may have computed itself (own_heads). */

@@ -119,6 +119,14 @@ void emit_keep_vector(KernelEmit *k, Ref tap, Value x, Value row, Value column);
 void emit_keep_head(KernelEmit *k, Ref tap, int64_t head_dim, Value base, Value row, Value head);
 /* Of a whole row at `base`. */
 void emit_keep_row(KernelEmit *k, Ref tap, Value base, Value row);
+/* What all taps of an attend keep of the scores, and of their softmax, of head `head`: first each
+ * key is as if it were out of sight; then scores come for some keys side by side, the first of
+ * which is `key`; then those for keys become exp(score - largest) * scale in taps of the softmax.
+ */
+bool emit_keeps_scores(const KernelEmit *k);
+void emit_begin_scores(KernelEmit *k, Value row, Value head);
+void emit_keep_scores(KernelEmit *k, Value row, Value head, Value scores, Value key, Value count);
+void emit_end_scores(KernelEmit *k, Value row, Value head, Range keys, Value largest, Value scale);
 
 /* ---- emit_edits.c: what an edit makes of row `row`, which lies at x, in place ---- */
 void emit_edit_row(KernelEmit *k, Ref edit, Value x, Value row);

@@ -42,7 +42,7 @@ static Value kernel_function(Emit *e, const Kernel *kernel, const char *name) {
 
 /* ---- entries ---- */
 
-enum { PHASES = 2 };
+enum { PHASES = 2, BUFFER_FLOATS = sizeof(TwTapBuffer) / sizeof(float) };
 
 typedef struct {
     const char *stem; /* of its name: others may have it, too */
@@ -189,6 +189,14 @@ static Value slot_offset(const Steps *s, Value turn, int step, int slot) {
     return emit_add(e, emit_int(e, first), emit_mul(e, turn, emit_int(e, stride)));
 }
 
+static Value tap_buffer(Emit *e, const Frame *frame, Value number) {
+    return emit_at(e, frame->taps, emit_mul(e, number, emit_int(e, BUFFER_FLOATS)));
+}
+
+static Value tap_rows(Emit *e, Value buffer) {
+    return emit_load_field(e, e->pointer, buffer, (int64_t)offsetof(TwTapBuffer, rows), "rows");
+}
+
 static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
     Emit *e = s->program->e;
     const Frame *frame = &s->frame;
@@ -200,7 +208,8 @@ static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
         Value skipped = emit_sub(e, frame->tokens, frame->logit_rows);
         offset = emit_add(e, offset, emit_mul(e, skipped, emit_int(e, slot->stride)));
     }
-    if (slot->kind == SLOT_TAP) return emit_load_pointer(e, frame->taps, offset);
+    if (slot->kind == SLOT_TAP) return tap_rows(e, tap_buffer(e, frame, offset));
+    if (slot->kind == SLOT_TAP_BUFFER) return tap_buffer(e, frame, offset);
     switch (slot->kind) {
     case SLOT_ARENA: return emit_at(e, frame->arena, offset);
     case SLOT_WEIGHTS: return emit_at(e, frame->weights, offset);

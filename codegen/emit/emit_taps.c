@@ -4,6 +4,10 @@
  * may be stored to.
  */
 #include "codegen/emit/emit_kernel.h"
+#include "runtime/abi.h"
+
+#include <math.h>
+#include <stddef.h>
 
 static If begin(KernelEmit *k, Ref tap) {
     return emit_if(k->e, emit_is_there(k->e, emit_slot(k, tap, FORM_VECTOR)));
@@ -72,4 +76,134 @@ void emit_keep_row(KernelEmit *k, Ref tap, Value base, Value row) {
     Copy copy = {emit_at(e, base, emit_int(e, node->attr.from)), kept_row(k, tap, row)};
     emit_columns(e, node->type.dim[1], copy_columns, &copy);
     emit_if_end(e, &is_wanted);
+}
+
+/* ---- of an attend: a row for each head, with a float for each key ---- */
+
+typedef struct {
+    Value row, head;
+} ScoreRow;
+
+typedef struct {
+    Ref tap;
+    Value base, count; /* of the row's keys in the buffer; how many there is room for */
+    If is_wanted, is_inside;
+} KeptScores;
+
+bool emit_keeps_scores(const KernelEmit *k) {
+    return k->kernel->node_count > 1;
+}
+
+static bool is_of_softmax(const KernelEmit *k, Ref tap) {
+    return kernel_node(k, kernel_node(k, tap)->in[0])->op == OP_softmax;
+}
+
+/* To be ended. */
+static KeptScores begin_row(KernelEmit *k, Ref tap, const ScoreRow *of) {
+    Emit *e = k->e;
+    const Node *node = kernel_node(k, tap);
+    Value buffer = emit_slot(k, tap, FORM_VECTOR), first = emit_int(e, node->attr.from);
+    Value rows = emit_load_field(e, e->pointer, buffer, (int64_t)offsetof(TwTapBuffer, rows), "");
+    KeptScores kept = {.tap = tap, .is_wanted = emit_if(e, emit_is_there(e, rows))};
+    Value is_from = emit_int_less(e, first, emit_add(e, of->head, emit_int(e, 1)));
+    Value is_below = emit_int_less(e, of->head, emit_int(e, node->attr.to));
+    kept.is_inside = emit_if(e, emit_both(e, is_from, is_below));
+    kept.count = emit_load_field(e, e->i64, buffer, (int64_t)offsetof(TwTapBuffer, count), "");
+    Value at = emit_mul(e, emit_add(e, k->position, of->row), emit_int(e, node->place.stride));
+    at = emit_add(e, at, emit_int(e, node->place.offset));
+    at = emit_add(e, at, emit_sub(e, of->head, first));
+    kept.base = emit_at(e, rows, emit_mul(e, at, kept.count));
+    return kept;
+}
+
+static void end_row(Emit *e, KeptScores *kept) {
+    emit_if_end(e, &kept->is_inside);
+    emit_if_end(e, &kept->is_wanted);
+}
+
+/* Of keys side by side, some of which a vector may be too long for: mask, or null for all. */
+typedef void KeysBody(Emit *e, void *context, Value key, Value mask);
+
+static void each_key(Emit *e, Range keys, KeysBody *body, void *context) {
+    Value width = emit_int(e, e->width), length = emit_sub(e, keys.to, keys.from);
+    Value whole = emit_sub(e, keys.to, emit_rem(e, length, width));
+    Loop key = emit_loop(e, "key", keys.from, whole, width);
+    body(e, context, key.i, NULL);
+    emit_loop_end(e, &key);
+    If is_more = emit_if(e, emit_int_less(e, whole, keys.to));
+    Value lanes = emit_lanes_from(e, emit_sub(e, whole, keys.to));
+    body(e, context, whole, emit_lanes_between(e, lanes, -e->width, 0));
+    emit_if_end(e, &is_more);
+}
+
+static Value load_keys(Emit *e, Value base, Value key, Value mask) {
+    return mask ? emit_load_lanes(e, base, key, mask) : emit_load(e, base, key);
+}
+
+static void store_keys(Emit *e, Value x, Value base, Value key, Value mask) {
+    if (mask)
+        emit_store_lanes(e, x, base, key, mask);
+    else
+        emit_store(e, x, base, key);
+}
+
+typedef struct {
+    Value base;
+    Value from;           /* scores that are copied, */
+    Value value;          /* what is stored everywhere, */
+    Value largest, scale; /* or what becomes weights */
+} Keeping;
+
+static void fill_keys(Emit *e, void *context, Value key, Value mask) {
+    const Keeping *keeping = context;
+    store_keys(e, keeping->value, keeping->base, key, mask);
+}
+
+static void copy_keys(Emit *e, void *context, Value key, Value mask) {
+    const Keeping *keeping = context;
+    store_keys(e, load_keys(e, keeping->from, key, mask), keeping->base, key, mask);
+}
+
+static void weigh_keys(Emit *e, void *context, Value key, Value mask) {
+    const Keeping *keeping = context;
+    Value x = load_keys(e, keeping->base, key, mask);
+    x = emit_exp(e, emit_fsub(e, x, emit_splat(e, keeping->largest)));
+    store_keys(e, emit_fmul(e, x, emit_splat(e, keeping->scale)), keeping->base, key, mask);
+}
+
+void emit_begin_scores(KernelEmit *k, Value row, Value head) {
+    Emit *e = k->e;
+    for (int i = 1; i < k->kernel->node_count; i++) {
+        const Ref tap = k->kernel->node[i];
+        if (kernel_node(k, tap)->op != OP_tap) continue;
+        KeptScores kept = begin_row(k, tap, &(ScoreRow){row, head});
+        Keeping keeping = {.base = kept.base,
+                           .value = emit_vector(e, is_of_softmax(k, tap) ? 0 : -INFINITY)};
+        each_key(e, (Range){emit_int(e, 0), kept.count}, fill_keys, &keeping);
+        end_row(e, &kept);
+    }
+}
+
+void emit_keep_scores(KernelEmit *k, Value row, Value head, Value scores, Value key, Value count) {
+    Emit *e = k->e;
+    for (int i = 1; i < k->kernel->node_count; i++) {
+        const Ref tap = k->kernel->node[i];
+        if (kernel_node(k, tap)->op != OP_tap) continue;
+        KeptScores kept = begin_row(k, tap, &(ScoreRow){row, head});
+        Keeping keeping = {.base = emit_at(e, kept.base, key), .from = scores};
+        each_key(e, (Range){emit_int(e, 0), count}, copy_keys, &keeping);
+        end_row(e, &kept);
+    }
+}
+
+void emit_end_scores(KernelEmit *k, Value row, Value head, Range keys, Value largest, Value scale) {
+    Emit *e = k->e;
+    for (int i = 1; i < k->kernel->node_count; i++) {
+        const Ref tap = k->kernel->node[i];
+        if (kernel_node(k, tap)->op != OP_tap || !is_of_softmax(k, tap)) continue;
+        KeptScores kept = begin_row(k, tap, &(ScoreRow){row, head});
+        Keeping keeping = {.base = kept.base, .largest = largest, .scale = scale};
+        each_key(e, keys, weigh_keys, &keeping);
+        end_row(e, &kept);
+    }
 }

@@ -50,7 +50,10 @@ static Slot memory_slot(const Graph *graph, Ref ref) {
     slot.offset = node->place.offset;
     slot.ring = node->place.rows;
     slot.is_last = lies_in_last(graph, ref) && !ir_ref_equal(ref, graph->result);
-    if (node->op == OP_tap) slot.kind = SLOT_TAP, slot.offset = node->attr.number;
+    if (node->op == OP_tap) {
+        slot.kind = node->type.rank == 3 ? SLOT_TAP_BUFFER : SLOT_TAP;
+        slot.offset = node->attr.number;
+    }
     if (node->op == OP_tokens) slot.kind = SLOT_TOKENS;
     if (node->op == OP_append) slot.kind = cache_kind(graph, ref);
     if (ir_ref_equal(ref, graph->result)) slot.kind = SLOT_LOGITS;
@@ -344,11 +347,16 @@ static bool collect_nodes(Kernel *kernel) {
     return true;
 }
 
-/* The one op that joins a look-up. */
-static bool is_position_of_embed(const Kernel *kernel, Ref member) {
-    const Node *node = ir_node(kernel->graph, member);
-    return node->op == OP_add_positions && ir_ref_equal(node->in[0], kernel->root) &&
-           ir_node(kernel->graph, kernel->root)->op == OP_embed;
+/* The one op that joins a look-up; of an attend its scores, their softmax and what taps keep of
+ * them. */
+static bool is_member(const Kernel *kernel, Ref member) {
+    const Node *node = ir_node(kernel->graph, member), *root = ir_node(kernel->graph, kernel->root);
+    const Op operand = ir_node(kernel->graph, node->in[0])->op;
+    if (root->op == OP_attend)
+        return node->op == OP_scores || (node->op == OP_softmax && operand == OP_scores) ||
+               (node->op == OP_tap && (operand == OP_scores || operand == OP_softmax));
+    return root->op == OP_embed && node->op == OP_add_positions &&
+           ir_ref_equal(node->in[0], kernel->root);
 }
 
 static bool check_root(const Graph *graph, const Node *root) {
@@ -375,8 +383,7 @@ static bool form(Kernel *kernel, Layout *layout) {
         return true;
     }
     for (int i = 0; i < kernel->node_count; i++) {
-        if (i && !is_position_of_embed(kernel, kernel->node[i]))
-            return no_kernel(kernel, kernel->node[i]);
+        if (i && !is_member(kernel, kernel->node[i])) return no_kernel(kernel, kernel->node[i]);
         add_op_slots(kernel, layout, kernel->node[i]);
     }
     add_memory(kernel, kernel->root);

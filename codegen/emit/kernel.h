@@ -47,8 +47,9 @@ typedef enum {
     SLOT_TABLES,  /* offset floats into the tables of ropes */
     SLOT_LOGITS,
     SLOT_TOKENS,
-    SLOT_TAP, /* offset is the number of a buffer of the caller's; null: it is not wanted */
-    SLOT_EDIT /* offset floats into the frame's edits, where what is said of this one is */
+    SLOT_TAP,        /* offset is the number of a buffer of the caller's; null: it is not wanted */
+    SLOT_TAP_BUFFER, /* the same as TwFrame.taps has it, with its size */
+    SLOT_EDIT        /* offset floats into the frame's edits, where what is said of this one is */
 } SlotKind;
 
 typedef struct {

@@ -53,7 +53,9 @@ static bool is_listed(const ThalwegPoint *points, int64_t number) {
 static void print_shape(const ThalwegPoint *point) {
     char text[48];
     const long long columns = (long long)point->columns, units = (long long)point->units;
-    if (units == 1)
+    if (point->has_keys)
+        snprintf(text, sizeof text, "%lld %s x keys", units, point->unit);
+    else if (units == 1)
         snprintf(text, sizeof text, "%lld", columns);
     else if (units == columns)
         snprintf(text, sizeof text, "%lld %s", units, point->unit);
@@ -77,7 +79,7 @@ static bool print_point(const ThalwegPoint *points, int64_t count, const Thalweg
     if (!layers) return false;
     char name[80];
     snprintf(name, sizeof name, "%s%s", point->layer < 0 ? "" : "blocks.L.", behind_layer(point));
-    printf("%-29s", name);
+    printf("%-30s", name);
     print_short_name(point);
     printf("  %-7s", point->layer < 0 ? "" : layers);
     free(layers);
@@ -87,7 +89,7 @@ static bool print_point(const ThalwegPoint *points, int64_t count, const Thalweg
 }
 
 static bool print_table(const ThalwegPoint *points, int64_t count) {
-    printf("%-29s  %-15s  %-7s  %-16s  %-10s  %s\n", "point", "short", "layers", "row", "tap",
+    printf("%-30s  %-15s  %-7s  %-16s  %-10s  %s\n", "point", "short", "layers", "row", "tap",
            "an edit unfuses");
     for (int64_t i = 0; i < count; i++)
         if (!is_listed(points, i) && !print_point(points, count, &points[i])) return false;
@@ -99,10 +101,10 @@ static bool print_json(const ThalwegPoint *points, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         const ThalwegPoint *point = &points[i];
         json_t *object =
-            json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:b}", "name", point->name, "short",
-                      point->short_name, "columns", (json_int_t)point->columns, "units",
-                      (json_int_t)point->units, "unit", point->unit, "what", point->what, "tap",
-                      point->tap, "edited", *point->edit != 0);
+            json_pack("{s:s, s:s, s:I, s:b, s:I, s:s, s:s, s:s, s:b}", "name", point->name, "short",
+                      point->short_name, "columns", (json_int_t)point->columns, "keys",
+                      point->has_keys, "units", (json_int_t)point->units, "unit", point->unit,
+                      "what", point->what, "tap", point->tap, "edited", *point->edit != 0);
         json_array_append_new(list, object);
     }
     const bool is_written = json_dumpf(list, stdout, JSON_INDENT(2)) == 0;

@@ -313,7 +313,8 @@ static void print_taps(const Header *h, const Instruments *all) {
         for (const char *c = all->tap[i].point; *c; c++)
             fputc(*c == '.' ? '_' : *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, h->out);
         if (before) fprintf(h->out, "_AGAIN_%d", before);
-        fprintf(h->out, ", /* %" PRId64 " */\n", all->tap[i].columns);
+        fprintf(h->out, ", /* %" PRId64 "%s */\n", all->tap[i].columns,
+                all->tap[i].has_keys ? " x rows of the buffer" : "");
     }
     print(h, "    ^_TAPS /* how many there are */\n};\n");
 }

@@ -2,6 +2,7 @@
  * interpreter gives taps. */
 #include "frontend/compiler/compiler.h"
 
+#include <math.h>
 #include <string.h>
 
 bool compiler_add_instruments(Thalweg *thalweg, const Model *model) {
@@ -17,8 +18,10 @@ bool compiler_add_instruments(Thalweg *thalweg, const Model *model) {
 }
 
 const ThalwegPoint *compiler_points(Thalweg *thalweg, int64_t *count) {
-    static const char *const taps[] = {
-        [TAP_JOINED] = "store", [TAP_ROWS] = "copy", [TAP_NORM] = "norm, copy"};
+    static const char *const taps[] = {[TAP_JOINED] = "store",
+                                       [TAP_KEYS] = "store",
+                                       [TAP_ROWS] = "copy",
+                                       [TAP_NORM] = "norm, copy"};
     const Instruments *all = thalweg->model->instruments;
     ThalwegPoint *out = ARENA_ARRAY(thalweg->arena, ThalwegPoint, (size_t)all->point_count + 1);
     for (int64_t i = 0; i < all->point_count; i++) {
@@ -29,6 +32,7 @@ const ThalwegPoint *compiler_points(Thalweg *thalweg, int64_t *count) {
                                 .layer = point->layer,
                                 .columns = point->columns,
                                 .units = point->units,
+                                .has_keys = point->has_keys,
                                 .unit = point_unit(info->unit),
                                 .what = info->what,
                                 .tap = taps[info->tap],
@@ -46,6 +50,7 @@ const ThalwegTap *compiler_taps(Thalweg *thalweg, int64_t *count) {
                               .file = all->tap[i].file,
                               .layer = all->tap[i].layer,
                               .columns = all->tap[i].columns,
+                              .has_keys = all->tap[i].has_keys,
                               .instrument = all->tap[i].instrument};
     *count = all->tap_count;
     return out;
@@ -53,10 +58,26 @@ const ThalwegTap *compiler_taps(Thalweg *thalweg, int64_t *count) {
 
 /* ---- the interpreter ---- */
 
-static void keep(void *context, const Node *tap, int64_t position, const double *columns) {
+/* Heads with a float for each key, of which the buffer has room for `count`. */
+static void keep_keys(const InterpretedTap *to, const Node *tap, double unseen, int64_t position,
+                      const double *from) {
+    const int64_t heads = tap->type.dim[1], keys = tap->type.dim[2];
+    double *out = to->rows + (position * tap->place.stride + tap->place.offset) * to->count;
+    for (int64_t i = 0; i < heads * to->count; i++) {
+        const int64_t head = i / to->count, key = i % to->count;
+        out[i] = key < keys ? from[head * keys + key] : unseen;
+    }
+}
+
+static void keep(void *context, const Node *tap, const Node *of, int64_t position,
+                 const double *columns) {
     const Thalweg *thalweg = context;
     const InterpretedTap *to = &thalweg->interpreted_tap[tap->attr.number];
     if (!to->rows || position >= to->count) return;
+    if (tap->type.rank == 3) {
+        keep_keys(to, tap, of->op == OP_softmax ? 0 : -INFINITY, position, columns);
+        return;
+    }
     memcpy(to->rows + position * tap->place.stride + tap->place.offset, columns,
            (size_t)tap->type.dim[1] * sizeof *columns);
 }

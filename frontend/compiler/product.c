@@ -200,7 +200,7 @@ void product_worker_destroy(ProductWorker *worker) {
 }
 
 const float *product_block_of(ProductWorker *worker, int64_t first, int64_t count) {
-    float *const kept[] = {worker->out};
+    const TwTapBuffer kept[] = {{worker->out, count}};
     const TwFrame frame = {.weights = (const char *)worker->product->weights,
                            .arena = worker->arena,
                            .scratch = worker->scratch,

@@ -116,6 +116,7 @@ typedef struct ThalwegPoint {
     const char *unit;              /* "heads", "neurons" that selections number; "" where there are none */
     int64_t layer;                 /* -1: of no layer */
     int64_t columns, units;        /* of a row; 1 unit where they have no numbers */
+    bool has_keys;                 /* each column is a head, with a float for each key */
     const char *tap;  /* "store", in the kernel that makes it; "copy", in one of its own; "norm, copy" */
     const char *edit; /* what an edit keeps from being fused, in words; "": it is for taps alone */
 } ThalwegPoint;
@@ -128,7 +129,8 @@ typedef struct ThalwegTap {
     const char *point;
     const char *file; /* that it was said to go to; null: none */
     int64_t layer;   /* -1: of no layer */
-    int64_t columns; /* floats of a row */
+    int64_t columns; /* floats of a row, */
+    bool has_keys;   /* or of each column as many as the buffer has rows, one for each key */
     int instrument;  /* which tap it is of: those of the description come first, then the options' */
 } ThalwegTap;
 

@@ -20,7 +20,8 @@ static ModelPoint point_here(const Build *build, PointKind kind, Ref x, int64_t 
                         .layer = is_in_layer ? build->layer : -1,
                         .copy = is_in_layer ? build->copy : 1,
                         .columns = ir_node(build->graph, x)->type.dim[1],
-                        .units = units};
+                        .units = units,
+                        .has_keys = ir_node(build->graph, x)->type.rank == 3};
 }
 
 static void note_point(Instruments *all, ModelPoint point) {
@@ -134,7 +135,8 @@ static void add_tap(Build *build, const Instrument *tap, int number, const Model
                              .instrument = number,
                              .file = tap->file,
                              .layer = point->layer,
-                             .columns = width});
+                             .columns = width,
+                             .has_keys = point->has_keys});
 }
 
 static void add_taps(Build *build, const ModelPoint *point, Ref x) {

@@ -110,8 +110,10 @@ Ref build_attention_work(Build *build, const Attention *attention, const Reads *
     const Ref keys = add_append(build, attention, k, stem, "k");
     const Ref v = add_clip(build, attention, reads->v);
     const Ref values = add_append(build, attention, v, stem, "v");
-    const Ref scores = add_scores(build, attention, q, keys);
-    const Ref weights = build_add(build, build_node(OP_softmax, attention->loc, scores, (Ref){0}));
+    Ref scores = add_scores(build, attention, q, keys);
+    scores = build_point(build, POINT_attn_scores, scores, attention->heads);
+    Ref weights = build_add(build, build_node(OP_softmax, attention->loc, scores, (Ref){0}));
+    weights = build_point(build, POINT_pattern, weights, attention->heads);
     Ref mixed = add_mix(build, attention, weights, values);
     mixed = build_point(build, POINT_z, mixed, attention->heads);
     return build_project(build, attention->loc, mixed, build->model->width, attention->bias.o,

@@ -79,7 +79,7 @@ static bool check(const Instruments *instruments, Instrument *instrument, int64_
                                      "the model has layers 0 to %" PRId64 ", not %" PRId64,
                                      layers - 1, instrument->layers.at[i].last);
     if (instrument->found) return true;
-    const ModelPoint point = {instrument->kind, -1, instrument->copy, 0, 0};
+    const ModelPoint point = {.kind = instrument->kind, .layer = -1, .copy = instrument->copy};
     instrument_refuse(instrument, diag, "the model has no point '%s' there",
                       point_name(&point, false, diag->arena));
     return diag_hint(diag, "it has %s; `thalweg points` lists them",

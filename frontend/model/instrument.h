@@ -24,7 +24,7 @@ typedef enum {
 typedef enum { POINT_ONCE, POINT_LAYER } PointScope;
 typedef enum { UNIT_WIDTH, UNIT_HEADS, UNIT_NEURONS } PointUnit;
 typedef enum { POINT_READ, POINT_EDITED } PointUse;
-typedef enum { TAP_JOINED, TAP_ROWS, TAP_NORM } TapCost;
+typedef enum { TAP_JOINED, TAP_KEYS, TAP_ROWS, TAP_NORM } TapCost;
 
 typedef struct {
     const char *component, *hook, *short_name, *other_name; /* the last may be null */
@@ -66,6 +66,7 @@ typedef struct {
     int64_t layer; /* -1: of no layer */
     int copy;
     int64_t columns, units;
+    bool has_keys; /* each column is a head, with a float for each key */
 } ModelPoint;
 
 /* A buffer that the caller is to give, by its number. */
@@ -75,6 +76,7 @@ typedef struct {
     const char *file;
     int64_t layer; /* -1: of no layer */
     int64_t columns;
+    bool has_keys; /* of each column as many floats as there are keys */
 } ModelTap;
 
 typedef struct Instruments {

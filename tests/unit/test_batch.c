@@ -32,8 +32,8 @@ static void append(float *cache, int64_t position, int32_t token) {
     cache[position % 2 * CACHE_FLOATS / 2 + position / 2] = (float)(token + 1);
 }
 
-static void keep(float *const *taps, int64_t position, int32_t token) {
-    if (taps[1]) taps[1][position] = (float)token;
+static void keep(const TwTapBuffer *taps, int64_t position, int32_t token) {
+    if (taps[1].rows) taps[1].rows[position] = (float)token;
 }
 
 static void run_one(const TwFrame *frame, int64_t thread, int64_t threads) {

@@ -25,6 +25,8 @@ static const struct {
     {"z2[head=1]", "blocks.2.attn.hook_z", 1, 12},
     {"z2[heads=1,0]", "blocks.2.attn.hook_z", 1, 24},
     {"L2H1", "blocks.2.attn.hook_z", 1, 12},
+    {"pattern", "blocks.0.attn.hook_pattern", 3, 2},
+    {"attn_scores1[head=0]", "blocks.1.attn.hook_attn_scores", 1, 1},
     {"L0N39", "blocks.0.mlp.hook_post", 1, 1},
     {"post[layers=0,2,neurons=0-4,39]", "blocks.0.mlp.hook_post", 2, 6},
     {"mlp_pre_linear0", "blocks.0.mlp.hook_pre_linear", 1, 40},
@@ -100,6 +102,7 @@ static const struct {
     {"z0:set=inf", "expected a number"},
     {"z0:set=1e39", "expected a number"},
     {"ln1_norm0:zero", "the point is for taps alone"},
+    {"pattern0:zero", "the point is for taps alone"},
 };
 enum { BAD_EDITS = sizeof bad_edits / sizeof *bad_edits };
 

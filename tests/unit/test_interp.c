@@ -50,8 +50,10 @@ typedef struct {
     double first[8];
 } Kept;
 
-static void keep(void *context, const Node *tap, int64_t position, const double *columns) {
+static void keep(void *context, const Node *tap, const Node *of, int64_t position,
+                 const double *columns) {
     Kept *kept = context;
+    ck_assert_int_eq(of->type.dim[1], 4);
     ck_assert_int_eq(tap->attr.number, 2);
     ck_assert_int_lt(kept->count, 8);
     kept->position[kept->count] = position;
