@@ -8,8 +8,10 @@ bool eval_takes_rows(Op op, int k) {
     if (op == OP_stack) return true;
     if (op == OP_scale_columns || op == OP_centre_rows || op == OP_project_bias || op == OP_row_of)
         return k == 0;
-    if (op == OP_embed || op == OP_add_positions || op == OP_project || op == OP_read)
+    if (op == OP_embed || op == OP_add_positions || op == OP_project || op == OP_read ||
+        op == OP_project_back || op == OP_add_positions_back || op == OP_row_of_back)
         return k == 1;
+    if (op == OP_embed_back) return k == 2;
     return false;
 }
 

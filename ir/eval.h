@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
     const int32_t *tokens; /* [count] */
     int64_t count, position, rows;
+    const int32_t *targets; /* [count], or null */
 } Step;
 
 /* A buffer that grows and serves one eval function after the other. */
@@ -53,6 +54,15 @@ bool eval_takes_rows(Op op, int k);
 /* Row r as doubles: where it lies, or converted to buffer[columns]. */
 const double *eval_row(const Tensor *tensor, int64_t r, double *buffer);
 void eval_copy_row(const Tensor *tensor, int64_t r, double *out);
+
+/* Row n of operand 1, a product's weight, as its format leaves it: where it lies, or in buffer. */
+const double *eval_weight_row(const Eval *e, int64_t n, double *buffer);
+
+/* A norm of `count` values: (x - mean) / size. */
+typedef struct {
+    double mean, size;
+} EvalNorm;
+EvalNorm eval_norm_of(const Attrs *attr, const double *x, int64_t count);
 
 /* count doubles of scratch memory, valid until the next call; null: reported, and e->failed set. */
 double *eval_scratch(Eval *e, int64_t count);

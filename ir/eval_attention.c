@@ -18,7 +18,7 @@ static void rotate(double *x, double *y, double angle, double scale) {
     *y = old * s + *y * c;
 }
 
-void eval_rope(Eval *e) {
+static void turn(Eval *e, double direction) {
     const Attrs *attr = &e->node->attr;
     const int64_t head_dim = e->out.columns / attr->heads, pairs = attr->dims / 2;
     const bool is_half = attr->style == ROPE_half;
@@ -29,13 +29,22 @@ void eval_rope(Eval *e) {
     memcpy(e->out.at, e->in[0].at, (size_t)(e->out.rows * e->out.columns) * sizeof *e->out.at);
     for (int64_t h = 0; h < e->out.rows * attr->heads; h++) {
         const int64_t row = h / attr->heads;
-        const double position = e->in[1].at[0] + (double)row;
+        const double position = direction * (e->in[1].at[0] + (double)row);
         double *head = e->out.at + h * head_dim;
         for (int64_t i = 0; i < pairs; i++) {
             double *x = is_half ? head + i : head + 2 * i;
             rotate(x, is_half ? x + pairs : x + 1, position * frequency[i], attr->scale);
         }
     }
+}
+
+void eval_rope(Eval *e) {
+    turn(e, 1);
+}
+
+/* The transpose of a rotation is the one by the opposite angle. */
+void eval_rope_back(Eval *e) {
+    turn(e, -1);
 }
 
 /* ---- scales of positions ---- */
@@ -169,4 +178,107 @@ void eval_attend(Eval *e) {
         softmax(weight + seen.from, seen.to - seen.from, weight + seen.from);
         mix(weight, seen, values, e->out.at + i * values.dim);
     }
+}
+
+/* ---- attend's gradient ---- */
+
+/* One query's row again: its weights p, and of each the gradient of its score,
+ * p_j (d . v_j - sum of p d . v) and behind it of scale * q . k_j. */
+typedef struct {
+    const Attrs *attr;
+    const Tensor *d, *q, *k, *v;
+    int64_t first, head_dim, value_dim;
+    double *weight, *slope; /* [keys] */
+} AttendBack;
+
+typedef struct {
+    int64_t head;
+    Range seen;
+    const double *d, *q;
+    HeadRows keys, values;
+} QueryBack;
+
+static QueryBack query_back(const AttendBack *b, int64_t i) {
+    const Attrs *attr = b->attr;
+    const int64_t position = b->first + i / attr->heads, head = i % attr->heads;
+    QueryBack query = {.head = head,
+                       .seen = visible_keys(attr, position, b->first + b->q->rows, b->k->rows),
+                       .d = b->d->at + i * b->value_dim,
+                       .q = b->q->at + i * b->head_dim,
+                       .keys = head_rows(b->k, attr, head),
+                       .values = head_rows(b->v, attr, head)};
+    const Range seen = query.seen;
+    double *weight = b->weight, *slope = b->slope, mean = 0;
+    score(attr, head, query.q, position, query.keys, seen, weight);
+    for (int64_t j = seen.from; j < seen.to && attr->softcap > 0; j++) {
+        const double raw =
+            attr->scale * eval_dot(query.q, query.keys.at + j * query.keys.stride, query.keys.dim);
+        const double capped = tanh(raw / attr->softcap);
+        slope[j] = 1 - capped * capped;
+    }
+    softmax(weight + seen.from, seen.to - seen.from, weight + seen.from);
+    for (int64_t j = seen.from; j < seen.to; j++)
+        mean += weight[j] *
+                eval_dot(query.d, query.values.at + j * query.values.stride, query.values.dim);
+    for (int64_t j = seen.from; j < seen.to; j++) {
+        const double *value = query.values.at + j * query.values.stride;
+        const double change = weight[j] * (eval_dot(query.d, value, query.values.dim) - mean);
+        slope[j] = attr->scale * change * (attr->softcap > 0 ? slope[j] : 1);
+    }
+    return query;
+}
+
+static bool begin_back(Eval *e, AttendBack *b) {
+    const Attrs *attr = &e->node->attr;
+    *b = (AttendBack){.attr = attr,
+                      .d = &e->in[0],
+                      .q = &e->in[1],
+                      .k = &e->in[2],
+                      .v = &e->in[3],
+                      .first = eval_integer(e, 4),
+                      .head_dim = e->in[1].columns / attr->heads,
+                      .value_dim = e->in[0].columns / attr->heads};
+    b->weight = eval_scratch(e, 2 * b->k->rows);
+    if (!b->weight) return false;
+    b->slope = b->weight + b->k->rows;
+    memset(e->out.at, 0, (size_t)(e->out.rows * e->out.columns) * sizeof *e->out.at);
+    return true;
+}
+
+static void add_scaled(double *to, double factor, const double *from, int64_t count) {
+    for (int64_t c = 0; c < count; c++) to[c] += factor * from[c];
+}
+
+void eval_attend_back_q(Eval *e) {
+    AttendBack b;
+    if (!begin_back(e, &b)) return;
+    for (int64_t i = 0; i < b.q->rows * b.attr->heads; i++) {
+        const QueryBack query = query_back(&b, i);
+        for (int64_t j = query.seen.from; j < query.seen.to; j++)
+            add_scaled(e->out.at + i * b.head_dim, b.slope[j],
+                       query.keys.at + j * query.keys.stride, b.head_dim);
+    }
+}
+
+/* Rows of this call's tokens: those of earlier ones are constants here. */
+static void back_to_cache(Eval *e, bool is_keys) {
+    AttendBack b;
+    if (!begin_back(e, &b)) return;
+    const int64_t dim = is_keys ? b.head_dim : b.value_dim;
+    const int64_t group = b.attr->heads / b.attr->kv_heads;
+    for (int64_t i = 0; i < b.q->rows * b.attr->heads; i++) {
+        const QueryBack query = query_back(&b, i);
+        const int64_t from = query.seen.from > b.first ? query.seen.from : b.first;
+        for (int64_t j = from; j < query.seen.to; j++)
+            add_scaled(e->out.at + (j - b.first) * e->out.columns + query.head / group * dim,
+                       is_keys ? b.slope[j] : b.weight[j], is_keys ? query.q : query.d, dim);
+    }
+}
+
+void eval_attend_back_k(Eval *e) {
+    back_to_cache(e, true);
+}
+
+void eval_attend_back_v(Eval *e) {
+    back_to_cache(e, false);
 }

@@ -14,6 +14,14 @@ void eval_position(Eval *e) {
     e->out.at[0] = (double)e->step->position;
 }
 
+void eval_targets(Eval *e) {
+    if (!e->step->targets) {
+        e->failed = !diag_error(e->diag, e->node->loc, "the call brings no targets");
+        return;
+    }
+    for (int64_t t = 0; t < e->out.rows; t++) e->out.at[t] = e->step->targets[t];
+}
+
 /* ---- into the stream ---- */
 
 /* Row n of a table or of a product's weight as it is left by its format. */
@@ -78,6 +86,11 @@ static double size_of(const Attrs *attr, const double *x, int64_t n, double mean
     return sqrt(squares + attr->eps);
 }
 
+EvalNorm eval_norm_of(const Attrs *attr, const double *x, int64_t count) {
+    const double mean = attr->kind == NORM_layer ? mean_of(x, count) : 0;
+    return (EvalNorm){mean, size_of(attr, x, count, mean)};
+}
+
 /* A gain or bias as long as a part serves all parts; as long as a row, it has a piece for each. */
 void eval_norm(Eval *e) {
     const Attrs *attr = &e->node->attr;
@@ -86,11 +99,10 @@ void eval_norm(Eval *e) {
     for (int64_t i = 0; i < e->out.rows * attr->groups; i++) {
         const double *x = e->in[0].at + i * part;
         double *out = e->out.at + i * part;
-        const double mean = attr->kind == NORM_layer ? mean_of(x, part) : 0;
-        const double size = size_of(attr, x, part, mean);
+        const EvalNorm norm = eval_norm_of(attr, x, part);
         const int64_t column = i % attr->groups * part;
         for (int64_t c = 0; c < part; c++) {
-            out[c] = (x[c] - mean) / size;
+            out[c] = (x[c] - norm.mean) / norm.size;
             if (gain->at) out[c] *= gain->at[(column + c) % gain->rows] + attr->offset;
             if (bias->at) out[c] += bias->at[(column + c) % bias->rows];
         }
@@ -104,7 +116,7 @@ void eval_quantise(Eval *e) {
         format_round_values(e->node->attr.format, e->out.at + t * columns, columns);
 }
 
-static const double *weight_row(const Eval *e, int64_t n, double *buffer) {
+const double *eval_weight_row(const Eval *e, int64_t n, double *buffer) {
     if (e->node->attr.format == FORMAT_f32) return eval_row(&e->in[1], n, buffer);
     copy_rounded_row(e, n, buffer);
     return buffer;
@@ -115,7 +127,7 @@ static void project(const Eval *e, const double *size, double *buffer) {
     const Tensor *x = &e->in[0], *weight = &e->in[1], *out = &e->out;
     const double *bias = e->in[2].at;
     for (int64_t n = 0; n < weight->rows; n++) {
-        const double *row = weight_row(e, n, buffer);
+        const double *row = eval_weight_row(e, n, buffer);
         for (int64_t t = 0; t < x->rows; t++) {
             double sum = eval_dot(x->at + t * x->columns, row, x->columns);
             if (size) sum /= size[t];
@@ -134,11 +146,8 @@ void eval_read(Eval *e) {
     const Tensor *x = &e->in[0];
     double *size = eval_scratch(e, x->rows + e->in[1].columns);
     if (!size) return;
-    for (int64_t t = 0; t < x->rows; t++) {
-        const double *row = x->at + t * x->columns;
-        const double mean = attr->kind == NORM_layer ? mean_of(row, x->columns) : 0;
-        size[t] = size_of(attr, row, x->columns, mean);
-    }
+    for (int64_t t = 0; t < x->rows; t++)
+        size[t] = eval_norm_of(attr, x->at + t * x->columns, x->columns).size;
     project(e, size, size + x->rows);
 }
 

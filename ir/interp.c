@@ -20,6 +20,7 @@ struct Interp {
     uint32_t *needed; /* of the evaluation under way: the last user of a value; 0: not needed */
     Scratch scratch;
     Step step;
+    const int32_t *targets;
     InterpTap *on_tap; /* null: nobody looks */
     void *tap_context;
     GiveEdit *give; /* null: nothing is given */
@@ -284,6 +285,10 @@ static bool check_sizes(const Graph *graph, int64_t count, int64_t position, int
     return true;
 }
 
+void interp_set_targets(Interp *interp, const int32_t *targets) {
+    interp->targets = targets;
+}
+
 void interp_on_tap(Interp *interp, InterpTap *on_tap, void *context) {
     interp->on_tap = on_tap;
     interp->tap_context = context;
@@ -310,7 +315,7 @@ bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t po
                 int64_t rows, double *out) {
     const Graph *graph = interp->graph;
     if (!check_sizes(graph, count, position, rows)) return false;
-    interp->step = (Step){tokens, count, position, rows};
+    interp->step = (Step){tokens, count, position, rows, interp->targets};
     if (!evaluate(interp, graph->result.index)) return false;
 
     hand_over_taps(interp);

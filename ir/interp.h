@@ -32,6 +32,9 @@ void interp_on_tap(Interp *interp, InterpTap *on_tap, void *context);
  */
 void interp_give_edits(Interp *interp, GiveEdit *give, void *context);
 
+/* For runs from now on: the target of each token, [count]; null: there are none, as at first. */
+void interp_set_targets(Interp *interp, const int32_t *targets);
+
 /* The value of a constant node, [rows * columns] doubles owned by the interpreter; null on error.
  */
 const double *interp_constant(Interp *interp, Ref ref);

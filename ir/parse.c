@@ -181,7 +181,7 @@ static bool parse_REALS(Parser *p, const Reals **value) {
 
 /* Says which of the candidates a word may have been meant to be. Returns false. */
 static bool suggest(Parser *p, const char *word, const char *const *candidates, int count) {
-    char list[512] = "";
+    char list[960] = ""; /* a message has not much more */
     const char *nearest = spelling_nearest(word, candidates, count);
     if (nearest) return diag_hint(p->diag, "did you mean '%s'?", nearest);
     for (int i = 0; i < count; i++) {

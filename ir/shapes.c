@@ -374,6 +374,136 @@ bool shape_attend(const Graph *graph, const Node *node, Type *type) {
     return mixed_type(graph, node, 2, type_of(graph, node, 0).dim[0], type);
 }
 
+/* ---- rules: gradients ---- */
+
+/* A row for each target. */
+static bool check_targets(const Graph *graph, const Node *node) {
+    if (!check_matrix(graph, node, 0) || !check_op(graph, node, 1, OP_targets)) return false;
+    const int64_t rows = type_of(graph, node, 0).dim[0];
+    return rows == type_of(graph, node, 1).dim[0] || misfit(graph, node, 1, "i32[rows of x]");
+}
+
+bool shape_loss(const Graph *graph, const Node *node, Type *type) {
+    if (!check_targets(graph, node)) return false;
+    *type = (Type){DTYPE_f32, 2, {type_of(graph, node, 0).dim[0], 1}};
+    return true;
+}
+
+bool shape_loss_back(const Graph *graph, const Node *node, Type *type) {
+    if (!check_targets(graph, node)) return false;
+    *type = type_of(graph, node, 0);
+    return true;
+}
+
+bool shape_scale_by(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0)) return false;
+    *type = type_of(graph, node, 0);
+    return check_vector_of_either(graph, node, 1, 1, type->dim[1]);
+}
+
+bool shape_sum_rows(const Graph *graph, const Node *node, Type *type) {
+    if (!shape_norm(graph, node, type)) return false;
+    *type = (Type){DTYPE_f32, 2, {1, type->dim[1] / node->attr.groups}};
+    return true;
+}
+
+static bool check_rows(const Graph *graph, const Node *node, int k) {
+    if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, k)) return false;
+    return type_of(graph, node, 0).dim[0] == type_of(graph, node, k).dim[0] ||
+           misfit(graph, node, k, "as many rows as the first");
+}
+
+bool shape_outer(const Graph *graph, const Node *node, Type *type) {
+    if (!check_rows(graph, node, 1)) return false;
+    *type = (Type){DTYPE_f32, 2, {type_of(graph, node, 0).dim[1], type_of(graph, node, 1).dim[1]}};
+    return true;
+}
+
+bool shape_project_back(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, 1)) return false;
+    const Type d = type_of(graph, node, 0), weight = type_of(graph, node, 1);
+    *type = (Type){DTYPE_f32, 2, {d.dim[0], weight.dim[1]}};
+    return check_columns(graph, node, 0, weight.dim[0]);
+}
+
+bool shape_norm_back(const Graph *graph, const Node *node, Type *type) {
+    Node norm = *node;
+    norm.in[1] = node->in[2];
+    norm.in[2] = (Ref){0};
+    return shape_norm(graph, &norm, type) && check_equal(graph, node, 1);
+}
+
+bool shape_slice_back(const Graph *graph, const Node *node, Type *type) {
+    if (!check_rows(graph, node, 1)) return false;
+    Node slice = *node;
+    slice.in[0] = node->in[1];
+    if (!shape_slice(graph, &slice, type) || !check_columns(graph, node, 0, type->dim[1]))
+        return false;
+    *type = type_of(graph, node, 1);
+    return true;
+}
+
+/* The operands behind the first are those of attend. */
+static bool check_attend(const Graph *graph, const Node *node, Type *mixed) {
+    Node attend = *node;
+    for (int k = 0; k < 4; k++) attend.in[k] = node->in[k + 1];
+    if (!shape_attend(graph, &attend, mixed)) return false;
+    char expected[SHAPE_TEXT];
+    return ir_type_equal(type_of(graph, node, 0), *mixed) ||
+           misfit(graph, node, 0, shape_text(*mixed, expected));
+}
+
+bool shape_attend_back(const Graph *graph, const Node *node, Type *type) {
+    if (!check_attend(graph, node, type)) return false;
+    *type = type_of(graph, node, 1);
+    return true;
+}
+
+static bool cache_rows(const Graph *graph, const Node *node, int k, Type *type) {
+    if (!check_attend(graph, node, type)) return false;
+    *type = (Type){DTYPE_f32, 2, {type->dim[0], type_of(graph, node, k).dim[1]}};
+    return true;
+}
+
+bool shape_attend_back_k(const Graph *graph, const Node *node, Type *type) {
+    return cache_rows(graph, node, 2, type);
+}
+
+bool shape_attend_back_v(const Graph *graph, const Node *node, Type *type) {
+    return cache_rows(graph, node, 3, type);
+}
+
+bool shape_embed_back(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, 2)) return false;
+    if (!check_op(graph, node, 1, OP_tokens)) return false;
+    *type = type_of(graph, node, 2);
+    return check_columns(graph, node, 0, type->dim[1]);
+}
+
+bool shape_positions_back(const Graph *graph, const Node *node, Type *type) {
+    if (!shape_positions(graph, node, type)) return false;
+    *type = type_of(graph, node, 1);
+    return true;
+}
+
+bool shape_pool_back(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, 1)) return false;
+    *type = type_of(graph, node, 1);
+    return type_of(graph, node, 0).dim[0] == 1 ? check_columns(graph, node, 0, type->dim[1])
+                                               : misfit(graph, node, 0, "f32[1, columns]");
+}
+
+/* The gradient of a vector is a row. */
+bool shape_row_back(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, 1)) return false;
+    Node row = *node;
+    row.in[0] = node->in[1];
+    if (!shape_row_of(graph, &row, type)) return false;
+    *type = type_of(graph, node, 1);
+    return type_of(graph, node, 0).dim[0] == 1 ? check_columns(graph, node, 0, type->dim[1])
+                                               : misfit(graph, node, 0, "f32[1, columns]");
+}
+
 /* ---- rules: weights ---- */
 
 bool shape_row_of(const Graph *graph, const Node *node, Type *type) {

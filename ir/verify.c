@@ -23,8 +23,14 @@ static bool takes_constant(Op op, int k) {
     case OP_quantise:
     case OP_project:
     case OP_read: return k >= 1;
+    case OP_norm_back:
+    case OP_embed_back:
     case OP_write: return k == 2;
-    case OP_edit: return k == 1;
+    case OP_edit:
+    case OP_scale_by:
+    case OP_project_back:
+    case OP_add_positions_back:
+    case OP_row_of_back: return k == 1;
     default: return ir_op_info[op].kind == KIND_CONSTANT;
     }
 }
@@ -93,6 +99,7 @@ static bool verify_declared(const Check *c) {
     shape_text(*type, found);
     switch (c->node->op) {
     case OP_tokens:
+    case OP_targets:
         return (is_integers && (rows == IR_TOKENS || (rows >= 1 && rows <= c->graph->chunk))) ||
                verify_refuse(
                    c, "its type must be i32[T], or as many as the chunk at most, found %s", found);
@@ -153,11 +160,19 @@ static bool verify_rows(const Check *c) {
     case OP_scores:
     case OP_attend:
     case OP_pool:
-    case OP_tap:
+    case OP_rope_back:
+    case OP_attend_back_q:
+    case OP_attend_back_k:
+    case OP_attend_back_v:
+    case OP_embed_back:
+    case OP_add_positions_back:
     case OP_last: break;
     case OP_edit:
         if (c->node->attr.given || c->node->attr.edit == EDIT_patch) break;
         return true;
+    case OP_tap: /* of what the weights have, a row for each of theirs */
+        if (operand(c, 0)->type.dim[0] > 0 && c->targets) return true;
+        break;
     default: return true;
     }
     char found[SHAPE_TEXT];
@@ -171,6 +186,7 @@ static bool verify_rows(const Check *c) {
 static bool verify_single(Check *c) {
     uint32_t *seen = c->node->op == OP_tokens     ? &c->tokens
                      : c->node->op == OP_position ? &c->position
+                     : c->node->op == OP_targets  ? &c->targets
                                                   : NULL;
     if (!seen) return true;
     if (!*seen) return *seen = c->index, true;
@@ -386,6 +402,9 @@ typedef enum { READ_NOT = 0, READ_AS_KEYS = 1, READ_AS_VALUES = 2 } CacheUse;
 /* How operand k is read, if it is a cache. */
 static CacheUse cache_use(Op op, int k) {
     if ((op == OP_scores || op == OP_attend) && k == 1) return READ_AS_KEYS;
+    const bool is_back = op == OP_attend_back_q || op == OP_attend_back_k || op == OP_attend_back_v;
+    if (is_back && k == 2) return READ_AS_KEYS;
+    if (is_back && k == 3) return READ_AS_VALUES;
     if ((op == OP_mix && k == 1) || (op == OP_attend && k == 2)) return READ_AS_VALUES;
     return READ_NOT;
 }

@@ -9,7 +9,7 @@ typedef struct {
     Arena *scratch;
     bool *is_wrong;   /* nodes that were reported, and what uses them */
     uint32_t *writer; /* the node that overwrites each state of the stream; 0: none */
-    uint32_t tokens, position;
+    uint32_t tokens, position, targets;
     uint32_t index; /* of the node under way */
     const Node *node;
     const OpInfo *info;

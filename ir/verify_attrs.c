@@ -102,18 +102,25 @@ bool verify_attrs(const Check *c) {
     if (!verify_reals(c)) return false;
     switch (c->node->op) {
     case OP_norm:
+    case OP_norm_back:
     case OP_quantise:
     case OP_read: return verify_at_least_0(c, "eps", attr->eps);
-    case OP_softcap: return verify_at_least_0(c, "softcap", attr->softcap);
-    case OP_clip: return verify_at_least_0(c, "limit", attr->limit);
+    case OP_softcap:
+    case OP_softcap_back: return verify_at_least_0(c, "softcap", attr->softcap);
+    case OP_clip:
+    case OP_clip_back: return verify_at_least_0(c, "limit", attr->limit);
     case OP_position_scales:
         return verify_at_least_0(c, "offset", attr->offset) && verify_original(c);
-    case OP_rope: return verify_rope(c);
+    case OP_rope:
+    case OP_rope_back: return verify_rope(c);
     case OP_append: return verify_cache_name(c);
     case OP_tap: return verify_point(c);
     case OP_edit: return verify_point(c) && verify_edit(c);
     case OP_scores:
     case OP_attend:
+    case OP_attend_back_q:
+    case OP_attend_back_k:
+    case OP_attend_back_v:
         return verify_at_least_0(c, "softcap", attr->softcap) &&
                verify_at_least_0(c, "window", (double)attr->window);
     default: return true;

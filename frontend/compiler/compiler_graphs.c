@@ -1,15 +1,19 @@
 /* compiler_graphs.c - the text of a model's graphs: whole, or what belongs to a layer. */
 #include "codegen/emit/kernel_name.h"
 #include "frontend/compiler/compiler.h"
+#include "passes/gradient.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRAPHS = 4 };
-static const char *const graph_words[GRAPHS] = {"described", "optimised", "prefill", "decode"};
+/* Those of the model's way to code, and one that is shown where it is named alone. */
+enum { GRADIENT = 4, GRAPHS };
+static const char *const graph_words[GRAPHS] = {"described", "optimised", "prefill", "decode",
+                                                "gradient"};
 static const char *const graph_titles[GRAPHS] = {"as described", "after the passes on the model",
-                                                 "prefill", "decode"};
+                                                 "prefill", "decode",
+                                                 "loss of a call's tokens, and its gradient"};
 
 typedef struct {
     bool is_wanted[GRAPHS];
@@ -86,13 +90,16 @@ static bool report_part(Thalweg *thalweg, const char *word, size_t length) {
     diag_error(&thalweg->diag, (Loc){0}, "'%.*s' is no part of the graphs",
                (int)(length < SHOWN ? length : SHOWN), word);
     if (!layers)
-        return diag_hint(&thalweg->diag, "there are described, optimised, prefill and decode");
-    return diag_hint(&thalweg->diag,
-                     "there are described, optimised, prefill and decode, and layers 0 to %" PRId64,
-                     layers - 1);
+        return diag_hint(&thalweg->diag,
+                         "there are described, optimised, prefill, decode and gradient");
+    return diag_hint(
+        &thalweg->diag,
+        "there are described, optimised, prefill, decode and gradient, and layers 0 to "
+        "%" PRId64,
+        layers - 1);
 }
 
-/* An empty list is one of all graphs, and so is a layer alone. */
+/* An empty list is one of all but the gradient, and so is a layer alone. */
 static bool read_parts(Thalweg *thalweg, const char *text, Parts *parts) {
     *parts = (Parts){.layer = NO_LAYER};
     for (const char *word = text; *word; word += *word == ',') {
@@ -102,7 +109,7 @@ static bool read_parts(Thalweg *thalweg, const char *text, Parts *parts) {
     }
     bool is_any = false;
     for (int i = 0; i < GRAPHS; i++) is_any |= parts->is_wanted[i];
-    for (int i = 0; i < GRAPHS; i++) parts->is_wanted[i] |= !is_any;
+    for (int i = 0; i < GRADIENT; i++) parts->is_wanted[i] |= !is_any;
     return true;
 }
 
@@ -121,10 +128,14 @@ static void print_layer(const Graph *graph, int64_t wanted, FILE *out) {
 }
 
 bool compiler_print_graphs(Thalweg *thalweg, const char *text, FILE *out) {
-    const Graph *const graphs[GRAPHS] = {thalweg->described, thalweg->optimised, thalweg->prefill,
-                                         thalweg->decode};
+    const Graph *graphs[GRAPHS] = {thalweg->described, thalweg->optimised, thalweg->prefill,
+                                   thalweg->decode};
     Parts parts;
     if (!read_parts(thalweg, text, &parts)) return false;
+    if (parts.is_wanted[GRADIENT]) {
+        graphs[GRADIENT] = gradient_make(thalweg->described, thalweg->arena);
+        if (!graphs[GRADIENT]) return false;
+    }
     const char *before = *text ? "" : "\n"; /* behind the tables */
     for (int i = 0; i < GRAPHS; i++) {
         if (!parts.is_wanted[i]) continue;

@@ -228,7 +228,8 @@ TW_API bool thalweg_check_memory(Thalweg *thalweg, bool has_all_logits);
 
 /* What became of the model: kernels of each phase, arena, bytes and floating-point operations of a
  * token. With `graphs` ("", or null for none) also the graphs themselves; where it names some of
- * described, optimised, prefill, decode, or the number of a layer, by commas, these alone. */
+ * described, optimised, prefill, decode, gradient (of a loss, which the others leave out), or the
+ * number of a layer, by commas, these alone. */
 TW_API bool thalweg_explain(Thalweg *thalweg, const char *graphs, FILE *out);
 
 /* What the object file's bytes are, function by function, and the memory that a session takes. */

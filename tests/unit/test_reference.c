@@ -45,7 +45,7 @@ START_TEST(a_row_says_operands_attributes_and_meaning) {
     assert_says(text,
                 "| `embed` | 2 to 3 | `scale = 1`, `format = f32` | table[token] * scale + b, ");
     assert_says(text, "`style = half`");
-    assert_says(text, "| `style` | `half`, `interleaved` | `half` | `rope` |\n");
+    assert_says(text, "| `style` | `half`, `interleaved` | `half` | `rope`, `rope_back` |\n");
 }
 END_TEST
 
