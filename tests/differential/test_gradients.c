@@ -73,8 +73,10 @@ typedef struct {
     int count;
 } Watch;
 
-static void keep(void *context, const Node *tap, int64_t row, const double *columns) {
+static void keep(void *context, const Node *tap, const Node *of, int64_t row,
+                 const double *columns) {
     Watch *watch = context;
+    (void)of;
     const int64_t count = tap->attr.to;
     for (int i = 0; i < watch->count; i++) {
         Watched *param = &watch->param[i];
