@@ -5,6 +5,7 @@
 #include "frontend/compiler/compiler.h"
 #include "frontend/files/array_file.h"
 #include "frontend/lens/mutual.h"
+#include "frontend/lens/page.h"
 #include "frontend/lens/token_operand.h"
 
 #include <jansson.h>
@@ -63,6 +64,31 @@ static bool print_json(json_t *object) {
     return is_written;
 }
 
+/* ---- pages ---- */
+
+/* "281 ' an'": a token as it stands in a figure. */
+static const char *token_title(const Work *w, int64_t token) {
+    const char *label = label_of(w, token);
+    return arena_printf(w->thalweg->arena, *label ? "%lld '%s'" : "%lld", (long long)token, label);
+}
+
+static Page *begin_page(const Work *w, const char *of, const char *words) {
+    const char *name = thalweg_model(w->thalweg).name;
+    Page *page = page_create(arena_printf(w->thalweg->arena, "Congruence in %s: %s", name, of));
+    page_words(page,
+               arena_printf(w->thalweg->arena,
+                            "%s The congruence of a neuron with a token is the dot product of "
+                            "its row of W_out with the token's row of the %sding.",
+                            words, w->of.with));
+    return page;
+}
+
+static bool end_page(const Work *w, Page *page) {
+    const bool is_written = page_write(page, w->arguments->circuits_html, &w->thalweg->diag);
+    page_destroy(page);
+    return is_written;
+}
+
 /* ---- one token or one neuron: a list, the largest first ---- */
 
 typedef struct {
@@ -74,6 +100,19 @@ static int compare_ranked(const void *a, const void *b) {
     const Ranked *x = a, *y = b;
     if (x->value != y->value) return x->value > y->value ? -1 : 1;
     return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Bars of the most congruent, `name` of each. */
+static bool write_bars(const Work *w, const char *of, const Ranked *list, int64_t count,
+                       const char *(*name)(const Work *w, int64_t number)) {
+    if (!w->arguments->circuits_html) return true;
+    PageEntry *bar = ARENA_ARRAY(w->thalweg->arena, PageEntry, (size_t)count + 1);
+    for (int64_t i = 0; i < count; i++)
+        bar[i] = (PageEntry){.label = name(w, list[i].number), .value = list[i].value};
+    Page *page = begin_page(w, of, "The most congruent come first.");
+    page_bars(page,
+              &(PageBars){.title = of, .value_name = "congruence", .bar = bar, .count = count});
+    return end_page(w, page);
 }
 
 static Ranked *rank_values(Work *w, const double *value, int64_t count) {
@@ -112,6 +151,7 @@ static json_t *begin_json(const Work *w) {
 
 static bool show_neurons(Work *w, int64_t token, const Ranked *list) {
     const int64_t count = shown(w, w->of.neurons);
+    if (!write_bars(w, token_title(w, token), list, count, neuron_name)) return false;
     if (!w->arguments->json) {
         printf("neuron          congruence\n");
         for (int64_t i = 0; i < count; i++)
@@ -130,6 +170,7 @@ static bool show_neurons(Work *w, int64_t token, const Ranked *list) {
 
 static bool show_tokens(Work *w, int64_t neuron, const Ranked *list) {
     const int64_t count = shown(w, w->of.tokens.rows);
+    if (!write_bars(w, neuron_name(w, neuron), list, count, token_title)) return false;
     if (!w->arguments->json) {
         printf("  token  %-20s  congruence\n", "text");
         for (int64_t i = 0; i < count; i++) {
@@ -260,7 +301,28 @@ static bool mutual_json(const Work *w, const Mutual *mutual) {
     return print_json(object);
 }
 
+static bool write_table(const Work *w, const Mutual *mutual) {
+    enum { COLUMNS = 4 };
+    static const char *const names[COLUMNS] = {"neuron", "token", "congruence", "score"};
+    const int64_t count = shown(w, mutual->count);
+    if (!w->arguments->circuits_html) return true;
+    PageEntry *cell = ARENA_ARRAY(w->thalweg->arena, PageEntry, (size_t)(COLUMNS * count) + 1);
+    for (int64_t i = 0; i < count; i++) {
+        const MutualPair *pair = &mutual->pair[i];
+        cell[COLUMNS * i] = (PageEntry){.text = neuron_name(w, pair->neuron)};
+        cell[COLUMNS * i + 1] = (PageEntry){.text = token_title(w, pair->token)};
+        cell[COLUMNS * i + 2] = (PageEntry){.value = pair->value};
+        cell[COLUMNS * i + 3] = (PageEntry){.value = pair->score};
+    }
+    Page *page = begin_page(w, "neurons and tokens that choose each other",
+                            "Each is the other's most congruent. The score is the product of how "
+                            "much the best is above the second, for the neuron and for the token.");
+    page_table(page, &(PageTable){.name = names, .rows = count, .columns = COLUMNS, .cell = cell});
+    return end_page(w, page);
+}
+
 static bool show_mutual(const Work *w, const Mutual *mutual) {
+    if (!write_table(w, mutual)) return false;
     if (w->arguments->json) return mutual_json(w, mutual);
     printf("neuron            token  %-20s  congruence       score\n", "text");
     for (int64_t i = 0; i < shown(w, mutual->count); i++) {

@@ -18,6 +18,7 @@ enum {
     POINTS = 1 << COMMAND_points,
     ACTIVATIONS = 1 << COMMAND_activations,
     CONGRUENCE = 1 << COMMAND_congruence,
+    CIRCUITS = 1 << COMMAND_circuits,
     ALL = (1 << COMMAND_COUNT) - 1,
 };
 

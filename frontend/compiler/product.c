@@ -24,7 +24,7 @@ struct Product {
 /* Of a prefill each row is wanted, which a tap of the logits says. */
 static const char *const taps[] = {"logits"};
 
-enum { MOST_BLOCK = 256 };
+enum { MOST_BLOCK = 512 };
 
 static const char *describe(const ProductShape *shape, Arena *arena) {
     return arena_printf(arena,

@@ -157,6 +157,7 @@ static bool report_odd(const StreamWeights *weights, const StreamMatrix *matrix,
 
 bool stream_weights_report(const StreamWeights *weights, const StreamMatrix *matrix) {
     Diag *diag = &weights->thalweg->diag;
+    if (!matrix->node) return diag_error(diag, (Loc){0}, "out of memory");
     float *row = malloc((size_t)matrix->columns * sizeof *row);
     const bool is_odd = row && report_odd(weights, matrix, row);
     free(row);

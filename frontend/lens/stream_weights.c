@@ -15,7 +15,7 @@ typedef struct {
     uint32_t *slot; /* nodes by hash of their names, open addressing; 0: free */
     size_t capacity;
     StreamWeights *out;
-    int64_t layer;
+    int64_t layer, groups;
     int attentions, mlps, norms;
 } Finding;
 
@@ -111,7 +111,8 @@ static void find_branch(Finding *f, const Branch *branch, const StreamNorm *shar
     const bool is_attention = branch->kind == BRANCH_attention;
     int *count = is_attention ? &f->attentions : &f->mlps;
     const char *stem = next_stem(f, is_attention ? "attention" : "mlp", count);
-    *out = (StreamBranch){.layer = f->layer, .copy = *count, .is_attention = is_attention};
+    *out = (StreamBranch){
+        .layer = f->layer, .copy = *count, .group = f->groups, .is_attention = is_attention};
     out->norm = shared ? *shared : find_norm(f, &branch->norm, stem, ".norm");
     out->norm_after = find_norm(f, &branch->norm_after, stem, ".norm_after");
     f->out->has_stream_norms |= branch->norm_stream.kind != NORM_none;
@@ -129,6 +130,7 @@ static void find_group(Finding *f, const Group *group) {
     for (int b = 0; b < group->count; b++)
         find_branch(f, &group->branch[b], group->has_shared_norm ? &shared : NULL);
     f->out->has_stream_norms |= group->norm_stream.kind != NORM_none;
+    f->groups++;
 }
 
 static void find_layer(Finding *f, const Layer *layer) {

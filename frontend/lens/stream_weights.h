@@ -32,7 +32,8 @@ typedef struct {
 
 typedef struct {
     int64_t layer;
-    int copy; /* of its kind in the layer, from 1 on */
+    int copy;      /* of its kind in the layer, from 1 on */
+    int64_t group; /* branches of one group read the same state; later ones what it wrote */
     bool is_attention;
     StreamNorm norm;       /* of the stream, before the branch reads it; also one that it shares */
     StreamNorm norm_after; /* of what it writes */

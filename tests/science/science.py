@@ -85,12 +85,78 @@ def check_congruence(science):
                      read_npy(science.path("token.npy"))[test_model.HIDDEN + 12:][:1], sums[8:9])
 
 
+def check_circuits(science, model="layer.yaml", has_unembed=True):
+    """Composition of the heads of layer 0 with those of layer 1, and copying, of the raw weights."""
+    expected = {"Q": [0.520443638, 0.182795131, 0.432595819, 0.418347622],
+                "K": [0.464019071, 0.358484807, 0.191877997, 0.328832754],
+                "V": [0.379630105, 0.249589002, 0.569085776, 0.312070204]}
+    told = json.loads(science.run("circuits", model, "--compose", "all", "--json"))
+    for part, scores in expected.items():
+        found = {(p["earlier"], p["later"]): p["score"] for p in told["composition"][part]}
+        science.near(f"{part}-composition, {model}",
+                     [found.get((f"L0H{a}", f"L1H{b}"), 9) for a in range(2) for b in range(2)], scores)
+    science.run("circuits", model, "--compose", "Q", "--baseline", "random", "-o", "q.npy")
+    numbers = read_npy(science.path("q.npy"))  # [layer, head, later layer, later head]
+    science.near(f"over random, {model}", [numbers[2], numbers[3], numbers[6], numbers[7]],
+                 [score - 8**-0.5 for score in expected["Q"]])
+    if has_unembed:
+        told = json.loads(science.run("circuits", model, "--copying", "--json"))["copying"]
+        science.near("copying", [told[f"L{layer}H{head}"] for layer in range(2) for head in range(2)],
+                     [0.160237549, 0.179339227, 0.822851569, 0.065583160])
+
+
+def check_gpt2_folder(science):
+    """The same weights as Hugging Face has GPT-2's: q, k and v in one matrix, all of them transposed."""
+    tensors, stored = test_model.all_tensors(), {}
+    width, hidden = test_model.WIDTH, test_model.HIDDEN
+
+    def transposed(*names):
+        matrix = [v for name in names for v in tensors[name + ".weight"][1]]
+        rows = sum(tensors[name + ".weight"][0][0] for name in names)
+        columns = len(matrix) // rows
+        return [columns, rows], test_model.turned(matrix, 1, rows, columns)
+
+    def put(name, *params):
+        stored[name + ".weight"] = transposed(*params)
+        bias = [v for param in params for v in tensors[param + ".bias"][1]]
+        stored[name + ".bias"] = [len(bias)], bias
+
+    def put_norm(name, param):
+        stored[name + ".weight"], stored[name + ".bias"] = tensors[param + ".gain"], tensors[param + ".bias"]
+
+    for layer in range(test_model.LAYERS):
+        name, param = f"transformer.h.{layer}", f"blocks.{layer}"
+        put_norm(name + ".ln_1", param + ".attention.norm")
+        put_norm(name + ".ln_2", param + ".mlp.norm")
+        put(name + ".attn.c_attn", *(f"{param}.attention.{part}" for part in "qkv"))
+        put(name + ".attn.c_proj", param + ".attention.o")
+        put(name + ".mlp.c_fc", param + ".mlp.up")
+        put(name + ".mlp.c_proj", param + ".mlp.down")
+    put_norm("transformer.ln_f", "head.norm")
+    stored["transformer.wte.weight"] = tensors["embed.tokens"]
+    stored["transformer.wpe.weight"] = tensors["embed.positions"]
+    os.makedirs(science.path("gpt2"), exist_ok=True)
+    test_model.write_safetensors(science.path("gpt2/model.safetensors"), stored)
+    with open(science.path("gpt2/config.json"), "w") as file:
+        json.dump({"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_embd": width, "n_head": 2,
+                   "n_layer": test_model.LAYERS, "n_inner": hidden, "n_positions": test_model.CONTEXT,
+                   "n_ctx": test_model.CONTEXT, "vocab_size": test_model.VOCAB,
+                   "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5}, file)
+    check_circuits(science, "gpt2", False)
+    for model in "layer.yaml", "gpt2":
+        science.run("congruence", model, "--neuron", "L0N7", "--with", "embed", "-o", model + ".npy")
+    science.near("congruence of the folder", read_npy(science.path("gpt2.npy")),
+                 read_npy(science.path("layer.yaml.npy")))
+
+
 def main():
     program, folder = os.path.abspath(sys.argv[1]), sys.argv[2]
     science = Science(program, folder)
     test_model.write(folder)
     check_logits(science)
     check_congruence(science)
+    check_circuits(science)
+    check_gpt2_folder(science)
     raise SystemExit(1 if science.failed else 0)
 
 

@@ -1,0 +1,13 @@
+/* eigenvalues.h - those of a small real matrix. */
+#ifndef FRONTEND_EIGENVALUES_H
+#define FRONTEND_EIGENVALUES_H
+
+#include <complex.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of a[n][n], finite numbers, to out[n], each as often as it is one. False: there is no memory, or
+ * the iteration does not come to an end. */
+bool eigenvalues_find(const double *a, int64_t n, double complex *out);
+
+#endif
