@@ -91,6 +91,16 @@ EvalNorm eval_norm_of(const Attrs *attr, const double *x, int64_t count) {
     return (EvalNorm){mean, size_of(attr, x, count, mean)};
 }
 
+void eval_row_size(Eval *e) {
+    const Attrs *attr = &e->node->attr;
+    const int64_t columns = e->in[0].columns;
+    for (int64_t t = 0; t < e->out.rows; t++) {
+        const double *x = e->in[0].at + t * columns;
+        const double mean = attr->kind == NORM_layer ? mean_of(x, columns) : 0;
+        e->out.at[t] = size_of(attr, x, columns, mean);
+    }
+}
+
 /* A gain or bias as long as a part serves all parts; as long as a row, it has a piece for each. */
 void eval_norm(Eval *e) {
     const Attrs *attr = &e->node->attr;

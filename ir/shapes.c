@@ -209,6 +209,13 @@ bool shape_norm(const Graph *graph, const Node *node, Type *type) {
            check_vector_of_either(graph, node, 2, columns / groups, columns);
 }
 
+bool shape_row_size(const Graph *graph, const Node *node, Type *type) {
+    if (!check_matrix(graph, node, 0)) return false;
+    *type = type_of(graph, node, 0);
+    type->dim[1] = 1;
+    return true;
+}
+
 bool shape_project(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, 1)) return false;
     const Type x = type_of(graph, node, 0), weight = type_of(graph, node, 1);

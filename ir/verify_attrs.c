@@ -102,6 +102,7 @@ bool verify_attrs(const Check *c) {
     if (!verify_reals(c)) return false;
     switch (c->node->op) {
     case OP_norm:
+    case OP_row_size:
     case OP_norm_back:
     case OP_quantise:
     case OP_read: return verify_at_least_0(c, "eps", attr->eps);

@@ -99,6 +99,15 @@ static void norm_row(KernelEmit *k, Ref root, Value row) {
         emit_norm_row(k, node, row_base(k, node->in[0], row), row_base(k, root, row));
 }
 
+static void size_row(KernelEmit *k, Ref root, Value row) {
+    Emit *e = k->e;
+    const Node *node = kernel_node(k, root);
+    const RowSize size = emit_row_size(e, node->attr.kind, node->attr.eps,
+                                       row_base(k, node->in[0], row), columns_of(k, node->in[0]));
+    Value one = emit_f32(e, 1), to = row_base(k, root, row);
+    emit_store(e, emit_fdiv(e, one, size.scale), to, emit_int(e, 0));
+}
+
 static void quantise_row(KernelEmit *k, Ref root, Value row) {
     const Node *node = kernel_node(k, root);
     emit_round_row(k, node, row_base(k, node->in[0], row), row_base(k, root, row));
@@ -151,6 +160,7 @@ static void emit_row(KernelEmit *k, Ref root, Value row) {
     case OP_embed: embed_row(k, root, row); return;
     case OP_add_positions: add_position_row(k, root, row); return;
     case OP_norm: norm_row(k, root, row); return;
+    case OP_row_size: size_row(k, root, row); return;
     case OP_rope:
     case OP_scale_positions:
     case OP_append: head_row(k, root, row); return;

@@ -18,10 +18,10 @@ bool compiler_add_instruments(Thalweg *thalweg, const Model *model) {
 }
 
 const ThalwegPoint *compiler_points(Thalweg *thalweg, int64_t *count) {
-    static const char *const taps[] = {[TAP_JOINED] = "store",
-                                       [TAP_KEYS] = "store",
-                                       [TAP_ROWS] = "copy",
-                                       [TAP_NORM] = "norm, copy"};
+    static const char *const taps[] = {
+        [TAP_SIZE] = "size, copy", [TAP_TABLE] = "rows, copy", [TAP_PRODUCT] = "products",
+        [TAP_JOINED] = "store",    [TAP_KEYS] = "store",       [TAP_ROWS] = "copy",
+        [TAP_NORM] = "norm, copy"};
     const Instruments *all = thalweg->model->instruments;
     ThalwegPoint *out = ARENA_ARRAY(thalweg->arena, ThalwegPoint, (size_t)all->point_count + 1);
     for (int64_t i = 0; i < all->point_count; i++) {

@@ -21,9 +21,10 @@ void tapped_run_close(TappedRun *run) {
 
 /* Rows of one tap, to which the engine writes. */
 static bool open_tap(TappedRun *run, int64_t number, Diag *diag) {
-    const int64_t columns = run->tap[number].columns;
+    int64_t columns = run->tap[number].columns, floats;
     TwStatus status = TW_NO_MEMORY;
-    int64_t floats;
+    if (run->tap[number].has_keys && __builtin_mul_overflow(columns, run->room, &columns))
+        return check(status, diag);
     if (!__builtin_mul_overflow(run->room, columns, &floats) &&
         floats <= PTRDIFF_MAX / (int64_t)sizeof(float))
         run->rows[number] = calloc((size_t)floats, sizeof(float));

@@ -20,7 +20,8 @@ typedef struct TappedRun {
     Engine *engine;
     const ThalwegTap *tap; /* [taps], in the order of thalweg_taps() */
     int64_t taps, room;    /* tokens of the longest text */
-    float **rows;          /* [taps]: [room][tap[i].columns]; row p is that of position p */
+    float **rows; /* [taps]: [room][tap[i].columns], of scores and patterns [room][columns][room];
+                     row p is that of position p */
 } TappedRun;
 
 /* For texts of up to `room` tokens. Thalweg and engine outlive the run, and the engine feeds

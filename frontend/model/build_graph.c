@@ -14,19 +14,39 @@ static Ref add_sinusoid(Build *build, Loc loc) {
     return build_add(build, node);
 }
 
-static Ref add_positions(Build *build, Ref stream) {
+/* The table of positions, whose rows are added to those of tokens. */
+static Ref position_table(Build *build) {
     const Model *model = build->model;
     const Positions *positions = &model->embed.positions;
-    const Loc loc = model->embed.positions_loc;
-    if (positions->kind == POSITIONS_none) return stream;
-    Node node = build_node(OP_add_positions, loc, stream, (Ref){0});
-    node.in[1] = positions->kind == POSITIONS_sinusoidal
-                     ? add_sinusoid(build, loc)
-                     : build_param(build, loc, "embed.positions", "",
-                                   build_positions(build) + positions->offset, model->width);
+    if (positions->kind == POSITIONS_sinusoidal)
+        return add_sinusoid(build, model->embed.positions_loc);
+    return build_param(build, model->embed.positions_loc, "embed.positions", "",
+                       build_positions(build) + positions->offset, model->width);
+}
+
+static Ref add_rows(Build *build, Ref x, Ref table) {
+    Node node = build_node(OP_add_positions, build->model->embed.positions_loc, x, table);
     node.in[2] = build->position;
-    node.attr.offset = (double)positions->offset;
+    node.attr.offset = (double)build->model->embed.positions.offset;
     return build_add(build, node);
+}
+
+/* The rows of positions by themselves. */
+static Ref rows_alone(Build *build, Ref like, Ref table) {
+    Node nothing = build_node(OP_scale, build->model->embed.positions_loc, like, (Ref){0});
+    nothing.attr.scale = 0;
+    return add_rows(build, build_add(build, nothing), table);
+}
+
+static Ref add_positions(Build *build, Ref stream) {
+    if (build->model->embed.positions.kind == POSITIONS_none) return stream;
+    const Ref table = position_table(build);
+    const bool is_wanted = build_is_wanted(build, POINT_pos_embed, stream);
+    const bool is_edited = build_is_edited(build, POINT_pos_embed, stream);
+    const Ref rows = build_point(build, POINT_pos_embed,
+                                 is_wanted ? rows_alone(build, stream, table) : stream, 1);
+    if (!is_edited) return add_rows(build, stream, table);
+    return build_add(build, build_node(OP_write, build->model->embed.positions_loc, stream, rows));
 }
 
 /* Row 0 of the table of types: that of a text by itself. */

@@ -62,7 +62,16 @@ Ref build_point(Build *build, PointKind kind, Ref x, int64_t units);
 /* Whether anything stands at the point of this value. */
 bool build_is_wanted(const Build *build, PointKind kind, Ref x);
 
-/* A point of what a norm makes of x, which nothing else sees. */
+/* Whether an edit does. */
+bool build_is_edited(const Build *build, PointKind kind, Ref x);
+
+/* A point of `parts` values side by side, f32[T, columns] each, which nothing but taps sees. Those
+ * that taps select are made. */
+typedef Ref BuildPart(Build *build, const void *context, int64_t part);
+void build_parts_point(Build *build, PointKind kind, int64_t parts, int64_t columns,
+                       BuildPart *make, const void *context);
+
+/* The points of what a norm makes of x, and divides it by, which nothing else sees. */
 void build_norm_point(Build *build, PointKind kind, Loc loc, Ref x, const Norm *norm);
 
 /* ---- choose_types.c ---- */

@@ -165,16 +165,106 @@ Ref build_point(Build *build, PointKind kind, Ref x, int64_t units) {
     return x;
 }
 
-bool build_is_wanted(const Build *build, PointKind kind, Ref x) {
+/* ---- points of parts ---- */
+
+typedef struct {
+    BuildPart *make;
+    const void *context;
+    int64_t columns;
+    Ref *made; /* of each part; none: nobody has asked for it */
+} PartValues;
+
+static Ref part_of(Build *build, PartValues *values, int64_t part) {
+    if (ir_ref_is_none(values->made[part]))
+        values->made[part] = values->make(build, values->context, part);
+    return values->made[part];
+}
+
+/* A buffer whose rows have the selected parts side by side. */
+static void add_tap_of_parts(Build *build, const Instrument *tap, int number,
+                             const ModelPoint *point, PartValues *values) {
+    Instruments *all = instruments_of(build);
+    PointRange every = {0, point->units - 1};
+    PointRanges units;
+    int64_t width = 0, at = 0;
+    if (!choose_units(build, tap, point, &units)) return;
+    if (!units.count) units = (PointRanges){&every, 1};
+    for (int i = 0; i < units.count; i++)
+        width += (units.at[i].last - units.at[i].first + 1) * values->columns;
+    for (int i = 0; i < units.count; i++)
+        for (int64_t part = units.at[i].first; part <= units.at[i].last; part++) {
+            Node node = instrument_node(OP_tap, build, tap, point, part_of(build, values, part),
+                                        (PointRange){0, values->columns});
+            node.attr.number = all->tap_count;
+            node.place = (Placement){.offset = at, .stride = width};
+            build_add(build, node);
+            at += values->columns;
+        }
+    note_tap(all, (ModelTap){.point = point_name(point, false, build->graph->arena),
+                             .instrument = number,
+                             .file = tap->file,
+                             .layer = point->layer,
+                             .columns = width});
+}
+
+void build_parts_point(Build *build, PointKind kind, int64_t parts, int64_t columns,
+                       BuildPart *make, const void *context) {
+    Instruments *all = instruments_of(build);
+    PartValues values = {make, context, columns,
+                         ARENA_ARRAY(build->graph->arena, Ref, (size_t)parts)};
+    const ModelPoint point = {.kind = kind,
+                              .layer = build->layer,
+                              .copy = build->copy,
+                              .columns = parts * columns,
+                              .units = parts};
+    int taps = 0;
+    note_point(all, point);
+    for (int i = 0; i < all->count; i++) {
+        Instrument *tap = &all->at[i];
+        if (tap->is_edit) continue;
+        if (instrument_is_at(tap, &point)) {
+            add_tap_of_parts(build, tap, taps, &point, &values);
+            tap->found++;
+        }
+        taps++;
+    }
+}
+
+/* ---- points of norms ---- */
+
+static bool has_instrument(const Build *build, PointKind kind, Ref x, bool are_edits) {
     const Instruments *all = instruments_of(build);
     const ModelPoint point = point_here(build, kind, x, 1);
     for (int i = 0; i < all->count; i++)
-        if (instrument_is_at(&all->at[i], &point)) return true;
+        if (instrument_is_at(&all->at[i], &point) && all->at[i].is_edit == are_edits) return true;
     return false;
+}
+
+bool build_is_edited(const Build *build, PointKind kind, Ref x) {
+    return has_instrument(build, kind, x, true);
+}
+
+bool build_is_wanted(const Build *build, PointKind kind, Ref x) {
+    return has_instrument(build, kind, x, false) || has_instrument(build, kind, x, true);
+}
+
+static void build_size_point(Build *build, PointKind kind, Loc loc, Ref x, const Norm *norm) {
+    ModelPoint point = point_here(build, kind, x, 1);
+    point.columns = 1;
+    note_point(instruments_of(build), point);
+    if (!build_is_wanted(build, kind, x)) return;
+    Node node = build_node(OP_row_size, loc, x, (Ref){0});
+    node.attr.kind = norm->kind;
+    node.attr.eps = norm->eps;
+    add_taps(build, &point, build_add(build, node));
 }
 
 void build_norm_point(Build *build, PointKind kind, Loc loc, Ref x, const Norm *norm) {
     if (norm->kind == NORM_none) return;
+    const PointKind scale = kind == POINT_ln1   ? POINT_ln1_scale
+                            : kind == POINT_ln2 ? POINT_ln2_scale
+                                                : POINT_ln_final_scale;
+    build_size_point(build, scale, loc, x, norm);
     const ModelPoint point = point_here(build, kind, x, 1);
     note_point(instruments_of(build), point);
     if (!build_is_wanted(build, kind, x)) return;

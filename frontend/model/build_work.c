@@ -1,6 +1,8 @@
 /* build_work.c - what a branch does between reading the stream and writing it. */
 #include "frontend/model/build_nodes.h"
 
+#include <float.h>
+
 /* ---- attention ---- */
 
 static Ref project(Build *build, const Attention *attention, Ref x, int64_t heads, bool has_bias,
@@ -100,6 +102,37 @@ static Ref add_mix(Build *build, const Attention *attention, Ref weights, Ref va
     return build_add(build, node);
 }
 
+/* ---- what a head writes ---- */
+
+typedef struct {
+    const Attention *attention;
+    Ref mixed, projected; /* the heads' z, and its product with W_O */
+} Heads;
+
+static Ref set_to_0(Build *build, Ref x, int64_t from, int64_t to) {
+    Node node = build_node(OP_edit, ir_node(build->graph, x)->loc, x, (Ref){0});
+    node.attr.point = "hook_result";
+    node.attr.edit = EDIT_set;
+    node.attr.strength = 0;
+    node.attr.from = from;
+    node.attr.to = to;
+    return from < to ? build_add(build, node) : x;
+}
+
+/* The product with all of W_O, whose rows may be rounded as a whole, of a copy of z in which the
+ * other heads are 0. */
+static Ref build_result(Build *build, const void *context, int64_t head) {
+    const Heads *heads = context;
+    const int64_t dim = heads->attention->head_dim;
+    Node copy = build_node(OP_clip, heads->attention->loc, heads->mixed, (Ref){0});
+    copy.attr.limit = FLT_MAX;
+    Ref z = build_add(build, copy);
+    z = set_to_0(build, z, 0, head * dim);
+    z = set_to_0(build, z, (head + 1) * dim, heads->attention->heads * dim);
+    return build_add(build, build_node(OP_project, heads->attention->loc, z,
+                                       ir_node(build->graph, heads->projected)->in[1]));
+}
+
 Ref build_attention_work(Build *build, const Attention *attention, const Reads *reads,
                          const char *stem) {
     Ref q = turn(build, attention, reads->q, attention->heads, stem, "q");
@@ -116,8 +149,12 @@ Ref build_attention_work(Build *build, const Attention *attention, const Reads *
     weights = build_point(build, POINT_pattern, weights, attention->heads);
     Ref mixed = add_mix(build, attention, weights, values);
     mixed = build_point(build, POINT_z, mixed, attention->heads);
-    return build_project(build, attention->loc, mixed, build->model->width, attention->bias.o,
-                         arena_printf(build->graph->arena, "%s.o", stem));
+    const Ref projected =
+        build_project(build, attention->loc, mixed, build->model->width, attention->bias.o,
+                      arena_printf(build->graph->arena, "%s.o", stem));
+    build_parts_point(build, POINT_result, attention->heads, build->model->width, build_result,
+                      &(Heads){attention, mixed, projected});
+    return projected;
 }
 
 /* ---- mlp ---- */

@@ -24,7 +24,15 @@ typedef enum {
 typedef enum { POINT_ONCE, POINT_LAYER } PointScope;
 typedef enum { UNIT_WIDTH, UNIT_HEADS, UNIT_NEURONS } PointUnit;
 typedef enum { POINT_READ, POINT_EDITED } PointUse;
-typedef enum { TAP_JOINED, TAP_KEYS, TAP_ROWS, TAP_NORM } TapCost;
+typedef enum {
+    TAP_JOINED,
+    TAP_KEYS,
+    TAP_ROWS,
+    TAP_NORM,
+    TAP_SIZE,
+    TAP_TABLE,
+    TAP_PRODUCT
+} TapCost;
 
 typedef struct {
     const char *component, *hook, *short_name, *other_name; /* the last may be null */

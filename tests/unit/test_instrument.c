@@ -25,6 +25,8 @@ static const struct {
     {"z2[head=1]", "blocks.2.attn.hook_z", 1, 12},
     {"z2[heads=1,0]", "blocks.2.attn.hook_z", 1, 24},
     {"L2H1", "blocks.2.attn.hook_z", 1, 12},
+    {"result1[head=1]", "blocks.1.attn.hook_result", 1, 24},
+    {"ln1_scale2", "blocks.2.ln1.hook_scale", 1, 1},
     {"pattern", "blocks.0.attn.hook_pattern", 3, 2},
     {"attn_scores1[head=0]", "blocks.1.attn.hook_attn_scores", 1, 1},
     {"L0N39", "blocks.0.mlp.hook_post", 1, 1},
@@ -184,6 +186,64 @@ START_TEST(parts_sum_to_the_last_state) {
 }
 END_TEST
 
+/* Of a description with positions and a bias behind the heads. */
+static const char learned[] =
+    "thalweg: 1\nname: small\nvocab: 40\ncontext: 16\nstream: {width: 24}\n"
+    "embed: {positions: learned}\nblocks:\n  - branches:\n"
+    "      - attention: {heads: 2, norm: layer, bias: true}\n"
+    "      - mlp: {hidden: 40, norm: layer, activation: gelu}\n"
+    "head: {norm: layer, tied: true}\nweights: {synthetic: 7}\n";
+
+START_TEST(heads_and_the_bias_sum_to_what_attention_writes) {
+    const char *const parts[] = {"result0[head=0]", "result0[head=1]", "attn_out0"};
+    Rows rows[MOST];
+    Thalweg *thalweg = create_with(tapping(parts, 3), learned);
+    double furthest = 0;
+    ck_assert_int_eq(keep(thalweg, rows), 3);
+    for (int c = 0; c < WIDTH; c++) {
+        double bias[TOKENS];
+        for (int t = 0; t < TOKENS; t++) {
+            bias[t] = (double)rows[2][t][c] - (double)rows[0][t][c] - (double)rows[1][t][c];
+            ck_assert(fabs(bias[t] - bias[0]) < 1e-5);
+        }
+        furthest = fmax(furthest, fabs(bias[0]));
+    }
+    ck_assert(furthest > 1e-3);
+    thalweg_destroy(thalweg);
+}
+END_TEST
+
+START_TEST(tokens_and_positions_sum_to_the_first_state) {
+    const char *const parts[] = {"embed", "pos_embed", "resid_pre0"};
+    Rows rows[MOST];
+    Thalweg *thalweg = create_with(tapping(parts, 3), learned);
+    ck_assert_int_eq(keep(thalweg, rows), 3);
+    for (int t = 0; t < TOKENS; t++)
+        for (int c = 0; c < WIDTH; c++) ck_assert(rows[0][t][c] + rows[1][t][c] == rows[2][t][c]);
+    thalweg_destroy(thalweg);
+}
+END_TEST
+
+/* x - mean, divided by the scale, is what the norm makes. */
+START_TEST(a_norm_divides_by_its_scale) {
+    const char *const parts[] = {"ln2_norm0", "resid_mid0"}, *const scale[] = {"ln2_scale0"};
+    Rows rows[MOST], scales[1];
+    Thalweg *thalweg = create_with(tapping(parts, 2), learned);
+    ck_assert_int_eq(keep(thalweg, rows), 2); /* the state first */
+    thalweg_destroy(thalweg);
+    thalweg = create_with(tapping(scale, 1), learned);
+    ck_assert_int_eq(keep(thalweg, scales), 1);
+    for (int t = 0; t < TOKENS; t++) {
+        double mean = 0;
+        for (int c = 0; c < WIDTH; c++) mean += (double)rows[0][t][c] / WIDTH;
+        for (int c = 0; c < WIDTH; c++)
+            ck_assert(fabs(((double)rows[0][t][c] - mean) / (double)scales[0][0][t] -
+                           (double)rows[1][t][c]) < 1e-5);
+    }
+    thalweg_destroy(thalweg);
+}
+END_TEST
+
 START_TEST(an_edit_acts_before_the_taps_of_its_point) {
     const char *const taps_of[] = {"attn_out1", "resid_pre1", "resid_mid1"};
     const char *const edits[] = {"attn_out1:scale=3", "attn_out1:negate"};
@@ -264,6 +324,9 @@ int main(void) {
     tcase_add_test(tests, a_parallel_block_has_no_middle);
     tcase_add_test(tests, taps_beyond_counting_are_refused);
     tcase_add_test(tests, parts_sum_to_the_last_state);
+    tcase_add_test(tests, heads_and_the_bias_sum_to_what_attention_writes);
+    tcase_add_test(tests, tokens_and_positions_sum_to_the_first_state);
+    tcase_add_test(tests, a_norm_divides_by_its_scale);
     tcase_add_test(tests, an_edit_acts_before_the_taps_of_its_point);
     tcase_add_test(tests, without_branches_the_embedding_alone_is_left);
     tcase_add_test(tests, a_buffer_has_room_for_every_token_of_a_call);
