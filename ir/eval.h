@@ -20,7 +20,8 @@ typedef struct {
 
 /* What one call of the interpreter brings. */
 typedef struct {
-    const int32_t *tokens; /* [count] */
+    const int32_t *tokens; /* [count]; null: values are given in their place, */
+    const double *values;  /* a row for each */
     int64_t count, position, rows;
     const int32_t *targets; /* [count], or null */
 } Step;

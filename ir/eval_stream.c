@@ -6,7 +6,16 @@
 #include <math.h>
 #include <string.h>
 
+static void refuse_input(Eval *e, const char *expected, const char *found) {
+    e->failed = !diag_error(e->diag, e->node->loc, "the graph begins with %s, found %s", expected,
+                            found);
+}
+
 void eval_tokens(Eval *e) {
+    if (!e->step->tokens) {
+        refuse_input(e, "tokens", "values of a point");
+        return;
+    }
     for (int64_t t = 0; t < e->out.rows; t++) e->out.at[t] = e->step->tokens[t];
 }
 
@@ -23,6 +32,18 @@ void eval_targets(Eval *e) {
 }
 
 /* ---- into the stream ---- */
+
+void eval_start(Eval *e) {
+    const size_t count = (size_t)(e->out.rows * e->out.columns);
+    if (e->step->values)
+        memcpy(e->out.at, e->step->values, count * sizeof *e->out.at);
+    else
+        refuse_input(e, "values of a point", "tokens");
+}
+
+void eval_begin(Eval *e) {
+    memcpy(e->out.at, e->in[0].at, (size_t)(e->out.rows * e->out.columns) * sizeof *e->out.at);
+}
 
 /* Row n of a table or of a product's weight as it is left by its format. */
 static void copy_rounded_row(const Eval *e, int64_t n, double *out) {

@@ -163,9 +163,9 @@ static bool evaluate_node(Interp *interp, uint32_t index) {
     return !e.failed && (node->op != OP_param || check_param(interp, index));
 }
 
-/* Whether taps are part of what is asked: not where a constant is. */
+/* Whether taps are part of what is asked: not where a constant is, and where nothing else is. */
 static bool has_taps(const Interp *interp, uint32_t asked) {
-    return interp->on_tap && !ir_is_constant(&interp->graph->node[asked]);
+    return !asked || (interp->on_tap && !ir_is_constant(&interp->graph->node[asked]));
 }
 
 /* Fills `needed` with what `asked` and the taps depend on and is not there. An append is never
@@ -222,7 +222,8 @@ static void find_kept(const Graph *graph, bool *kept) {
             if (!ir_ref_is_none(node->in[k]) && ir_is_constant(ir_node(graph, node->in[k])))
                 kept[node->in[k].index] = true;
     }
-    if (ir_is_constant(ir_node(graph, graph->result))) kept[graph->result.index] = true;
+    if (graph->result.index && ir_is_constant(ir_node(graph, graph->result)))
+        kept[graph->result.index] = true;
 }
 
 Interp *interp_create(const Graph *graph, const Weights *weights) {
@@ -271,12 +272,15 @@ static bool check_sizes(const Graph *graph, int64_t count, int64_t position, int
                           rows, count);
     for (uint32_t i = 1; i < graph->count; i++) {
         const Node *node = &graph->node[i];
-        const int64_t tokens = node->op == OP_tokens ? node->type.dim[0] : IR_TOKENS;
+        const bool is_input = node->op == OP_tokens || node->op == OP_start;
+        const int64_t tokens = is_input ? node->type.dim[0] : IR_TOKENS;
         if (tokens != IR_TOKENS && tokens != count)
             return diag_error(diag, node->loc,
                               "the graph is made for %" PRId64 " tokens in a call, found %" PRId64,
                               tokens, count);
     }
+    if (ir_ref_is_none(graph->result))
+        return !rows || diag_error(diag, graph->loc, "the graph returns no rows");
     const Node *result = ir_node(graph, graph->result);
     if (result->type.dim[0] > 0 && result->type.dim[0] != rows)
         return diag_error(diag, result->loc,
@@ -311,22 +315,37 @@ static void hand_over_taps(const Interp *interp) {
     }
 }
 
+static bool copy_result(Interp *interp, double *out) {
+    const Ref ref = interp->graph->result;
+    Tensor *result = &interp->value[ref.index];
+    if (ir_ref_is_none(ref)) return true;
+    if (!make_doubles(interp, ir_node(interp->graph, ref), result)) return false;
+    const size_t columns = (size_t)result->columns, rows = (size_t)interp->step.rows;
+    if (rows)
+        memcpy(out, result->at + ((size_t)result->rows - rows) * columns,
+               rows * columns * sizeof *out);
+    return true;
+}
+
+static bool run(Interp *interp, Step step, double *out) {
+    const Graph *graph = interp->graph;
+    if (!check_sizes(graph, step.count, step.position, step.rows)) return false;
+    interp->step = step;
+    if (!evaluate(interp, graph->result.index)) return false;
+    hand_over_taps(interp);
+    const bool is_copied = copy_result(interp, out);
+    discard_temporaries(interp);
+    return is_copied;
+}
+
 bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t position,
                 int64_t rows, double *out) {
-    const Graph *graph = interp->graph;
-    if (!check_sizes(graph, count, position, rows)) return false;
-    interp->step = (Step){tokens, count, position, rows, interp->targets};
-    if (!evaluate(interp, graph->result.index)) return false;
+    return run(interp, (Step){tokens, NULL, count, position, rows, interp->targets}, out);
+}
 
-    hand_over_taps(interp);
-    Tensor *result = &interp->value[graph->result.index];
-    const bool has_doubles = make_doubles(interp, ir_node(graph, graph->result), result);
-    const size_t columns = (size_t)result->columns;
-    if (has_doubles && rows)
-        memcpy(out, result->at + (size_t)(result->rows - rows) * columns,
-               (size_t)rows * columns * sizeof *out);
-    discard_temporaries(interp);
-    return has_doubles;
+bool interp_run_values(Interp *interp, const double *values, int64_t count, int64_t position,
+                       int64_t rows, double *out) {
+    return run(interp, (Step){NULL, values, count, position, rows, interp->targets}, out);
 }
 
 const double *interp_constant(Interp *interp, Ref ref) {

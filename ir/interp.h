@@ -17,10 +17,15 @@ Interp *interp_create(const Graph *graph, const Weights *weights);
 void interp_destroy(Interp *interp);
 
 /* Evaluates the graph for tokens[count] from `position` on (caches hold what came before) and
- * copies the last `rows` rows of the result to out[rows * columns of the result].
+ * copies the last `rows` rows of the result to out[rows * columns of the result]; 0 where the graph
+ * returns none.
  * False: reported to graph->diag (bad token, past the context, out of memory). */
 bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t position,
                 int64_t rows, double *out);
+
+/* The same of a graph that begins with values of a point: values[count * columns of them]. */
+bool interp_run_values(Interp *interp, const double *values, int64_t count, int64_t position,
+                       int64_t rows, double *out);
 
 /* From now on each run hands over what its taps keep, of the value that a node has made: of each
  * row the columns, for position `position`. Null: taps are not evaluated, as at first. */

@@ -17,6 +17,8 @@
  *     return %12
  *   }
  *
+ * `return none`: there is nothing but what taps keep.
+ *
  * `in %7` says that the node is computed inside the kernel whose root is %7: a kernel is a root
  * and the nodes fused into it. The value of a graph does not depend on these marks, nor on where
  * buffers are placed or how kernels are scheduled (the last two stand after the type).

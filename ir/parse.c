@@ -454,7 +454,7 @@ static bool parse_nodes(Parser *p) {
 static bool parse_graph(Parser *p) {
     p->has_lost = false;
     if (!parse_head(p) || !parse_nodes(p) || !find_later_roots(p)) return false;
-    if (!parse_use(p, &p->graph->result)) return false;
+    if (!lexer_accept(&p->lexer, "none") && !parse_use(p, &p->graph->result)) return false;
     if (!lexer_expect_line_end(&p->lexer)) return false;
     lexer_skip_lines(&p->lexer);
     if (!lexer_expect(&p->lexer, "}")) return false;

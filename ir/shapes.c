@@ -180,6 +180,11 @@ bool shape_embed(const Graph *graph, const Node *node, Type *type) {
     return check_vector(graph, node, 2, type->dim[1]);
 }
 
+bool shape_begin(const Graph *graph, const Node *node, Type *type) {
+    *type = type_of(graph, node, 0);
+    return check_op(graph, node, 0, OP_start);
+}
+
 /* The table has a row for every position that a sequence may reach. */
 bool shape_positions(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, 1)) return false;

@@ -10,13 +10,13 @@
 
 typedef bool ShapeRule(const Graph *graph, const Node *node, Type *type);
 
-ShapeRule shape_embed, shape_positions, shape_norm, shape_project, shape_slice, shape_edit,
-    shape_tap, shape_row_size, shape_same, shape_rope, shape_pool, shape_row_of, shape_scale_positions,
-    shape_append, shape_scores, shape_mix, shape_attend, shape_write, shape_last, shape_columns,
-    shape_matvec, shape_stack, shape_loss, shape_loss_back, shape_scale_by, shape_sum_rows,
-    shape_outer, shape_project_back, shape_norm_back, shape_slice_back, shape_attend_back,
-    shape_attend_back_k, shape_attend_back_v, shape_embed_back, shape_positions_back,
-    shape_pool_back, shape_row_back;
+ShapeRule shape_embed, shape_begin, shape_positions, shape_norm, shape_project, shape_slice,
+    shape_edit, shape_tap, shape_row_size, shape_same, shape_rope, shape_pool, shape_row_of,
+    shape_scale_positions, shape_append, shape_scores, shape_mix, shape_attend, shape_write,
+    shape_last, shape_columns, shape_matvec, shape_stack, shape_loss, shape_loss_back,
+    shape_scale_by, shape_sum_rows, shape_outer, shape_project_back, shape_norm_back,
+    shape_slice_back, shape_attend_back, shape_attend_back_k, shape_attend_back_v, shape_embed_back,
+    shape_positions_back, shape_pool_back, shape_row_back;
 
 /* Whether context, chunk and the sizes of memory are in range: the rules rely on it. */
 bool shape_check_sizes(const Graph *graph);

@@ -46,6 +46,9 @@ static bool verify_operand(const Check *c, int k) {
         return verify_refuse(c, "operand %d is not defined before its use", k + 1);
     if (operand(c, k)->op == OP_tap)
         return verify_refuse(c, "operand %d is a tap, whose value is the caller's", k + 1);
+    if (operand(c, k)->op == OP_start && c->node->op != OP_begin)
+        return verify_refuse(c, "operand %d lies in memory of the caller: only begin reads it",
+                             k + 1);
     if (ir_is_constant(operand(c, k)) == takes_constant(c->node->op, k)) return true;
     return takes_constant(c->node->op, k)
                ? verify_refuse(c, "operand %d must be a constant, found one computed at run time",
@@ -103,6 +106,9 @@ static bool verify_declared(const Check *c) {
         return (is_integers && (rows == IR_TOKENS || (rows >= 1 && rows <= c->graph->chunk))) ||
                verify_refuse(
                    c, "its type must be i32[T], or as many as the chunk at most, found %s", found);
+    case OP_start:
+        return (type->dtype == DTYPE_f32 && type->rank == 2) ||
+               verify_refuse(c, "its type must be f32[T, columns], found %s", found);
     case OP_position:
         return (is_integers && rows == 1) ||
                verify_refuse(c, "its type must be i32[1], found %s", found);
@@ -182,12 +188,13 @@ static bool verify_rows(const Check *c) {
                          shape_text(operand(c, 0)->type, found));
 }
 
-/* A sequence has one row of tokens and one position. */
+/* A sequence has one row of tokens, or one of what is given in their place, and one position. */
 static bool verify_single(Check *c) {
-    uint32_t *seen = c->node->op == OP_tokens     ? &c->tokens
-                     : c->node->op == OP_position ? &c->position
-                     : c->node->op == OP_targets  ? &c->targets
-                                                  : NULL;
+    const Op op = c->node->op;
+    uint32_t *seen = op == OP_tokens || op == OP_start ? &c->tokens
+                     : op == OP_position               ? &c->position
+                     : op == OP_targets                ? &c->targets
+                                                       : NULL;
     if (!seen) return true;
     if (!*seen) return *seen = c->index, true;
     verify_refuse(c, "there is one already");
@@ -491,6 +498,12 @@ static bool verify_node(Check *c, uint32_t index) {
            verify_kernel_order(c) && verify_placement(c) && verify_schedule(c);
 }
 
+static bool has_tap(const Graph *graph) {
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (graph->node[i].op == OP_tap) return true;
+    return false;
+}
+
 static bool verify_graph(const Graph *graph) {
     if (!shape_check_sizes(graph)) return false;
     if (!verify_is_name(graph->name))
@@ -499,8 +512,9 @@ static bool verify_graph(const Graph *graph) {
     if (graph->count - 1 > IR_MAX_NODES)
         return diag_error(graph->diag, graph->loc, "graph: %" PRIu32 " nodes: at most %d",
                           graph->count - 1, IR_MAX_NODES);
-    if (ir_ref_is_none(graph->result) || graph->result.index >= graph->count)
+    if (graph->result.index >= graph->count || (ir_ref_is_none(graph->result) && !has_tap(graph)))
         return diag_error(graph->diag, graph->loc, "graph: it returns nothing");
+    if (ir_ref_is_none(graph->result)) return true;
     const Node *result = ir_node(graph, graph->result);
     if (result->op == OP_tap)
         return diag_error(graph->diag, result->loc,

@@ -56,7 +56,7 @@ static void shorten(Graph *graph, Ref head) {
 
 bool pass_last_token(Graph *graph, PassContext *context) {
     const Users users = match_users(graph, context->scratch);
-    const Node *result = ir_node(graph, graph->result);
+    const Node *result = &graph->node[graph->result.index];
     const Ref head = result->op == OP_last ? find_head(&users, result) : (Ref){0};
     snprintf(context->summary, sizeof context->summary, "%s",
              ir_ref_is_none(head) ? "no head to shorten"

@@ -69,7 +69,8 @@ const char *tuning_call_name(const Graph *graph, Arena *arena) {
     const char *phase = "prefill", *format = "";
     for (uint32_t i = 1; i < graph->count; i++) {
         const Node *node = &graph->node[i];
-        if (node->op == OP_tokens && node->type.dim[0] == 1) phase = "decode";
+        const bool is_input = node->op == OP_tokens || node->op == OP_start;
+        if (is_input && node->type.dim[0] == 1) phase = "decode";
         if (match_is_projection(node))
             format = ir_enum_word("WeightFormat", (int)node->attr.format);
     }

@@ -59,7 +59,8 @@ typedef struct TwFrame {
     const char *weights;   /* data of the packed weight file, 64-byte aligned */
     float *arena;          /* arena_floats, 64-byte aligned; contents do not survive a call */
     float *caches;         /* cache_floats, 64-byte aligned, zeroed once; hold the sequence */
-    const int32_t *tokens; /* [token_count], each 0 <= token < vocab */
+    const int32_t *tokens; /* [token_count], each 0 <= token < vocab; of a program with
+                            * start_columns in their place floats, [token_count][start_columns] */
     float *logits;         /* [logit_rows] rows of the model's output, logits_stride floats apart,
                             * 64-byte aligned */
     int64_t token_count;   /* 1 <= token_count <= chunk; decode: 1 */
@@ -123,7 +124,8 @@ typedef struct TwProgram {
     int64_t scratch_floats;         /* that each thread has for itself */
     uint64_t takes_whole_sequences; /* 1: the model is not causal, or pools, so that a call is a
                                      * sequence from its first token to its last */
-    int64_t outputs;            /* columns of a row, which is none of logits; 0: vocab, logits */
+    int64_t outputs;            /* columns of a row, which is none of logits; 0: vocab, logits; -1:
+                                 * there are no rows, but what taps keep */
     uint64_t is_pooled;         /* 1: a call has one row, whatever it brings */
     int64_t tap_count;          /* buffers of the frame's taps */
     int64_t table_floats;       /* of TwFrame.tables */
@@ -142,6 +144,8 @@ typedef struct TwProgram {
     int64_t cache_count;
     const TwEdit *edit; /* [edit_count] as they are until others are set; null: all zero */
     int64_t edit_count;
+    int64_t
+        start_columns; /* of the values that a call takes in place of tokens; 0: it takes those */
 } TwProgram;
 
 typedef struct TwModule {

@@ -20,6 +20,11 @@ static int64_t rows_of(const TwSegment *segment) {
     return segment->rows ? segment->rows : 1;
 }
 
+/* Of what a call brings in place of a token, or of that. */
+static int64_t words_of(const TwSession *session) {
+    return session->start_columns ? session->start_columns : 1;
+}
+
 /* Whether segments before it are of the same sequence. */
 static bool is_second(const TwSegment *segments, int64_t index) {
     for (int64_t i = 0; i < index; i++)
@@ -28,7 +33,7 @@ static bool is_second(const TwSegment *segments, int64_t index) {
 }
 
 static TwStatus check_segments(const TwSession *session, const TwSegment *segments, int64_t count,
-                               const int32_t *tokens) {
+                               const int32_t *input) {
     const TwProgram *program = session->program;
     int64_t all = 0, all_rows = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -39,7 +44,8 @@ static TwStatus check_segments(const TwSession *session, const TwSegment *segmen
             rows > segment->count || rows > session->logit_rows - all_rows ||
             (rows > 1 && is_pooled(program)) || is_second(segments, i))
             return TW_BAD_ARGUMENT;
-        const TwStatus status = tw_session_check(session, sequence, tokens + all, segment->count);
+        const TwStatus status =
+            tw_session_check(session, sequence, input + all * words_of(session), segment->count);
         if (status != TW_OK) return status;
         all += segment->count;
         all_rows += rows;
@@ -48,13 +54,13 @@ static TwStatus check_segments(const TwSession *session, const TwSegment *segmen
 }
 
 static void run_one_by_one(TwSession *session, const TwSegment *segments, int64_t count,
-                           const int32_t *tokens) {
+                           const int32_t *input) {
     int64_t rows = 0;
     for (int64_t i = 0; i < count; i++) {
         Sequence *sequence = &session->sequence[segments[i].sequence];
-        tw_session_advance(session, sequence, tokens, segments[i].count, rows,
+        tw_session_advance(session, sequence, input, segments[i].count, rows,
                            rows_of(&segments[i]));
-        tokens += segments[i].count;
+        input += segments[i].count * words_of(session);
         rows += rows_of(&segments[i]);
     }
 }
@@ -78,9 +84,9 @@ static void add_segment(TwSession *session, const TwSegment *segment, TwFrame *f
 }
 
 static void run_together(TwSession *session, const TwSegment *segments, int64_t count,
-                         const int32_t *tokens) {
+                         const int32_t *input) {
     const TwProgram *program = session->program;
-    TwFrame frame = tw_session_frame(session, tokens, 0);
+    TwFrame frame = tw_session_frame(session, input, 0);
     frame.rows = session->batch_rows;
     frame.starts = session->starts;
     frame.wanted = session->wanted;
@@ -92,17 +98,28 @@ static void run_together(TwSession *session, const TwSegment *segments, int64_t 
     session->rows = frame.logit_rows;
 }
 
-TwStatus tw_session_step_batch(TwSession *session, const TwSegment *segments, int64_t segment_count,
-                               const int32_t *tokens) {
-    if (!session || !segments || !tokens || segment_count < 1 || segment_count > session->sequences)
+static TwStatus step(TwSession *session, const TwSegment *segments, int64_t segment_count,
+                     const void *input, bool has_values) {
+    if (!session || (session->start_columns != 0) != has_values || !segments || !input ||
+        segment_count < 1 || segment_count > session->sequences)
         return TW_BAD_ARGUMENT;
-    const TwStatus status = check_segments(session, segments, segment_count, tokens);
+    const TwStatus status = check_segments(session, segments, segment_count, input);
     if (status != TW_OK) return status;
     if (session->batch_rows && segment_count > 1)
-        run_together(session, segments, segment_count, tokens);
+        run_together(session, segments, segment_count, input);
     else
-        run_one_by_one(session, segments, segment_count, tokens);
+        run_one_by_one(session, segments, segment_count, input);
     return TW_OK;
+}
+
+TwStatus tw_session_step_batch(TwSession *session, const TwSegment *segments, int64_t segment_count,
+                               const int32_t *tokens) {
+    return step(session, segments, segment_count, tokens, false);
+}
+
+TwStatus tw_session_step_values(TwSession *session, const TwSegment *segments,
+                                int64_t segment_count, const float *values) {
+    return step(session, segments, segment_count, values, true);
 }
 
 /* ---- copies ---- */

@@ -44,7 +44,7 @@ tw_weights_source_id(const TwWeights *weights); /* what the weights were packed 
 /* ---- what a program gives ---- */
 
 /* Floats of a row: vocab of them where it is one of logits, else classes, hidden values, or an
- * embedding. */
+ * embedding; 0 of a program that gives no rows, but what its taps keep alone. */
 TW_API int64_t tw_program_outputs(const TwProgram *program);
 /* Whether tokens can be drawn from rows and fed one by one: they are logits, and the model is
  * causal. */
@@ -150,6 +150,12 @@ typedef struct TwSegment {
  * taken one after the other. A call that fails has changed nothing. */
 TW_API TwStatus tw_session_step_batch(TwSession *session, const TwSegment *segments,
                                       int64_t segment_count, const int32_t *tokens);
+
+/* The same of a program that begins at a point in the middle of its model: values has for each token
+ * a row of TwProgram.start_columns floats. Such a program takes no tokens, and no other takes these.
+ */
+TW_API TwStatus tw_session_step_values(TwSession *session, const TwSegment *segments,
+                                       int64_t segment_count, const float *values);
 
 /* Sequence `to` forgets what it has, and becomes the first `position` tokens of `from`, whose keys
  * and values are copied. TW_FORGOTTEN: as for tw_session_rollback(). */

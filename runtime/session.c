@@ -32,12 +32,12 @@ static int64_t table_floats(const TwProgram *program) {
 
 int64_t tw_program_outputs(const TwProgram *program) {
     const bool is_said = TW_HAS_FIELD(program, outputs) && program->outputs;
-    return is_said ? program->outputs : program->vocab;
+    return !is_said ? program->vocab : program->outputs < 0 ? 0 : program->outputs;
 }
 
 bool tw_program_generates(const TwProgram *program) {
     const bool gives_logits = !TW_HAS_FIELD(program, outputs) || !program->outputs;
-    return gives_logits && !takes_whole_sequences(program);
+    return gives_logits && !takes_whole_sequences(program) && !start_columns(program);
 }
 
 /* ---- what is asked for ---- */
@@ -47,10 +47,10 @@ static TwStatus check_program(const TwProgram *program) {
         program->struct_bytes > sizeof *program)
         return TW_BAD_ABI;
     if (program->vocab < 1 || program->vocab > INT32_MAX) return TW_BAD_ARGUMENT;
+    if ((uint64_t)start_columns(program) > INT32_MAX) return TW_BAD_ARGUMENT;
     if (program->context < 1 || program->chunk < 1) return TW_BAD_ARGUMENT;
     const int64_t outputs = tw_program_outputs(program);
-    if (outputs < 1 || outputs > INT32_MAX || program->logits_stride < outputs)
-        return TW_BAD_ARGUMENT;
+    if (outputs > INT32_MAX || program->logits_stride < outputs) return TW_BAD_ARGUMENT;
     if (program->arena_floats < 0 || program->cache_floats < 0) return TW_BAD_ARGUMENT;
     if (tap_count(program) < 0 || tap_count(program) > INT32_MAX) return TW_BAD_ARGUMENT;
     if (edit_count(program) < 0 || edit_count(program) > INT32_MAX) return TW_BAD_ARGUMENT;
@@ -288,6 +288,7 @@ TwStatus tw_session_create(const TwProgram *program, const TwWeights *weights,
     begin_edits(session);
     session->sequence_floats = sequence_floats(program);
     session->logit_rows = complete.logit_rows;
+    session->start_columns = start_columns(program);
     if (session->batch_rows) {
         session->starts = (int64_t *)(session->batch_rows + program->chunk);
         session->wanted = session->starts + session->sequences + 1;
@@ -315,15 +316,15 @@ void tw_session_destroy(TwSession *session) {
 
 /* ---- calls ---- */
 
-TwStatus tw_session_check(const TwSession *session, const Sequence *sequence, const int32_t *tokens,
+TwStatus tw_session_check(const TwSession *session, const Sequence *sequence, const int32_t *input,
                           int64_t count) {
     const TwProgram *program = session->program;
     const TwTapBuffer *tap = session->taps + (sequence - session->sequence) * tap_count(program);
-    if (!tokens || count < 1) return TW_BAD_ARGUMENT;
+    if (!input || count < 1) return TW_BAD_ARGUMENT;
     if (sequence->position && takes_whole_sequences(program)) return TW_NOT_CAUSAL;
     if (count > program->context - sequence->position) return TW_CONTEXT_FULL;
-    for (int64_t i = 0; i < count; i++)
-        if (tokens[i] < 0 || tokens[i] >= program->vocab) return TW_BAD_TOKEN;
+    for (int64_t i = 0; i < count && !session->start_columns; i++)
+        if (input[i] < 0 || input[i] >= program->vocab) return TW_BAD_TOKEN;
     for (int64_t i = 0; i < tap_count(program); i++)
         if (tap[i].rows && tap[i].count - sequence->position < count) return TW_TAP_FULL;
     return TW_OK;
@@ -352,11 +353,11 @@ void tw_session_make_tables(TwSession *session, int64_t end) {
     session->tabled = wanted;
 }
 
-TwFrame tw_session_frame(const TwSession *session, const int32_t *tokens, int64_t count) {
+TwFrame tw_session_frame(const TwSession *session, const int32_t *input, int64_t count) {
     return (TwFrame){.weights = session->weights,
                      .arena = session->arena,
                      .caches = session->caches,
-                     .tokens = tokens,
+                     .tokens = input,
                      .logits = session->logits,
                      .token_count = count,
                      .trace = session->trace,
@@ -377,12 +378,12 @@ void tw_session_run(TwSession *session, TwEntry *entry, const TwFrame *frame, bo
         tw_team_run_adaptive(team, size, frame->token_count, run_entry, &call);
 }
 
-void tw_session_advance(TwSession *session, Sequence *sequence, const int32_t *tokens,
-                        int64_t count, int64_t first, int64_t rows) {
+void tw_session_advance(TwSession *session, Sequence *sequence, const int32_t *input, int64_t count,
+                        int64_t first, int64_t rows) {
     const TwProgram *program = session->program;
     const int64_t number = sequence - session->sequence;
     tw_session_make_tables(session, sequence->position + count);
-    TwFrame frame = tw_session_frame(session, tokens, count);
+    TwFrame frame = tw_session_frame(session, input, count);
     frame.caches += number * session->sequence_floats;
     frame.taps += number * tap_count(program);
     frame.edits += number * edit_count(program);
@@ -396,7 +397,8 @@ void tw_session_advance(TwSession *session, Sequence *sequence, const int32_t *t
 }
 
 TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64_t count, int64_t rows) {
-    if (!session || count > session->program->chunk) return TW_BAD_ARGUMENT;
+    if (!session || session->start_columns || count > session->program->chunk)
+        return TW_BAD_ARGUMENT;
     if (rows == 0) rows = 1;
     if (rows < 0 || rows > count || rows > session->logit_rows) return TW_BAD_ARGUMENT;
     if (rows > 1 && is_pooled(session->program)) return TW_BAD_ARGUMENT;
@@ -406,7 +408,7 @@ TwStatus tw_session_step(TwSession *session, const int32_t *tokens, int64_t coun
 }
 
 TwStatus tw_session_prefill(TwSession *session, const int32_t *tokens, int64_t count) {
-    if (!session) return TW_BAD_ARGUMENT;
+    if (!session || session->start_columns) return TW_BAD_ARGUMENT;
     TwStatus status = tw_session_check(session, session->now, tokens, count);
     if (status != TW_OK) return status;
     int64_t chunk = session->program->chunk;
@@ -421,7 +423,8 @@ TwStatus tw_session_decode(TwSession *session, int32_t token) {
 }
 
 const float *tw_session_logits(const TwSession *session, int64_t row) {
-    if (!session || row < 0 || row >= session->rows) return NULL;
+    if (!session || row < 0 || row >= session->rows || !session->program->logits_stride)
+        return NULL;
     return session->logits + row * session->program->logits_stride;
 }
 
@@ -473,14 +476,13 @@ static bool has_same_sizes(const TwProgram *a, const TwProgram *b) {
            is_same(a, b, offsetof(TwProgram, takes_whole_sequences),
                    offsetof(TwProgram, rotation)) &&
            is_same(a, b, offsetof(TwProgram, rotation_count), offsetof(TwProgram, batch)) &&
-           edit_count(a) == edit_count(b);
+           is_same(a, b, offsetof(TwProgram, edit_count), sizeof(TwProgram));
 }
 
 TwStatus tw_session_set_program(TwSession *session, const TwProgram *program) {
-    const TwProgram *now = session->program;
     const TwStatus status = check_program(program);
     if (status != TW_OK) return status;
-    if (!has_same_sizes(program, now)) return TW_BAD_ARGUMENT;
+    if (!has_same_sizes(program, session->program)) return TW_BAD_ARGUMENT;
     if (!has_scratch(session, program)) return TW_NO_MEMORY;
     session->program = program;
     return TW_OK;

@@ -27,6 +27,7 @@ struct TwSession {
     int64_t tabled;                     /* positions that the tables have */
     int64_t rows;                       /* of logits that can be read */
     int64_t logit_rows;                 /* that there is room for */
+    int64_t start_columns;              /* of the program */
     TwTapBuffer *taps;                  /* [sequences][tap_count] of the caller's */
     TwEdit *edits;                      /* [sequences][edit_count] */
     TwRow
@@ -47,6 +48,11 @@ static inline bool is_pooled(const TwProgram *program) {
     return TW_HAS_FIELD(program, is_pooled) && program->is_pooled;
 }
 
+/* Of the values that it takes in place of tokens; 0: it takes tokens. */
+static inline int64_t start_columns(const TwProgram *program) {
+    return TW_HAS_FIELD(program, start_columns) ? program->start_columns : 0;
+}
+
 static inline int64_t ring_rows(const TwProgram *program) {
     return TW_HAS_FIELD(program, ring_rollback) ? program->ring_rows : 0;
 }
@@ -63,22 +69,24 @@ static inline bool has_batches(const TwProgram *program) {
     return TW_HAS_FIELD(program, cache_count) && program->batch;
 }
 
-/* Can tokens[count] come next in a sequence? */
-TwStatus tw_session_check(const TwSession *session, const Sequence *sequence, const int32_t *tokens,
+/* The input of a call is tokens, or values in their place, of which each has four bytes, too. */
+
+/* Can `count` tokens or rows of values come next in a sequence? */
+TwStatus tw_session_check(const TwSession *session, const Sequence *sequence, const int32_t *input,
                           int64_t count);
 
 /* Rows of tables up to that position. */
 void tw_session_make_tables(TwSession *session, int64_t end);
 
 /* A frame of the session's memory and all its sequences. */
-TwFrame tw_session_frame(const TwSession *session, const int32_t *tokens, int64_t count);
+TwFrame tw_session_frame(const TwSession *session, const int32_t *input, int64_t count);
 
 /* An entry runs, by the team for one token or that for more. */
 void tw_session_run(TwSession *session, TwEntry *entry, const TwFrame *frame, bool is_decode);
 
 /* A call of one sequence that has been checked; its logits go to row `first` and after. */
-void tw_session_advance(TwSession *session, Sequence *sequence, const int32_t *tokens,
-                        int64_t count, int64_t first, int64_t rows);
+void tw_session_advance(TwSession *session, Sequence *sequence, const int32_t *input, int64_t count,
+                        int64_t first, int64_t rows);
 
 /* `count` more tokens are in the caches of a sequence. */
 static inline void sequence_grow(Sequence *sequence, int64_t count) {

@@ -35,24 +35,30 @@ static bool made_up_rows(const Weights *weights, const char *param, int64_t firs
 /* A call that a graph can be asked for. */
 typedef struct {
     int64_t tokens, rows, columns;
+    int64_t given; /* values in place of a token; 0: there are tokens */
 } Call;
 
 /* False: the graph is too large to be evaluated in a test. */
 static bool choose_call(const Graph *graph, Call *call) {
-    const Type result = ir_node(graph, graph->result)->type;
     int64_t elements = 0;
-    *call = (Call){graph->chunk < TOKENS ? graph->chunk : TOKENS, 0, 1};
+    *call = (Call){.tokens = graph->chunk < TOKENS ? graph->chunk : TOKENS};
     for (uint32_t i = 1; i < graph->count; i++) {
         const Type *type = &graph->node[i].type;
         int64_t count = 1;
         for (int k = 0; k < type->rank; k++) count *= type->dim[k] > 0 ? type->dim[k] : TOKENS;
         elements += count;
         if (elements > MOST_ELEMENTS) return false;
-        if (graph->node[i].op == OP_tokens && type->dim[0] > 0) call->tokens = type->dim[0];
+        const bool is_start = graph->node[i].op == OP_start;
+        if ((graph->node[i].op == OP_tokens || is_start) && type->dim[0] > 0)
+            call->tokens = type->dim[0];
+        if (is_start) call->given = type->dim[1];
         /* the made up tokens have to be in the vocabulary */
         if (graph->node[i].op == OP_embed && ir_node(graph, graph->node[i].in[1])->type.dim[0] < 3)
             return false;
     }
+    if (ir_ref_is_none(graph->result)) return true;
+    const Type result = ir_node(graph, graph->result)->type;
+    call->columns = 1;
     call->rows = result.dim[0] > 0 ? result.dim[0] : call->tokens;
     for (int k = 1; k < result.rank; k++) call->columns *= result.dim[k];
     return call->rows <= call->tokens;
@@ -62,12 +68,18 @@ static bool choose_call(const Graph *graph, Call *call) {
 static double *evaluate(const Graph *graph, const Call *call) {
     const Weights weights = {.rows = made_up_rows};
     int32_t *token = calloc((size_t)call->tokens, sizeof *token);
-    double *out = calloc((size_t)(call->rows * call->columns), sizeof *out);
+    double *value = calloc((size_t)(call->tokens * call->given) + 1, sizeof *value);
+    double *out = calloc((size_t)(call->rows * call->columns) + 1, sizeof *out);
     Interp *interp = interp_create(graph, &weights);
     for (int64_t t = 0; token && t < call->tokens; t++) token[t] = (int32_t)(t * 2 % 3);
-    bool is_done =
-        interp && token && out && interp_run(interp, token, call->tokens, 0, call->rows, out);
+    for (int64_t i = 0; value && i < call->tokens * call->given; i++) value[i] = (double)(i % 5);
+    bool is_done = interp && token && value && out;
+    if (is_done && call->given)
+        is_done = interp_run_values(interp, value, call->tokens, 0, call->rows, out);
+    else if (is_done)
+        is_done = interp_run(interp, token, call->tokens, 0, call->rows, out);
     interp_destroy(interp);
+    free(value);
     free(token);
     if (is_done) return out;
     free(out);

@@ -202,7 +202,7 @@ static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
     const Frame *frame = &s->frame;
     const Slot *slot = &kernel_of(s, 0, step)->slot[index];
     if (slot->kind == SLOT_LOGITS) return frame->logits;
-    if (slot->kind == SLOT_TOKENS) return frame->token_ids;
+    if (slot->kind == SLOT_TOKENS || slot->kind == SLOT_START) return frame->token_ids;
     Value offset = slot_offset(s, turn, step, index);
     if (slot->is_last) {
         Value skipped = emit_sub(e, frame->tokens, frame->logit_rows);
@@ -370,7 +370,8 @@ static Value emit_rotations(Emit *e, const Plan *plan) {
 
 /* It ends before fields that it can do without, all of one size, so that older runtimes run it. */
 static size_t program_bytes(const Plan *plan) {
-    if (plan->prefill.edit_count) return sizeof(TwProgram);
+    if (plan->prefill.start_columns) return sizeof(TwProgram);
+    if (plan->prefill.edit_count) return offsetof(TwProgram, start_columns);
     if (plan->ring_rows) return offsetof(TwProgram, batch);
     if (plan->layout->rope.count) return offsetof(TwProgram, ring_rows);
     if (plan->prefill.tap_count) return offsetof(TwProgram, table_floats);
@@ -400,7 +401,7 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       decode,
                       emit_int(e, plan->scratch_floats),
                       emit_int(e, plan->takes_whole_sequences),
-                      emit_int(e, plan->gives_logits ? 0 : plan->outputs),
+                      emit_int(e, plan_outputs(plan)),
                       emit_int(e, plan->is_pooled),
                       emit_int(e, plan->prefill.tap_count),
                       emit_int(e, tables->floats),
@@ -408,13 +409,14 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_int(e, tables->count),
                       emit_int(e, plan->ring_rows),
                       emit_int(e, plan->ring_rollback),
-                      LLVMConstNull(e->pointer),
-                      LLVMConstNull(e->pointer),
-                      emit_int(e, 0),
+                      LLVMConstNull(e->pointer), /* no code for batches */
                       LLVMConstNull(e->pointer),
                       emit_int(e, 0),
                       LLVMConstNull(e->pointer),
-                      emit_int(e, plan->prefill.edit_count)};
+                      emit_int(e, 0),
+                      LLVMConstNull(e->pointer),
+                      emit_int(e, plan->prefill.edit_count),
+                      emit_int(e, plan->prefill.start_columns)};
     const size_t left_out = (sizeof(TwProgram) - bytes) / sizeof(int64_t);
     const unsigned count = (unsigned)(sizeof fields / sizeof *fields - left_out);
     Value value = LLVMConstStructInContext(e->context, fields, count, 0);

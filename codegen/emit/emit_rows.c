@@ -54,6 +54,21 @@ static void add_position_row(KernelEmit *k, Ref root, Value row) {
     emit_loop_end(e, &c);
 }
 
+typedef struct {
+    Value from, to;
+} Copying;
+
+static void copy_part(Emit *e, void *context, Value column, int64_t lanes) {
+    const Copying *copy = context;
+    emit_store_part(e, emit_load_part(e, copy->from, column, lanes), copy->to, column, lanes);
+}
+
+/* Rows of the caller end where their columns do. */
+static void begin_row(KernelEmit *k, Ref root, Value row) {
+    Copying copy = {row_base(k, kernel_node(k, root)->in[0], row), row_base(k, root, row)};
+    emit_columns(k->e, columns_of(k, root), copy_part, &copy);
+}
+
 /* ---- heads: append works on its operand, the others in place on a copy ---- */
 
 static void head_row(KernelEmit *k, Ref root, Value row) {
@@ -158,6 +173,7 @@ static void last_row(KernelEmit *k, Ref root, Value row) {
 static void emit_row(KernelEmit *k, Ref root, Value row) {
     switch (kernel_node(k, root)->op) {
     case OP_embed: embed_row(k, root, row); return;
+    case OP_begin: begin_row(k, root, row); return;
     case OP_add_positions: add_position_row(k, root, row); return;
     case OP_norm: norm_row(k, root, row); return;
     case OP_row_size: size_row(k, root, row); return;

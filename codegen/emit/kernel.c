@@ -55,6 +55,7 @@ static Slot memory_slot(const Graph *graph, Ref ref) {
         slot.offset = node->attr.number;
     }
     if (node->op == OP_tokens) slot.kind = SLOT_TOKENS;
+    if (node->op == OP_start) slot.kind = SLOT_START, slot.stride = node->type.dim[1];
     if (node->op == OP_append) slot.kind = cache_kind(graph, ref);
     if (ir_ref_equal(ref, graph->result)) slot.kind = SLOT_LOGITS;
     return slot;

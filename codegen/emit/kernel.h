@@ -47,6 +47,7 @@ typedef enum {
     SLOT_TABLES,  /* offset floats into the tables of ropes */
     SLOT_LOGITS,
     SLOT_TOKENS,
+    SLOT_START, /* values that the caller gives in place of tokens, in rows without padding */
     SLOT_TAP,        /* offset is the number of a buffer of the caller's; null: it is not wanted */
     SLOT_TAP_BUFFER, /* the same as TwFrame.taps has it, with its size */
     SLOT_EDIT        /* offset floats into the frame's edits, where what is said of this one is */

@@ -48,9 +48,17 @@ static int64_t count_edits(const Graph *graph) {
     return count;
 }
 
+static int64_t count_start_columns(const Graph *graph) {
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (graph->node[i].op == OP_start) return graph->node[i].type.dim[1];
+    return 0;
+}
+
 static bool plan_phase(PhasePlan *phase, const Graph *graph, Layout *layout, Arena *arena) {
-    *phase = (PhasePlan){
-        .graph = graph, .tap_count = count_taps(graph), .edit_count = count_edits(graph)};
+    *phase = (PhasePlan){.graph = graph,
+                         .tap_count = count_taps(graph),
+                         .edit_count = count_edits(graph),
+                         .start_columns = count_start_columns(graph)};
     phase->kernel = ARENA_ARRAY(arena, Kernel *, (size_t)count_kernels(graph) + 1);
     for (uint32_t i = 1; i < graph->count; i++) {
         if (!ir_ref_is_none(graph->node[i].root) || kernel_is_free(graph, (Ref){i})) continue;
@@ -127,6 +135,18 @@ static int64_t most_scratch_floats(const Plan *plan, const Machine *machine) {
 
 /* ---- what a call takes and gives ---- */
 
+static void find_result(Plan *plan) {
+    const Graph *graph = plan->prefill.graph;
+    const Node *result = ir_node(graph, graph->result), *made = result;
+    while (made->op == OP_last || made->op == OP_scale || made->op == OP_softcap)
+        made = ir_node(graph, made->in[0]);
+    plan->logits_stride = result->place.stride;
+    plan->outputs = result->type.dim[1];
+    if (!plan->vocab) plan->vocab = plan->outputs;
+    plan->gives_logits = (made->op == OP_project || made->op == OP_read) && !plan->is_pooled &&
+                         plan->outputs == plan->vocab;
+}
+
 static void find_calls(Plan *plan) {
     const Graph *graph = plan->prefill.graph;
     for (uint32_t i = 1; i < graph->count; i++) {
@@ -137,13 +157,8 @@ static void find_calls(Plan *plan) {
         plan->takes_whole_sequences |=
             node->op == OP_pool || (node->op == OP_attend && !node->attr.causal);
     }
-    const Node *result = ir_node(graph, graph->result), *made = result;
-    while (made->op == OP_last || made->op == OP_scale || made->op == OP_softcap)
-        made = ir_node(graph, made->in[0]);
-    plan->outputs = result->type.dim[1];
-    if (!plan->vocab) plan->vocab = plan->outputs;
-    plan->gives_logits = (made->op == OP_project || made->op == OP_read) && !plan->is_pooled &&
-                         plan->outputs == plan->vocab;
+    if (!ir_ref_is_none(graph->result)) find_result(plan);
+    if (!plan->vocab) plan->vocab = 1;
 }
 
 static int64_t least(int64_t a, int64_t b) {
@@ -163,8 +178,12 @@ static void find_rings(Plan *plan) {
     }
 }
 
+int64_t plan_outputs(const Plan *plan) {
+    return !plan->outputs ? -1 : plan->gives_logits ? 0 : plan->outputs;
+}
+
 bool plan_draws(const Plan *plan) {
-    return plan->gives_logits && !plan->takes_whole_sequences;
+    return plan->gives_logits && !plan->takes_whole_sequences && !plan->prefill.start_columns;
 }
 
 static bool begins_with(const char *name, const char *start) {
@@ -173,7 +192,11 @@ static bool begins_with(const char *name, const char *start) {
 
 bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name) {
     if (strcmp(name, "set_tap") == 0) return plan->prefill.tap_count > 0;
-    if (strcmp(name, "step") == 0) return !plan->takes_whole_sequences;
+    const bool takes_values = plan->prefill.start_columns > 0;
+    if (strcmp(name, "forward_values") == 0) return takes_values;
+    if (strcmp(name, "forward") == 0 || strcmp(name, "prefill") == 0) return !takes_values;
+    if (strcmp(name, "step") == 0) return !plan->takes_whole_sequences && !takes_values;
+    if (strcmp(name, "logits") == 0) return plan->outputs > 0;
     if (begins_with(name, "tokenizer_") || begins_with(name, "encode") ||
         begins_with(name, "decode"))
         return has_tokenizer;
@@ -181,30 +204,33 @@ bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name) {
 }
 
 static bool check_phase(const Graph *graph) {
-    const Node *result = ir_node(graph, graph->result);
+    const bool has_result = !ir_ref_is_none(graph->result);
     if (graph->chunk > MAX_CHUNK) {
-        diag_error(graph->diag, result->loc, "a call of %lld tokens is too long: at most %d",
+        const Loc loc = has_result ? ir_node(graph, graph->result)->loc : graph->loc;
+        diag_error(graph->diag, loc, "a call of %lld tokens is too long: at most %d",
                    (long long)graph->chunk, MAX_CHUNK);
         return diag_hint(graph->diag, "a model that is not causal takes its whole context at once: "
                                       "make `context` smaller");
     }
+    if (!has_result) return check_members(graph);
+    const Node *result = ir_node(graph, graph->result);
     if (result->type.rank != 2 || result->type.dtype != DTYPE_f32 || ir_is_constant(result))
         return diag_error(graph->diag, result->loc,
                           "the result must be rows of numbers: f32[L, columns]");
     return check_members(graph);
 }
 
-Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena) {
+Plan *plan_create(const Graph *prefill, const Graph *decode, Layout *layout) {
+    Arena *arena = layout->arena;
+    const Machine *machine = &layout->machine;
     Plan *plan = ARENA_NEW(arena, Plan);
-    *plan = (Plan){.name = prefill->name, .layout = layout_create(machine, arena)};
+    *plan = (Plan){.name = prefill->name, .layout = layout};
     if (!check_phase(prefill) || !check_phase(decode)) return NULL;
     if (!plan_phase(&plan->prefill, prefill, plan->layout, arena)) return NULL;
     if (!plan_phase(&plan->decode, decode, plan->layout, arena)) return NULL;
     join_attention(&plan->decode, machine_panel(machine));
-    const Node *result = ir_node(prefill, prefill->result);
     find_calls(plan);
     find_rings(plan);
-    plan->logits_stride = result->place.stride;
     plan->arena_floats =
         prefill->arena_floats > decode->arena_floats ? prefill->arena_floats : decode->arena_floats;
     plan->cache_floats = prefill->cache_floats;

@@ -8,17 +8,19 @@ typedef struct {
     const Graph *graph; /* placed and scheduled */
     Kernel **kernel;    /* in order; the team meets between two of them */
     int count;
-    int64_t tap_count;  /* buffers of the caller's that its taps fill */
-    int64_t edit_count; /* numbers of edits of which something is said at run time */
+    int64_t tap_count;     /* buffers of the caller's that its taps fill */
+    int64_t edit_count;    /* numbers of edits of which something is said at run time */
+    int64_t start_columns; /* of the values that it takes in place of tokens; 0: it takes those */
 } PhasePlan;
 
 typedef struct {
     const char *name;
     PhasePlan prefill, decode;
     Layout *layout;
-    int64_t vocab;              /* tokens that it takes */
-    int64_t outputs;            /* columns of its result: rows of logits, or of other things */
-    bool gives_logits;          /* a row is one of logits, a column for each token */
+    int64_t vocab;     /* tokens that it takes; 1 where it takes none and gives no logits */
+    int64_t outputs;   /* columns of its result: rows of logits, or of other things; 0:
+                        * there is none but what taps keep */
+    bool gives_logits; /* a row is one of logits, a column for each token */
     bool takes_whole_sequences; /* the model is not causal, or pools */
     bool is_pooled;             /* a call has one row, whatever it brings */
     int64_t logits_stride, arena_floats, cache_floats;
@@ -28,15 +30,20 @@ typedef struct {
     int64_t ring_rows, ring_rollback;
 } Plan;
 
+/* As TwProgram.outputs says it. */
+int64_t plan_outputs(const Plan *plan);
+
 /* Whether tokens can be drawn from rows and fed one by one. */
 bool plan_draws(const Plan *plan);
 
 /* Whether objects have the call of object_calls.def: a sequence that is taken whole has no step,
- * where no tokens are drawn there is no sampler, and without taps there are none to be set. */
+ * where no tokens are drawn there is no sampler, without taps there are none to be set, and what
+ * begins with values takes no tokens. */
 bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name);
 
-/* The graphs outlive the plan. Null: reported to their diag. */
-Plan *plan_create(const Graph *prefill, const Graph *decode, const Machine *machine, Arena *arena);
+/* The graphs outlive the plan, which adds what they read to the layout. Null: reported to their
+ * diag. */
+Plan *plan_create(const Graph *prefill, const Graph *decode, Layout *layout);
 
 /* How often so many threads meet in a call. */
 int plan_barriers(const PhasePlan *phase, int64_t threads);

@@ -24,11 +24,32 @@ static bool same_groups(const PackedTensor *tensor, const PanelGroup *group, int
     return true;
 }
 
+/* Of what hash_constant() sees. */
+static bool same_attrs(const Attrs *a, const Attrs *b) {
+    return a->offset == b->offset && a->from == b->from && a->scale == b->scale &&
+           a->original == b->original;
+}
+
+/* Whether two constants, maybe of different graphs, are made of the same params in the same way. */
+static bool same_constant(const Graph *graph, const Node *a, const Graph *other, const Node *b) {
+    if (a->op != b->op || strcmp(a->name, b->name) != 0 || !ir_type_equal(a->type, b->type) ||
+        !same_attrs(&a->attr, &b->attr))
+        return false;
+    for (int k = 0; k < IR_MAX_INPUTS; k++) {
+        if (ir_ref_is_none(a->in[k]) != ir_ref_is_none(b->in[k])) return false;
+        if (!ir_ref_is_none(a->in[k]) &&
+            !same_constant(graph, ir_node(graph, a->in[k]), other, ir_node(other, b->in[k])))
+            return false;
+    }
+    return true;
+}
+
 static bool is_same(const PackedTensor *tensor, PackedForm form, WeightFormat format,
-                    const Node *node, const PanelGroup *group, int group_count) {
+                    const Graph *graph, const Node *node, const PanelGroup *group,
+                    int group_count) {
     const Node *other = ir_node(tensor->graph, tensor->constant);
-    if (tensor->form != form || tensor->format != format) return false;
-    return strcmp(node->name, other->name) == 0 && ir_type_equal(node->type, other->type) &&
+    return tensor->form == form && tensor->format == format &&
+           same_constant(graph, node, tensor->graph, other) &&
            same_groups(tensor, group, group_count);
 }
 
@@ -107,7 +128,7 @@ int layout_add(Layout *layout, PackedForm form, WeightFormat format, const Graph
     for (size_t slot = first_slot(layout, form, node); layout->slot[slot] >= 0;
          slot = next_slot(layout, slot)) {
         const int i = layout->slot[slot];
-        if (is_same(&layout->tensor[i], form, format, node, group, group_count)) return i;
+        if (is_same(&layout->tensor[i], form, format, graph, node, group, group_count)) return i;
     }
     PanelGroup *kept = NULL;
     if (group_count) {

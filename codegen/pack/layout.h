@@ -56,7 +56,7 @@ typedef struct {
 Layout *layout_create(const Machine *machine, Arena *arena);
 
 /* The tensor's index; added when it is not there yet. Constants of different graphs are the same
- * when their names and types are. */
+ * when they are made of the same params in the same way, under the same names. */
 int layout_add(Layout *layout, PackedForm form, WeightFormat format, const Graph *graph,
                Ref constant, const PanelGroup *group, int group_count);
 

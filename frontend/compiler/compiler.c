@@ -94,7 +94,8 @@ const Graph *compiler_meaning(Thalweg *thalweg) {
 /* Emitters rely on what the last two passes decide; a caller may have left them out. */
 static bool check_phase(const Graph *graph) {
     const char *missing = NULL;
-    if (ir_node(graph, graph->result)->place.stride == 0) missing = "place-buffers";
+    const Node *result = &graph->node[graph->result.index];
+    if (graph->result.index && result->place.stride == 0) missing = "place-buffers";
     for (uint32_t i = 1; i < graph->count && !missing; i++) {
         const Node *node = &graph->node[i];
         const bool is_tiled = node->op == OP_project || node->op == OP_read;
@@ -108,10 +109,26 @@ static bool check_phase(const Graph *graph) {
     return diag_hint(graph->diag, "only graphs can do without it: see `thalweg opt`");
 }
 
+/* Puts all weights of the model into the layout, as its own plan has them: parts of a model use the
+ * packed weights of the whole. */
+static bool lay_out_whole(Thalweg *thalweg, Layout *layout) {
+    PassOptions options = compiler_pass_options(thalweg);
+    options.print_after = NULL;
+    options.statistics = NULL;
+    Graph *graph = ir_graph_copy(thalweg->whole, thalweg->arena);
+    if (!pass_run(graph, PASS_MODEL, &options)) return false;
+    const Graph *prefill = pass_phase(graph, PHASE_PREFILL, &options, thalweg->arena);
+    const Graph *decode = pass_phase(graph, PHASE_DECODE, &options, thalweg->arena);
+    return prefill && decode && check_phase(prefill) && check_phase(decode) &&
+           plan_create(prefill, decode, layout);
+}
+
 static bool make_plan(Thalweg *thalweg) {
+    const bool is_part = thalweg->whole != thalweg->described;
     if (!check_phase(thalweg->prefill) || !check_phase(thalweg->decode)) return false;
-    thalweg->plan =
-        plan_create(thalweg->prefill, thalweg->decode, &thalweg->target->machine, thalweg->arena);
+    Layout *layout = layout_create(&thalweg->target->machine, thalweg->arena);
+    if (is_part && !lay_out_whole(thalweg, layout)) return false;
+    thalweg->plan = plan_create(thalweg->prefill, thalweg->decode, layout);
     return thalweg->plan != NULL;
 }
 

@@ -44,6 +44,7 @@ struct Thalweg {
     const char *directory; /* of its weights */
     Model *model;          /* null: none, or none that can be compiled */
     Graph *described;      /* in the model's own order of operations; never rewritten */
+    Graph *whole;          /* the same; of a part of a model all of it, which has its weights */
     Target *target;        /* the best of several */
     Thalweg *
         *other; /* [others] the same model for the other targets of an object, from best to least */

@@ -39,7 +39,7 @@ static CheckpointSpec specify(Thalweg *thalweg) {
 bool compiler_open_checkpoint(Thalweg *thalweg) {
     if (thalweg->checkpoint) return true;
     const CheckpointSpec spec = specify(thalweg);
-    thalweg->checkpoint = checkpoint_open(thalweg->described, &spec);
+    thalweg->checkpoint = checkpoint_open(thalweg->whole, &spec);
     return thalweg->checkpoint != NULL;
 }
 
@@ -59,9 +59,12 @@ bool compiler_take_stored_types(Thalweg *thalweg) {
     const bool needs_types = model_needs_stored_types(weights);
     if (weights->is_synthetic || (!needs_types && !checkpoint_is_there(&spec))) return true;
     if (!compiler_open_checkpoint(thalweg)) return false;
-    if (needs_types)
-        model_take_stored_types(thalweg->described, weights, stored_format, thalweg->checkpoint);
-    model_take_table_types(thalweg->described, table_format, thalweg->checkpoint);
+    Graph *const graphs[] = {thalweg->described, thalweg->whole};
+    for (int i = 0; i < (graphs[0] == graphs[1] ? 1 : 2); i++) {
+        if (needs_types)
+            model_take_stored_types(graphs[i], weights, stored_format, thalweg->checkpoint);
+        model_take_table_types(graphs[i], table_format, thalweg->checkpoint);
+    }
     return true;
 }
 

@@ -188,7 +188,10 @@ static void print_sizes(const Header *h, const Thalweg *thalweg) {
     print_size(h, "ABI_VERSION", "int", TW_ABI_VERSION, "of the interface to the runtime library");
     print_size(h, "VOCAB", "int64_t", (uint64_t)plan->vocab,
                has_bytes ? "tokens, which are bytes of text" : "tokens");
-    if (!plan->gives_logits)
+    if (plan->prefill.start_columns)
+        print_size(h, "START", "int64_t", (uint64_t)plan->prefill.start_columns,
+                   "values of a row that forward_values() takes");
+    if (!plan->gives_logits && plan->outputs)
         print_size(h, "OUTPUTS", "int64_t", (uint64_t)plan->outputs,
                    plan->is_pooled ? "numbers in the row of a sequence"
                                    : "numbers in the row of a token");
@@ -245,6 +248,15 @@ static const char types[] =
     "    void (*run_team)(void *context, @_task *share, void *task, int64_t threads);\n"
     "    void *team_context;\n"
     "} @_options;\n";
+
+static const char segment_type[] =
+    "\n"
+    "/* What a call brings of one sequence. */\n"
+    "typedef struct @_segment {\n"
+    "    int64_t sequence; /* 0 where the session has one */\n"
+    "    int64_t count;    /* of what it takes, at least 1 */\n"
+    "    int64_t rows;     /* that can be read afterwards, of the last of these; 0: 1 */\n"
+    "} @_segment;\n";
 
 static const char sampler_types[] =
     "\n"
@@ -362,6 +374,7 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
     print_sizes(h, thalweg);
     print_errors(h);
     print(h, types);
+    if (thalweg->plan->prefill.start_columns) print(h, segment_type);
     if (plan_draws(thalweg->plan)) print(h, sampler_types);
     if (thalweg->tokenizer) print(h, text_types);
     print_taps(h, thalweg->model->instruments);

@@ -29,10 +29,11 @@ uint64_t compiler_session_bytes(const Plan *plan, const TwSessionOptions *option
                                .prefill = no_entry,
                                .decode = no_entry,
                                .scratch_floats = plan->scratch_floats,
-                               .outputs = plan->gives_logits ? 0 : plan->outputs,
+                               .outputs = plan_outputs(plan),
                                .tap_count = plan->prefill.tap_count,
                                .edit_count = plan->prefill.edit_count,
-                               .table_floats = plan->layout->rope.floats};
+                               .table_floats = plan->layout->rope.floats,
+                               .start_columns = plan->prefill.start_columns};
     return tw_session_bytes(&program, options);
 }
 

@@ -31,17 +31,18 @@ static bool choose_type(Thalweg *thalweg, Model *model) {
 
 static bool describe(Thalweg *thalweg, Model *model) {
     Diag *diag = &thalweg->diag;
-    Graph *graph = model_build_graph(model, thalweg->arena, diag);
+    Graph *whole, *graph = model_build_part(model, thalweg->arena, diag, &whole);
     if (!graph) return false;
-    if (!ir_verify(graph))
+    if (!ir_verify(graph) || !ir_verify(whole))
         return diag_error(diag, (Loc){0},
                           "the model became a graph that does not verify, "
                           "which is a bug of the compiler");
     thalweg->model = model;
     thalweg->described = graph;
+    thalweg->whole = whole;
     if (compiler_take_stored_types(thalweg)) return true;
     thalweg->model = NULL;
-    thalweg->described = NULL;
+    thalweg->described = thalweg->whole = NULL;
     return false;
 }
 
@@ -92,6 +93,16 @@ static bool is_pooled(const Graph *graph) {
     return false;
 }
 
+static int64_t count_outputs(const Graph *graph) {
+    return ir_ref_is_none(graph->result) ? 0 : ir_node(graph, graph->result)->type.dim[1];
+}
+
+static int64_t count_start_columns(const Graph *graph) {
+    for (uint32_t i = 1; i < graph->count; i++)
+        if (graph->node[i].op == OP_start) return graph->node[i].type.dim[1];
+    return 0;
+}
+
 /* As plan.c finds it of any graph. */
 static bool gives_logits(const Model *model, int64_t outputs) {
     return model->head.output == HEAD_logits && outputs == model->vocab;
@@ -102,7 +113,7 @@ ThalwegModel compiler_model(const Thalweg *thalweg) {
     if (!model) return (ThalwegModel){0};
     const Graph *graph = thalweg->described;
     const bool causal = is_causal(graph), pooled = is_pooled(graph);
-    const int64_t outputs = ir_node(graph, graph->result)->type.dim[1];
+    const int64_t outputs = count_outputs(graph), start = count_start_columns(graph);
     return (ThalwegModel){.name = model->name,
                           .vocab = model->vocab,
                           .context = model->context,
@@ -112,7 +123,8 @@ ThalwegModel compiler_model(const Thalweg *thalweg) {
                           .has_tokenizer = model->tokenizer == TOKENIZER_file,
                           .is_causal = causal,
                           .outputs = outputs,
-                          .generates = causal && !pooled && gives_logits(model, outputs),
+                          .start_columns = start,
+                          .generates = causal && !pooled && !start && gives_logits(model, outputs),
                           .takes_whole_sequences = !causal || pooled,
                           .is_pooled = pooled,
                           .has_pooling = model->pooling.kind != POOLING_none,

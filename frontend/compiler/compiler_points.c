@@ -7,7 +7,9 @@
 
 bool compiler_add_instruments(Thalweg *thalweg, const Model *model) {
     const ThalwegOptions *options = &thalweg->options;
-    bool ok = true;
+    bool ok = !options->start ||
+              instruments_set_start(model->instruments, options->start, (Loc){0}, &thalweg->diag);
+    model->instruments->taps_alone = options->taps_alone;
     for (int i = 0; i < options->edit_count; i++)
         ok &=
             instruments_add(model->instruments, true, options->edits[i], (Loc){0}, &thalweg->diag);

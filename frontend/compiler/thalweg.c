@@ -18,6 +18,7 @@ typedef struct {
     ThalwegEmit form;
     bool flag;
     const int32_t *tokens;
+    const double *values;
     int64_t count, position, rows;
     double *logits;
     ThalwegCosts *costs;
@@ -346,8 +347,12 @@ static bool interpret(Thalweg *thalweg, Call *call) {
         thalweg->interp = interp_create(graph, checkpoint_weights(thalweg->checkpoint));
         if (thalweg->interp) compiler_begin_interpreted_taps(thalweg);
     }
-    return thalweg->interp && interp_run(thalweg->interp, call->tokens, call->count, call->position,
-                                         call->rows, call->logits);
+    if (!thalweg->interp) return false;
+    if (call->values)
+        return interp_run_values(thalweg->interp, call->values, call->count, call->position,
+                                 call->rows, call->logits);
+    return interp_run(thalweg->interp, call->tokens, call->count, call->position, call->rows,
+                      call->logits);
 }
 
 bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count, int64_t position,
@@ -356,6 +361,14 @@ bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count, i
         thalweg, interpret,
         &(Call){
             .tokens = tokens, .count = count, .position = position, .rows = rows, .logits = out});
+}
+
+bool thalweg_interpret_values(Thalweg *thalweg, const double *values, int64_t count,
+                              int64_t position, int64_t rows, double *out) {
+    return call(
+        thalweg, interpret,
+        &(Call){
+            .values = values, .count = count, .position = position, .rows = rows, .logits = out});
 }
 
 static bool set_interpreted_tap(Thalweg *thalweg, Call *call) {

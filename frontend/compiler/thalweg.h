@@ -58,6 +58,10 @@ typedef struct ThalwegOptions {
     const char *const *taps, *const *edits; /* POINT[selection], POINT[selection]:OPERATION, beside
                             those of the description */
     int tap_count, edit_count;
+    const char *start;   /* the model begins with values of this point of the stream, as resid_pre3,
+                            that tw_session_step_values() gives; null: with tokens */
+    bool taps_alone;     /* a call gives what taps keep and no rows; what they do not need is not
+                            computed */
     bool perf;           /* tell perf the functions of loaded code, by /tmp/perf-PID.map and
                             /tmp/jit-PID.dump; for one Thalweg of a process */
     /* Called now and then during long work, in the C locale, with 0 <= done <= 1; false stops the
@@ -93,7 +97,9 @@ typedef struct ThalwegModel {
     bool has_byte_tokens;       /* a token is a byte of text */
     bool has_tokenizer;         /* a file says which text its tokens are */
     bool is_causal;             /* no token sees those after it */
-    int64_t outputs;            /* values of a row of the result: logits, classes, hidden values */
+    int64_t outputs;            /* values of a row of the result: logits, classes, hidden values; 0:
+                                   there are none, but what taps keep */
+    int64_t start_columns;      /* of the values that it takes in place of tokens; 0: it takes those */
     bool generates;             /* rows are logits of the next token, and tokens come one by one */
     bool takes_whole_sequences; /* a call is a sequence: the model is not causal, or pools */
     bool is_pooled;             /* a call has one row, whatever it brings */
@@ -199,6 +205,10 @@ TW_API bool thalweg_write_header(Thalweg *thalweg, const char *path);
  * that pools, to out[rows * outputs]. */
 TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count,
                               int64_t position, int64_t rows, double *out);
+
+/* The same of a model that begins with values of a point, a row for each token. */
+TW_API bool thalweg_interpret_values(Thalweg *thalweg, const double *values, int64_t count,
+                                     int64_t position, int64_t rows, double *out);
 
 /* As tw_session_set_tap(), for thalweg_interpret(), which keeps no more than the rows there are. */
 TW_API bool thalweg_set_interpreted_tap(Thalweg *thalweg, int64_t number, double *rows,

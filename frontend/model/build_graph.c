@@ -295,6 +295,7 @@ static bool is_pooled(const Model *model) {
 static Ref build_head(Build *build, Ref stream) {
     const Model *model = build->model;
     const Head *head = &model->head;
+    stream = build_point(build, POINT_resid_final, stream, 1);
     build_norm_point(build, POINT_ln_final, head->norm_loc, stream, &head->norm);
     Ref x = build_norm(build, head->norm_loc, stream, &head->norm, 1, "head.norm");
     if (model->pooling.kind != POOLING_none) x = build_pooling(build, x);
@@ -347,6 +348,11 @@ static bool check_sizes(const Graph *graph, Loc loc) {
 }
 
 Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag) {
+    Graph *whole;
+    return model_build_part(model, arena, diag, &whole);
+}
+
+Graph *model_build_part(const Model *model, Arena *arena, Diag *diag, Graph **whole) {
     Build build = {.model = model, .graph = ir_graph_create(arena, diag, model->name)};
     Graph *graph = build.graph;
     graph->loc = model->name_loc;
@@ -366,8 +372,6 @@ Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag) {
     if (!check_sizes(graph, model->name_loc)) return NULL;
 
     model_choose_types(graph, &model->weights);
-    Arena *scratch = arena_create();
-    ir_sweep(graph, scratch);
-    arena_destroy(scratch);
-    return graph;
+    *whole = build_cut(&build);
+    return *whole ? graph : NULL;
 }

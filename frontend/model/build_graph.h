@@ -10,6 +10,11 @@
  * reported to diag, which the graph keeps, as it does the model's name. */
 Graph *model_build_graph(const Model *model, Arena *arena, Diag *diag);
 
+/* The same of a model of which a part is wanted: it begins with values at a point, or ends with its
+ * taps. *whole: the graph of all of it without taps, which has the weights of the part among its
+ * own; the graph itself where nothing is left out. */
+Graph *model_build_part(const Model *model, Arena *arena, Diag *diag, Graph **whole);
+
 /* Whether a type of the weights is what a file has. Until model_take_stored_types() it is f32. */
 bool model_needs_stored_types(const WeightsSpec *weights);
 

@@ -12,6 +12,7 @@ typedef struct {
     Ref tokens, position, table; /* table: the embedding */
     int64_t layer;               /* under way, */
     int copy;                    /* and which of its attentions or mlps, from 1 on */
+    Ref begin, before;           /* the state that is given, and the one it stands for; or none */
     bool has_failed;             /* reported */
 } Build;
 
@@ -73,6 +74,18 @@ void build_parts_point(Build *build, PointKind kind, int64_t parts, int64_t colu
 
 /* The points of what a norm makes of x, and divides it by, which nothing else sees. */
 void build_norm_point(Build *build, PointKind kind, Loc loc, Ref x, const Norm *norm);
+
+/* ---- cut_graph.c ---- */
+
+/* The state of the stream that the model goes on from: x, or at its start what is given. */
+Ref build_start(Build *build, const ModelPoint *point, Ref x);
+
+/* Whether the point is one of the part that is computed. */
+bool build_is_in_part(const Build *build);
+
+/* Makes of the graph that was built the part that is wanted, and gives the whole model, without
+ * taps, whose weights it shares; the graph itself where all is wanted. Null: reported. */
+Graph *build_cut(Build *build);
 
 /* ---- choose_types.c ---- */
 

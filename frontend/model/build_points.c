@@ -56,7 +56,7 @@ static bool has_room(Build *build, const Instrument *instrument) {
     if (!build->has_failed)
         diag_error(build->graph->diag, instrument->loc,
                    "%s '%.80s': taps and edits select too much: at most %d buffers and %d nodes",
-                   instrument->is_edit ? "edit" : "tap", instrument->text, MOST_TAPS, MOST_NODES);
+                   instrument_role(instrument), instrument->text, MOST_TAPS, MOST_NODES);
     build->has_failed = true;
     return false;
 }
@@ -73,7 +73,7 @@ static bool choose_units(Build *build, const Instrument *instrument, const Model
         if (units->at[i].last < point->units) continue;
         diag_error(build->graph->diag, instrument->loc,
                    "%s '%.80s': %s has %s 0 to %" PRId64 ", not %" PRId64,
-                   instrument->is_edit ? "edit" : "tap", instrument->text,
+                   instrument_role(instrument), instrument->text,
                    point_name(point, false, build->graph->arena), unit, point->units - 1,
                    units->at[i].last);
         build->has_failed = true;
@@ -99,7 +99,7 @@ static Node instrument_node(Op op, const Build *build, const Instrument *instrum
     return node;
 }
 
-static Ref add_edit(Build *build, const Instrument *edit, const ModelPoint *point, Ref x) {
+static Ref add_edit(Build *build, Instrument *edit, const ModelPoint *point, Ref x) {
     PointRanges units;
     if (!choose_units(build, edit, point, &units)) return x;
     for (int i = 0; i < (units.count ? units.count : 1); i++) {
@@ -107,6 +107,7 @@ static Ref add_edit(Build *build, const Instrument *edit, const ModelPoint *poin
         node.attr.edit = edit->edit;
         node.attr.strength = edit->strength;
         x = build_add(build, node);
+        if (ir_ref_is_none(edit->first)) edit->first = x;
     }
     return x;
 }
@@ -151,17 +152,44 @@ static void add_taps(Build *build, const ModelPoint *point, Ref x) {
     }
 }
 
+/* What stands before the start is not computed. It is an error to name the layer of such a point.
+ */
+static void leave_out(Build *build, const ModelPoint *point) {
+    const Instruments *all = instruments_of(build);
+    for (int i = 0; i < all->count; i++) {
+        const Instrument *instrument = &all->at[i];
+        if (!instrument->layers.count || !instrument_is_at(instrument, point)) continue;
+        diag_error(build->graph->diag, instrument->loc,
+                   "%s '%.80s': %s is before the start '%.80s', where nothing is computed",
+                   instrument_role(instrument), instrument->text,
+                   point_name(point, false, build->graph->arena), all->start->text);
+        build->has_failed = true;
+    }
+}
+
+/* The norm that makes the last state once more, for its taps: the other is folded into the head, as
+ * without them. */
+static Ref apart(Build *build, Ref x) {
+    const Node norm = *ir_node(build->graph, x);
+    return norm.op == OP_norm ? build_add(build, norm) : x;
+}
+
 Ref build_point(Build *build, PointKind kind, Ref x, int64_t units) {
     Instruments *all = instruments_of(build);
     const ModelPoint point = point_here(build, kind, x, units);
+    x = build_start(build, &point, x);
     note_point(all, point);
+    if (!build_is_in_part(build)) {
+        leave_out(build, &point);
+        return x;
+    }
     for (int i = 0; i < all->count; i++) {
         Instrument *edit = &all->at[i];
         if (!edit->is_edit || !instrument_is_at(edit, &point)) continue;
         x = add_edit(build, edit, &point, x);
         edit->found++;
     }
-    add_taps(build, &point, x);
+    add_taps(build, &point, kind == POINT_resid_final ? apart(build, x) : x);
     return x;
 }
 
@@ -219,6 +247,10 @@ void build_parts_point(Build *build, PointKind kind, int64_t parts, int64_t colu
                               .units = parts};
     int taps = 0;
     note_point(all, point);
+    if (!build_is_in_part(build)) {
+        leave_out(build, &point);
+        return;
+    }
     for (int i = 0; i < all->count; i++) {
         Instrument *tap = &all->at[i];
         if (tap->is_edit) continue;
@@ -235,7 +267,7 @@ void build_parts_point(Build *build, PointKind kind, int64_t parts, int64_t colu
 static bool has_instrument(const Build *build, PointKind kind, Ref x, bool are_edits) {
     const Instruments *all = instruments_of(build);
     const ModelPoint point = point_here(build, kind, x, 1);
-    for (int i = 0; i < all->count; i++)
+    for (int i = 0; i < all->count && build_is_in_part(build); i++)
         if (instrument_is_at(&all->at[i], &point) && all->at[i].is_edit == are_edits) return true;
     return false;
 }
@@ -252,6 +284,7 @@ static void build_size_point(Build *build, PointKind kind, Loc loc, Ref x, const
     ModelPoint point = point_here(build, kind, x, 1);
     point.columns = 1;
     note_point(instruments_of(build), point);
+    if (!build_is_in_part(build)) leave_out(build, &point);
     if (!build_is_wanted(build, kind, x)) return;
     Node node = build_node(OP_row_size, loc, x, (Ref){0});
     node.attr.kind = norm->kind;
@@ -267,6 +300,7 @@ void build_norm_point(Build *build, PointKind kind, Loc loc, Ref x, const Norm *
     build_size_point(build, scale, loc, x, norm);
     const ModelPoint point = point_here(build, kind, x, 1);
     note_point(instruments_of(build), point);
+    if (!build_is_in_part(build)) leave_out(build, &point);
     if (!build_is_wanted(build, kind, x)) return;
     Norm plain = *norm;
     plain.gain = plain.bias = false;

@@ -17,6 +17,10 @@ const char *point_unit(PointUnit unit) {
     return unit_words[unit];
 }
 
+const char *instrument_role(const Instrument *instrument) {
+    return instrument->is_start ? "start" : instrument->is_edit ? "edit" : "tap";
+}
+
 Instruments *instruments_create(Arena *arena) {
     Instruments *instruments = ARENA_NEW(arena, Instruments);
     *instruments = (Instruments){.arena = arena};
@@ -56,7 +60,7 @@ bool instrument_refuse(const Instrument *instrument, Diag *diag, const char *for
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return diag_error(diag, instrument->loc, "%s '%.*s': %s", instrument->is_edit ? "edit" : "tap",
+    return diag_error(diag, instrument->loc, "%s '%.*s': %s", instrument_role(instrument),
                       INSTRUMENT_SHOWN, instrument->text, text);
 }
 
@@ -86,13 +90,20 @@ static bool check(const Instruments *instruments, Instrument *instrument, int64_
                      list_kinds(instruments, diag->arena));
 }
 
+static void forget(Instrument *instrument) {
+    instrument->found = 0;
+    instrument->first = (Ref){0};
+}
+
 void instruments_begin(Instruments *instruments) {
     instruments->point_count = instruments->tap_count = 0;
-    for (int i = 0; i < instruments->count; i++) instruments->at[i].found = 0;
+    for (int i = 0; i < instruments->count; i++) forget(&instruments->at[i]);
+    if (instruments->start) forget(instruments->start);
 }
 
 bool instruments_check(const Instruments *instruments, int64_t layers, Diag *diag) {
     bool ok = true;
+    if (instruments->start && !check(instruments, instruments->start, layers, diag)) return false;
     for (int i = 0; i < instruments->count; i++)
         ok &= check(instruments, &instruments->at[i], layers, diag);
     return ok;

@@ -58,7 +58,7 @@ typedef struct {
 typedef struct {
     const char *text; /* as it was given */
     Loc loc;
-    bool is_edit;
+    bool is_edit, is_start;
     PointKind kind;
     int copy; /* 1: the first of its kind in a layer */
     PointRanges layers, units;
@@ -66,6 +66,7 @@ typedef struct {
     double strength;
     const char *file; /* of a tap; null: none is said */
     int64_t found;    /* points of the model that it stands at */
+    Ref first;        /* of an edit: its first node, while the graph is built */
 } Instrument;
 
 /* A point that a model has. */
@@ -95,6 +96,8 @@ typedef struct Instruments {
     int64_t point_count, point_capacity;
     ModelTap *tap; /* and what the taps fill: both made with the graph */
     int64_t tap_count, tap_capacity;
+    Instrument *start; /* the point whose values are given in place of tokens; null: none are */
+    bool taps_alone;   /* nothing but what taps keep is wanted */
 } Instruments;
 
 Instruments *instruments_create(Arena *arena);
@@ -108,6 +111,10 @@ enum { INSTRUMENT_SHOWN = 80 };
 bool instrument_refuse(const Instrument *instrument, Diag *diag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Begins the model at a point of the stream, "resid_pre3", with nothing before it. False: reported.
+ */
+bool instruments_set_start(Instruments *instruments, const char *text, Loc loc, Diag *diag);
+
 /* Forgets where they stand: the graph is built, perhaps once more. */
 void instruments_begin(Instruments *instruments);
 
@@ -120,6 +127,9 @@ const char *point_name(const ModelPoint *point, bool is_short, Arena *arena);
 
 /* "heads", "neurons"; "" where columns have no numbers. */
 const char *point_unit(PointUnit unit);
+
+/* "tap", "edit" or "start". */
+const char *instrument_role(const Instrument *instrument);
 
 /* Whether a point is one that the instrument names, its layer among those selected. */
 bool instrument_is_at(const Instrument *instrument, const ModelPoint *point);

@@ -281,3 +281,26 @@ bool instruments_add(Instruments *instruments, bool is_edit, const char *text, L
     }
     return !*r.at || refuse(&r, "expected nothing behind the point, found '%.40s'", r.at);
 }
+
+/* ---- where the model begins ---- */
+
+static bool is_of_stream(PointKind kind) {
+    return kind == POINT_embed || kind == POINT_resid_pre || kind == POINT_resid_mid ||
+           kind == POINT_resid_post || kind == POINT_resid_final;
+}
+
+bool instruments_set_start(Instruments *instruments, const char *text, Loc loc, Diag *diag) {
+    Instrument *made = ARENA_NEW(instruments->arena, Instrument);
+    *made = (Instrument){.text = text, .loc = loc, .is_start = true};
+    Reading r = {.instruments = instruments, .made = made, .diag = diag, .at = text};
+    instruments->start = made;
+    if (!read_point(&r)) return false;
+    if (*r.at) return refuse(&r, "expected nothing behind the point, found '%.40s'", r.at);
+    if (!is_of_stream(made->kind)) {
+        refuse(&r, "a run begins with a state of the stream");
+        return diag_hint(diag, "as embed, resid_pre3, resid_mid3, resid_post3, resid_final");
+    }
+    if (point_info[made->kind].scope == POINT_ONCE || made->layers.count) return true;
+    return refuse(&r, "of which layer? expected its number behind the name, as %s3",
+                  point_info[made->kind].short_name);
+}
