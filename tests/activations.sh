@@ -89,6 +89,7 @@ json "(o['least'], o['most'], o['positive']) == (0, 0, 0) and o['bins'][0]['toke
 
 expect 0 activations "$model" --neuron L1N7 --text text --context 64 --token e --html page.html -k 2
 says out 'text        300 tokens in 5 windows of 64'
+says out "^next        'e' comes [0-9]* times"
 says out "argmax 'e', and what it is most often"
 grep -qE '(src|href)="?(http|//)|url\(|@import' page.html && fail 'the page wants something from elsewhere'
 if [ -n "$browser" ]; then

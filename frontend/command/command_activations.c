@@ -192,12 +192,7 @@ static void print_text(Search *s) {
     printf("activation  %.4f to %.4f, mean %.4f, deviation %.4f; above 0 at %.2f %%\n",
            found->least, found->most, found->mean, found->deviation,
            100 * share(found->positive, found->count));
-    if (s->next.count)
-        printf(
-            "text        goes on with '%s' at %lld places: the mean probability is %.4f, and it is "
-            "the argmax at %.2f %%\n",
-            label(s, s->token), (long long)s->next.count, s->next.probability,
-            100 * share(s->next.hits, s->next.count));
+    if (s->next.count) printf("next        %s\n", next_text(s));
     printf("\n%9s  %9s  %9s  argmax '%s', and what it is most often\n", "from", "to", "tokens",
            label(s, s->token));
     for (int64_t i = 0; i < s->arguments->bins; i++) print_bin(s, &s->bins[i]);
