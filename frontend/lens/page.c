@@ -130,6 +130,7 @@ void page_words(Page *page, const char *text) {
 
 /* The scale that the values want: around 0 both sides reach as far. */
 static void put_scale(const PageHeatMap *map, FILE *out) {
+    static const char *const words[] = {"sequential", "diverging", "ranks"};
     double least = INFINITY, most = -INFINITY;
     for (int64_t i = 0; i < map->rows * map->columns; i++) {
         if (!isfinite(map->value[i])) continue;
@@ -138,9 +139,10 @@ static void put_scale(const PageHeatMap *map, FILE *out) {
     }
     if (map->least != 0 || map->most != 0) least = map->least, most = map->most;
     if (map->scale == PAGE_DIVERGING) most = fmax(fabs(least), fabs(most)), least = -most;
+    if (map->scale == PAGE_RANKS) least = 1;
     number_member("least", least, out);
     number_member("most", most, out);
-    text_member("scale", map->scale == PAGE_DIVERGING ? "diverging" : "sequential", out);
+    text_member("scale", words[map->scale], out);
 }
 
 void page_heat_map(Page *page, const PageHeatMap *map) {

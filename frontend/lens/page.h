@@ -40,7 +40,8 @@ typedef struct PageEntry {
 
 typedef enum {
     PAGE_SEQUENTIAL, /* from little to much */
-    PAGE_DIVERGING   /* below and above 0 */
+    PAGE_DIVERGING,  /* below and above 0 */
+    PAGE_RANKS       /* from 1, which is the most, by their logarithms */
 } PageScale;
 
 /* A cell for each row and column. Cells without texts show their numbers where there is room; maps

@@ -46,13 +46,12 @@
     return text.replace(/-/g, '\u2212').replace('e+', 'e');
   }
 
-  // What fits a cell: "0.64", "\u22121.2", "31".
-  function shortNumber(value) {
-    if (value === 0) return '0';
-    const size = Math.abs(value);
-    if (size >= 9999.5 || size < .0005) return value.toExponential(0).replace(/-/g, '\u2212').replace('e+', 'e');
-    const places = Number.isInteger(value) || size >= 99.5 ? 0 : size >= 9.95 ? 1 : 2;
-    return value.toFixed(places).replace('-', '\u2212');
+  // What fits a cell, with as many places as the largest of them needs: "0.64", "\u22121.20", "31".
+  function shortNumber(value, most) {
+    const places = most >= 100 ? 0 : most >= 10 ? 1 : most >= .1 ? 2 : 1 - Math.floor(Math.log10(most || 1));
+    if (value === 0 || Number.isInteger(value) && places < 2) return String(value).replace('-', '\u2212');
+    if (places > 5 || Math.abs(value) >= 1e5) return value.toExponential(0).replace(/-/g, '\u2212').replace('e+', 'e');
+    return value.toFixed(places).replace(/^-(?=0\.?0*$)/, '').replace('-', '\u2212');
   }
 
   // ---- colours: lightness goes one way with the value, so that they can be read as greys ----
@@ -73,6 +72,7 @@
   // Where a value stands on its map's scale; null: it is none.
   function placed(map, value) {
     if (value === null || map.least === null) return null;
+    if (map.scale === 'ranks') return map.most > 1 ? 1 - Math.log(Math.max(1, value)) / Math.log(map.most) : 1;
     const range = map.most - map.least;
     const t = range > 0 ? Math.min(1, Math.max(0, (value - map.least) / range)) : .5;
     return map.scale === 'diverging' ? 2 * t - 1 : t;
@@ -84,11 +84,21 @@
   const card = element('div', {id: 'card', role: 'tooltip', hidden: ''});
   const spoken = element('div', {class: 'unseen', 'aria-live': 'polite'});
 
-  function hide() { card.hidden = true; }
+  let told = null; // the box of what the card tells of, as a function
+
+  function hide() { card.hidden = true; told = null; }
 
   function show(inside, box) {
     card.replaceChildren(...inside);
     card.hidden = false;
+    told = box;
+    place();
+  }
+
+  // Above what is told of, or below, where there is room.
+  function place() {
+    if (!told) return;
+    const box = told();
     const own = card.getBoundingClientRect(), gap = 9;
     const left = Math.min(Math.max(gap, box.left + box.width / 2 - own.width / 2), innerWidth - own.width - gap);
     const above = box.top - own.height - gap;
@@ -108,7 +118,7 @@
     return bar;
   }
 
-  // Stops of one figure: each {mark(is_at), box(), card()}; `move(index, key)` is where a key leads.
+  // Stops of one figure: each {mark(is_at), box(), card(), element or nothing}; `move(index, key)` is where a key leads.
   // Of them one has the figure's place in the order of tabs.
   function stops(host, count, stop, move) {
     let at = -1;
@@ -119,7 +129,8 @@
       const here = stop(at);
       here.mark(true);
       const inside = here.card();
-      show(inside, here.box());
+      if (is_key && here.element) here.element.scrollIntoView({block: 'nearest', inline: 'nearest'});
+      show(inside, here.box);
       if (is_key) spoken.textContent = inside.map(part => part.textContent).join(', ');
     };
     host.tabIndex = 0;
@@ -179,24 +190,22 @@
     }));
     const made = element('div', {class: 'key'}, map.name ? element('span', {}, map.name) : '',
       element('span', {}, number(map.least, 3)), ramp, element('span', {}, number(map.most, 3)));
-    if (map.values.includes(null)) made.append(element('span', {class: 'none'}), 'no value');
+    if (map.values.includes(null) && !map.small) made.append(element('span', {class: 'none'}), 'no value');
     return made;
   }
 
   function cells(map) {
     const order = [...Array(map.rows).keys()];
     if (map.upward) order.reverse();
-    const names = element('tr', {}, element('td', {class: 'corner'}));
-    names.firstChild.style.background = 'none';
-    const heads = element('tr', {}, element('th', {}));
+    const heads = element('tr', {}, element('th', {class: 'corner'}));
     for (let c = 0; c < map.columns; c++)
       heads.append(element('th', {scope: 'col', title: visible(columnLabel(map, c))}, visible(columnLabel(map, c))));
-    const cell = [];
+    const cell = [], largest = Math.max(0, ...map.values.map(value => Math.abs(value ?? 0)));
     const rows = order.map(r => {
       const row = element('tr', {}, element('th', {scope: 'row'}, visible(rowLabel(map, r))));
       for (let c = 0; c < map.columns; c++) {
         const index = r * map.columns + c, value = map.values[index];
-        const text = map.texts ? map.texts[index] : value === null ? '' : shortNumber(value);
+        const text = map.texts ? map.texts[index] : value === null ? '' : shortNumber(value, largest);
         const made = element('td', {}, text === null || text === undefined ? '' : visible(text));
         made.dataset.index = index;
         cell[index] = made;
@@ -216,6 +225,7 @@
     const go = stops(table, () => cell.length, index => ({
       mark: is_at => cell[index].classList.toggle('at', is_at),
       box: () => cell[index].getBoundingClientRect(),
+      element: cell[index],
       card: () => mapCard(map, index),
     }), gridMove(map.rows, map.columns, map.upward));
     table.addEventListener('pointerover', event => {
@@ -294,12 +304,15 @@
     return [host, go];
   }
 
+  // Words need wider cells than numbers, and letters do not.
+  const is_worded = map => (map.texts || []).some(text => text && visible(text).length > 3);
+
   function drawMap(map) {
     const is_picture = map.small || map.rows * map.columns > MOST_CELLS;
     const [inside, go] = is_picture ? picture(map) : cells(map);
     const along = element('div', {class: 'axis along'}, map.column || '');
     const grid = element('div', {}, ...(map.upward || is_picture ? [inside, along] : [along, inside]));
-    const host = element('div', {class: map.texts ? 'map worded' : 'map'},
+    const host = element('div', {class: is_worded(map) ? 'map worded' : 'map'},
       ...(map.row ? [element('div', {class: 'axis across'}, map.row)] : []), grid);
     return [[element('div', {class: 'scroll'}, host), key(map)], go];
   }
@@ -329,7 +342,8 @@
     for (let i = 0; i < shown; i++) add(i);
     const go = stops(host, () => bars.length, index => ({
       mark: is_at => bars[index].classList.toggle('at', is_at),
-      box: () => bars[index].querySelector('.track').getBoundingClientRect(),
+      box: () => bars[index].querySelector('i').getBoundingClientRect(),
+      element: bars[index],
       card: () => {
         const [label, value, text] = part.bars[index];
         return [element('div', {class: 'where'}, visible(label)),
@@ -374,7 +388,8 @@
   const dashes = ['none', '7 4', '2 4', '10 3 2 3', '5 2', '1 3'];
 
   function drawPlot(part) {
-    const width = 900, height = 380, left = 66, top = 14, bottom = 52;
+    const width = Math.max(320, Math.min(900, innerWidth - 40)), height = width > 600 ? 380 : 300;
+    const left = 66, top = 14, bottom = 52;
     const lines = part.lines.map((line, number) => ({...line, number, points: (line.y || []).map((y, i) =>
       ({x: line.x ? line.x[i] : i, y: part.log && y <= 0 ? null : y})).filter(p => p.x !== null)}));
     const all = lines.flatMap(line => line.points.filter(p => p.y !== null));
@@ -398,12 +413,15 @@
       put('line', {class: tick === 0 && !part.log ? 'axisline' : 'grid', x1: left, x2: width - right, y1: y, y2: y});
       put('text', {x: left - 9, y: y + 4.2, 'text-anchor': 'end'}, part.log ? number(10 ** tick) : number(Number(tick.toPrecision(6))));
     }
-    const named = part.ticks ? part.ticks.map((_, i) => i).filter(i => i >= x0 && i <= x1) : steps(x0, x1, 9);
-    const room = part.ticks ? Math.max(1, Math.ceil(named.length * 7.6 * Math.max(...part.ticks.map(t => (t || '').length), 2) / (width - left - right))) : 1;
+    const named = part.ticks ? part.ticks.map((_, i) => i).filter(i => i >= x0 && i <= x1) : steps(x0, x1, Math.max(2, Math.round(width / 100)))
+      .filter(x => Number.isInteger(x) || !all.every(p => Number.isInteger(p.x)));
+    const ticks = (part.ticks || []).map(tick => visible(tick || '')).map(t => t.length > 12 ? t.slice(0, 11) + '\u2026' : t);
+    const longest = Math.max(2, ...ticks.map(tick => tick.length));
+    const room = part.ticks ? Math.max(1, Math.ceil(named.length * 7.9 * longest / (width - left - right))) : 1;
     named.filter((_, i) => i % room === 0).forEach(tick => {
       put('line', {class: 'axisline', x1: X(tick), x2: X(tick), y1: height - bottom, y2: height - bottom + 4});
       put('text', {x: X(tick), y: height - bottom + 19, 'text-anchor': 'middle'},
-        part.ticks ? visible(part.ticks[tick] || '') : number(Number(tick.toPrecision(6))));
+        part.ticks ? ticks[tick] : number(Number(tick.toPrecision(6))));
     });
     put('line', {class: 'axisline', x1: left, x2: width - right, y1: height - bottom, y2: height - bottom});
     put('text', {class: 'name', x: (left + width - right) / 2, y: height - 9, 'text-anchor': 'middle'}, part.x || '');
@@ -459,7 +477,7 @@
       xs.forEach((value, i) => { if (nearest < 0 || Math.abs(X(value) - x) < Math.abs(X(xs[nearest]) - x)) nearest = i; });
       if (nearest >= 0) go(nearest);
     });
-    return [lines.length > 1 ? [legend, svg] : [svg], go];
+    return [lines.length > 1 && !is_named ? [legend, svg] : [svg], go];
   }
 
   // ---- tables ----
@@ -520,7 +538,8 @@
     paint();
     dark.addEventListener('change', paint);
     addEventListener('keydown', event => { if (event.key === 'Escape') hide(); });
-    addEventListener('scroll', hide, {passive: true});
+    addEventListener('scroll', place, {passive: true, capture: true});
+    addEventListener('resize', place);
     root.dataset.figures = goes.length;
     follow(data.parts);
   } catch (error) { fail(error); throw error; }
