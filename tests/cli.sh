@@ -23,16 +23,16 @@ no_leftovers() { # files that a call may leave
 expect 0 --help
 says out '^Usage: thalweg'
 silent err
-for command in check run embed compile opt explain points bench compare perplexity tokenize; do
+for command in check run embed compile opt explain points lens attribute bench compare perplexity tokenize; do
     says out "^  $command "
 done
-for command in check run embed compile opt explain points bench compare perplexity tokenize; do
+for command in check run embed compile opt explain points lens attribute bench compare perplexity tokenize; do
     expect 0 $command --help
     says out "^Usage: thalweg $command "
     silent err
     [ "$(wc -L <out)" -le 110 ] || fail "help of $command is too wide"
 done
-for command in check run embed compile opt explain points bench compare perplexity tokenize tune; do
+for command in check run embed compile opt explain points lens attribute bench compare perplexity tokenize tune; do
     expect 0 $command --help
     example_words=$(sed -n "/^Example:/{n;s/^  thalweg //p}" out)
     case $example_words in

@@ -1,8 +1,8 @@
 #!/bin/sh
-# page.sh PAGE_SAMPLE [BROWSER] - a page with every kind of part: it is whole or not there, wants
+# page.sh PROGRAM PAGE_SAMPLE [BROWSER] - a page with every kind of part: it is whole or not there, wants
 # nothing from elsewhere, and in a browser has all its figures, in light and in dark, whatever texts
-# it is given.
-sample=$1 browser=${2-}
+# it is given. Then the pages of commands.
+program=$1 sample=$2 browser=${3-}
 . "$(dirname "$0")/script.sh"
 
 "$sample" page.html || die 'the page is not written'
@@ -59,3 +59,22 @@ grep -oE "$cell" page.dom >dark.cell
 if cmp -s light.cell dark.cell; then fail 'light and dark are the same'; fi
 browse 0 '' --screenshot="$work/page.png"
 [ "$(wc -c <page.png)" -gt 20000 ] || fail 'the picture is empty'
+
+# ---- what commands write ----
+
+# page_of FIGURES COMMAND...: it is written, has nothing of elsewhere, and draws so many figures.
+page_of() {
+    figures=$1
+    shift
+    expect 0 "$@" --html page.html
+    grep -qE '(src|href)="?(http|//)|url\(|@import' page.html && fail "$1: the page wants something from elsewhere"
+    browse 1 '' --dump-dom >page.dom
+    says page.dom "data-figures=\"$figures\""
+    count 'data-error' 0
+}
+
+page_of 3 lens "$example" -p 'KING HENRY: </script>' --logit-diff '"\n",e'
+count '<td data-index' 126 # 6 points and 21 tokens
+page_of 2 lens "$example" -p 'KING HENRY:' --mid --color rank --target ' ' --scale final
+page_of 3 attribute "$example" -p 'KING HENRY:' --token '"\n"' --by neuron
+count 'class="bar"' 40

@@ -19,6 +19,9 @@ enum {
     ACTIVATIONS = 1 << COMMAND_activations,
     CONGRUENCE = 1 << COMMAND_congruence,
     CIRCUITS = 1 << COMMAND_circuits,
+    LENS = 1 << COMMAND_lens,
+    ATTRIBUTE = 1 << COMMAND_attribute,
+    STREAM = LENS | ATTRIBUTE, /* commands that run a prompt and look into its stream */
     ALL = (1 << COMMAND_COUNT) - 1,
 };
 

@@ -29,7 +29,8 @@ static bool open_session(Engine *engine, const EngineOptions *options, TwStatus 
     if (!weights) return false;
     engine->chunk = program->chunk;
     TwSessionOptions session = thalweg_session_options(engine->thalweg);
-    session.logit_rows = options->has_all_logits ? program->chunk : 1;
+    const int64_t rows = options->logit_rows ? options->logit_rows : 1;
+    session.logit_rows = options->has_all_logits || rows > program->chunk ? program->chunk : rows;
     *status = tw_session_create(program, weights, &session, &engine->session);
     return *status == TW_OK;
 }
@@ -129,20 +130,46 @@ static void round_taps(const Engine *engine, int64_t count) {
     }
 }
 
-bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
-                 TwStatus *status) {
-    *status = TW_OK;
-    if (engine->session) {
-        *status = tw_session_step(engine->session, tokens, count, rows);
-        if (*status != TW_OK) return false;
-    } else if (!thalweg_interpret(engine->thalweg, tokens, count, engine->position, rows,
-                                  engine->exact)) {
-        return false;
-    }
+/* What a call has given: it had `count` tokens or rows, and wanted `rows`. */
+static void end_step(Engine *engine, int64_t count, int64_t rows) {
     round_taps(engine, count);
     engine->position += count;
     for (int64_t i = 0; !engine->session && i < rows * engine->outputs; i++)
         engine->logits[i] = (float)engine->exact[i];
+}
+
+bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
+                 TwStatus *status) {
+    *status = TW_OK;
+    if (engine->session) *status = tw_session_step(engine->session, tokens, count, rows);
+    if (*status != TW_OK) return false;
+    if (!engine->session &&
+        !thalweg_interpret(engine->thalweg, tokens, count, engine->position, rows, engine->exact))
+        return false;
+    end_step(engine, count, rows);
+    return true;
+}
+
+static bool interpret_values(Engine *engine, const float *values, int64_t count, int64_t rows,
+                             TwStatus *status) {
+    const int64_t columns = thalweg_model(engine->thalweg).start_columns;
+    double *exact = calloc((size_t)(count * columns) + 1, sizeof *exact);
+    if (!exact) *status = TW_NO_MEMORY;
+    for (int64_t i = 0; exact && i < count * columns; i++) exact[i] = (double)values[i];
+    const bool is_done = exact && thalweg_interpret_values(engine->thalweg, exact, count,
+                                                           engine->position, rows, engine->exact);
+    free(exact);
+    return is_done;
+}
+
+bool engine_step_values(Engine *engine, const float *values, int64_t count, int64_t rows,
+                        TwStatus *status) {
+    const TwSegment segment = {.count = count, .rows = rows};
+    *status = TW_OK;
+    if (engine->session) *status = tw_session_step_values(engine->session, &segment, 1, values);
+    if (*status != TW_OK) return false;
+    if (!engine->session && !interpret_values(engine, values, count, rows, status)) return false;
+    end_step(engine, count, rows);
     return true;
 }
 

@@ -9,7 +9,8 @@ typedef struct Engine Engine;
 
 typedef struct EngineOptions {
     bool is_interpreted;
-    bool has_all_logits; /* calls may ask for logits of all their tokens */
+    bool has_all_logits; /* calls may ask for logits of all their tokens, */
+    int64_t logit_rows;  /* or of so many; 0: of one */
 } EngineOptions;
 
 /* For a model that was read; the Thalweg outlives the engine. Null: *status says why, TW_OK if the
@@ -28,8 +29,12 @@ int engine_fewest_threads(const Engine *engine); /* of any call until then */
 bool engine_step(Engine *engine, const int32_t *tokens, int64_t count, int64_t rows,
                  TwStatus *status);
 
-/* What tap `number` keeps goes to rows[count][columns] from now on, of the caller's: row p is that of
- * position p. Null rows: it is not wanted. False: *status as above. */
+/* The same of a model that begins at a point of its stream: values[count][start_columns]. */
+bool engine_step_values(Engine *engine, const float *values, int64_t count, int64_t rows,
+                        TwStatus *status);
+
+/* What tap `number` keeps goes to rows[count][columns] from now on, of the caller's: row p is that
+ * of position p. Null rows: it is not wanted. False: *status as above. */
 bool engine_set_tap(Engine *engine, int64_t number, float *rows, int64_t count, int64_t columns,
                     TwStatus *status);
 

@@ -9,6 +9,10 @@ static bool ends_in(const char *path, const char *ending) {
     return length >= end && strcmp(path + length - end, ending) == 0;
 }
 
+bool array_file_has_one(const char *path) {
+    return ends_in(path, ".npy");
+}
+
 bool array_file_check(const char *path, int count, Diag *diag) {
     if (ends_in(path, ".safetensors")) return true;
     if (!ends_in(path, ".npy")) {

@@ -17,6 +17,9 @@ typedef struct NamedArray {
     int rank; /* 1 to ARRAY_MOST_RANK */
 } NamedArray;
 
+/* Whether a file of that name holds one array alone, as a .npy does. */
+bool array_file_has_one(const char *path);
+
 /* Whether so many arrays can go to a file of that name. False: reported. To be asked before the
  * work that makes them. */
 bool array_file_check(const char *path, int count, Diag *diag);

@@ -186,7 +186,7 @@
     for (let i = 0; i < steps; i++) ramp.append(element('i'));
     painters.push(() => [...ramp.children].forEach((part, i) => {
       const t = i / (steps - 1);
-      part.style.background = css(shade(map, map.scale === 'diverging' ? 2 * t - 1 : t));
+      part.style.background = css(shade(map, map.scale === 'diverging' ? 2 * t - 1 : map.scale === 'ranks' ? 1 - t : t));
     }));
     const made = element('div', {class: 'key'}, map.name ? element('span', {}, map.name) : '',
       element('span', {}, number(map.least, 3)), ramp, element('span', {}, number(map.most, 3)));
@@ -322,9 +322,8 @@
   function drawBars(part) {
     const values = part.bars.map(bar => bar ? bar[1] ?? 0 : 0);
     const least = Math.min(0, ...values), most = Math.max(0, ...values), range = most - least || 1;
-    const inset = 11, scale = (100 - inset * (1 + (least < 0))) / range; // per cent; room for numbers at the ends
-    const zero = (least < 0 ? inset : 0) - least * scale;
-    const host = element('div', {class: 'bars', role: 'group', 'aria-label': part.title || ''}), bars = [];
+    const scale = 100 / range, zero = -least * scale; // per cent; numbers stand beside, in the track's margins
+    const host = element('div', {class: least < 0 ? 'bars signed' : 'bars', role: 'group', 'aria-label': part.title || ''}), bars = [];
     host.style.setProperty('--zero', `${zero}%`);
     const add = index => {
       const [label, value, text] = part.bars[index] || ['', 0];

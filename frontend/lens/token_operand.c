@@ -38,7 +38,9 @@ const char *token_label(const TokenNames *names, int32_t token, Arena *arena) {
     for (size_t i = 0; i < text.count;) {
         bool is_open;
         const int bytes = tw_utf8_next((const uint8_t *)text.data + i, text.count - i, &is_open);
-        if (bytes > 0)
+        if (!text.data[i])
+            end = stpcpy(end, "\u2400"); /* a symbol for it */
+        else if (bytes > 0)
             end = mempcpy(end, text.data + i, (size_t)bytes);
         else
             end = stpcpy(end, replacement);

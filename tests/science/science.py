@@ -6,6 +6,7 @@ makes the model in FOLDER and holds what the commands say of it against numbers 
 program. Each check_...() is one command.
 """
 import json
+import math
 import os
 import struct
 import subprocess
@@ -39,6 +40,22 @@ class Science:
         if made.returncode != 0:
             raise SystemExit(f"thalweg {' '.join(arguments)}: exit code {made.returncode}\n{made.stderr}")
         return made.stdout
+
+    def variant(self, name, old, new, of="layer.yaml"):
+        """Writes a description that differs from another in one place."""
+        with open(self.path(of)) as file:
+            text = file.read()
+        assert text.count(old) == 1, old
+        with open(self.path(name), "w") as file:
+            file.write(text.replace(old, new))
+
+    def refused(self, says, *arguments):
+        """Fails if thalweg does what it is asked for, or gives another reason."""
+        made = subprocess.run([self.program, *arguments], capture_output=True, text=True, cwd=self.folder)
+        if made.returncode in (1, 2) and says in made.stderr:
+            return
+        print(f"thalweg {' '.join(arguments)}: exit code {made.returncode}, {made.stderr}, not '{says}'")
+        self.failed += 1
 
     def near(self, what, found, expected, tolerance=TOLERANCE):
         far = [(a, b) for a, b in zip(found, expected) if not abs(a - b) <= tolerance]
@@ -149,6 +166,74 @@ def check_gpt2_folder(science):
                  read_npy(science.path("layer.yaml.npy")))
 
 
+def check_lens(science):
+    """Token 7 minus token 2 after the last token, at each point; with the final scale of the stream alone."""
+    expected = {"anew": [-0.087946, -0.921811, -0.606342, 0.519901, -0.465641],
+                "final": [-0.022165, -0.291514, -0.363583, 0.256938, -0.531408]}
+    points = ["resid_pre0", "resid_mid0", "resid_pre1", "resid_mid1", "final"]
+    for scale, differences in expected.items():
+        asked = ["lens", "layer.yaml", "--tokens", TOKENS, "--logit-diff", "7,2", "--mid", "--scale", scale]
+        told = json.loads(science.run(*asked, "--json", "--color", "difference", "-o", "lens.npy"))
+        science.same("points of the lens", [point["point"] for point in told["points"]], points)
+        found = [point["cells"][-1]["difference"] for point in told["points"]]
+        science.near(f"lens, {scale}", found, differences)
+        science.near(f"lens as a file, {scale}", read_npy(science.path("lens.npy"))[4::5], found)
+    science.run("run", "layer.yaml", "--tokens", TOKENS, "-n", "0", "--logits", "logits.npy")
+    logits = read_npy(science.path("logits.npy"))[-10:]
+    total = sum(math.exp(logit) for logit in logits)
+    told = json.loads(science.run("lens", "layer.yaml", "--tokens", TOKENS, "--target", "6", "--json"))
+    first, last = told["points"][0]["cells"][-1], told["points"][-1]["cells"][-1]
+    order = sorted(range(10), key=lambda t: -logits[t])
+    science.same("likeliest at the end", [top["token"]["id"] for top in last["top"]], order[:5])
+    science.near("their probabilities", [top["probability"] for top in last["top"]],
+                 [math.exp(logits[t]) / total for t in order[:5]])
+    science.near("entropy", [last["entropy"]],
+                 [-sum(math.exp(x) / total * (x - math.log(total)) for x in logits)])
+    science.same("rank", last["target_rank"], 1 + order.index(6))
+    science.near("probability of the target", [last["target_probability"]], [math.exp(logits[6]) / total])
+    science.near("divergence at the end", [last["divergence"]], [0])
+    science.same("divergence elsewhere", first["divergence"] > 0.1, True)
+
+
+def check_attribution(science):
+    expected = {"L1H0": 0.319731, "L1N9": -0.317837, "L1N10": -0.267095, "L1N15": 0.225538, "L1N14": 0.212686}
+    asked = ["attribute", "layer.yaml", "--tokens", TOKENS, "--token", "7", "--by", "neuron", "--json"]
+    told = json.loads(science.run(*asked))
+    science.same("largest parts", [part["part"] for part in told["parts"][:5]], list(expected))
+    science.near("what they add", [part["logit"] for part in told["parts"][:5]], list(expected.values()))
+    science.near("constant", [p["logit"] for p in told["parts"] if p["part"] == "constant"], [0.061774445])
+    science.near("final scale", [told["scale"]], [1.933405881], 2e-6)
+    science.near("remainder", [told["remainder"]], [0])
+    for kind, logit in ("layer", -0.133717121), ("rms", -0.117124273):
+        for by in "layer", "head", "neuron":
+            asked = ["attribute", kind + ".yaml", "--tokens", TOKENS, "--token", "7", "--by", by, "--json"]
+            parts = json.loads(science.run(*asked))["parts"]
+            science.near(f"sum of parts, {kind} by {by}", [sum(part["logit"] for part in parts)], [logit])
+
+
+def check_refusals(science):
+    """What is asked for in the wrong way, and a model whose stream is no sum."""
+    lens, parts = ["lens", "layer.yaml", "--tokens", TOKENS], ["attribute", "layer.yaml", "--tokens", TOKENS]
+    science.refused("says what to run", "lens", "layer.yaml")
+    science.refused("--color difference is that of --logit-diff", *lens, "--color", "difference")
+    science.refused("there is no token 10", *lens, "--target", "10")
+    science.refused("the model has no tokenizer", *lens, "--target", "a")
+    science.refused("no kind of file ends like this", *lens, "-o", "lens.txt")
+    science.refused("says of what logit the parts are", *parts)
+    science.refused("expected two tokens with a comma", *parts, "--logit-diff", "7")
+    science.refused("the prompt has 5 tokens", *parts, "--token", "7", "--position", "-6")
+    science.variant("capped.yaml", "  bias: true\nweights", "  bias: true\n  softcap: 3\nweights")
+    science.refused("caps its logits", "lens", "capped.yaml", "--tokens", TOKENS, "--scale", "final")
+    told = json.loads(science.run("attribute", "capped.yaml", "--tokens", TOKENS, "--token", "7", "--json"))
+    science.near("remainder before a cap", [told["remainder"]], [0])
+    science.variant("parallel.yaml", "      - attention", "      - parallel:\n        - attention")
+    science.variant("parallel.yaml", "      - mlp", "        - mlp", "parallel.yaml")
+    science.refused("has no point resid_mid", "lens", "parallel.yaml", "--tokens", TOKENS, "--mid")
+    science.variant("post.yaml", "      - mlp: ", "      - norm_stream: {kind: layer, gain: false, bias: false}\n        mlp: ")
+    science.refused("norms stand in the stream itself", "attribute", "post.yaml", "--tokens", TOKENS, "--token", "7")
+    science.refused("cannot be written", *lens, "--html", "no/such/lens.html")
+
+
 def main():
     program, folder = os.path.abspath(sys.argv[1]), sys.argv[2]
     science = Science(program, folder)
@@ -157,6 +242,9 @@ def main():
     check_congruence(science)
     check_circuits(science)
     check_gpt2_folder(science)
+    check_lens(science)
+    check_attribution(science)
+    check_refusals(science)
     raise SystemExit(1 if science.failed else 0)
 
 

@@ -134,7 +134,7 @@ static void measure(bool is_interpreted, int64_t window, int32_t first, Activati
     TwStatus status;
     thalweg = create(layered);
     assert_works(thalweg, thalweg_add_taps(thalweg, &tap, 1));
-    engine = engine_create(thalweg, &(EngineOptions){is_interpreted, true}, &status);
+    engine = engine_create(thalweg, &(EngineOptions){is_interpreted, true, 0}, &status);
     assert_works(thalweg, engine);
     assert_works(thalweg, tapped_run_open(&tapped, thalweg, engine, window, &diag));
     const ActivationsText all = {text, LONG, window, first, 3};

@@ -44,7 +44,7 @@ static void open_run(TappedRun *run, bool is_interpreted, int64_t room) {
     TwStatus status;
     thalweg = create(long_model);
     assert_works(thalweg, thalweg_add_taps(thalweg, taps, COUNT(taps)));
-    engine = engine_create(thalweg, &(EngineOptions){is_interpreted, true}, &status);
+    engine = engine_create(thalweg, &(EngineOptions){is_interpreted, true, 0}, &status);
     assert_works(thalweg, engine);
     assert_works(thalweg, tapped_run_open(run, thalweg, engine, room, &diag));
 }

@@ -125,6 +125,7 @@ START_TEST(a_label_is_always_utf8) {
     ck_assert_str_eq(token_label(&names, 257, arena), " an");
     ck_assert_str_eq(token_label(&names, 0xE2, arena), "\xef\xbf\xbd");
     ck_assert_str_eq(token_label(&names, 299, arena), "#299");
+    ck_assert_str_eq(token_label(&names, 0, arena), "\u2400");
     names = (TokenNames){.has_byte_tokens = true, .vocab = 256};
     ck_assert_str_eq(token_label(&names, 'x', arena), "x");
 }
