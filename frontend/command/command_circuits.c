@@ -317,7 +317,7 @@ static void add_path(const Work *w, Page *page, const VirtualWeights *path) {
 }
 
 static bool write_page(const Work *w) {
-    const char *path = w->arguments->circuits_html;
+    const char *path = w->arguments->html;
     if (!path) return true;
     Page *page = page_create(
         arena_printf(w->thalweg->arena, "Circuits of %s", thalweg_model(w->thalweg).name));

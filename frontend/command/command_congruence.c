@@ -84,7 +84,7 @@ static Page *begin_page(const Work *w, const char *of, const char *words) {
 }
 
 static bool end_page(const Work *w, Page *page) {
-    const bool is_written = page_write(page, w->arguments->circuits_html, &w->thalweg->diag);
+    const bool is_written = page_write(page, w->arguments->html, &w->thalweg->diag);
     page_destroy(page);
     return is_written;
 }
@@ -105,7 +105,7 @@ static int compare_ranked(const void *a, const void *b) {
 /* Bars of the most congruent, `name` of each. */
 static bool write_bars(const Work *w, const char *of, const Ranked *list, int64_t count,
                        const char *(*name)(const Work *w, int64_t number)) {
-    if (!w->arguments->circuits_html) return true;
+    if (!w->arguments->html) return true;
     PageEntry *bar = ARENA_ARRAY(w->thalweg->arena, PageEntry, (size_t)count + 1);
     for (int64_t i = 0; i < count; i++)
         bar[i] = (PageEntry){.label = name(w, list[i].number), .value = list[i].value};
@@ -305,7 +305,7 @@ static bool write_table(const Work *w, const Mutual *mutual) {
     enum { COLUMNS = 4 };
     static const char *const names[COLUMNS] = {"neuron", "token", "congruence", "score"};
     const int64_t count = shown(w, mutual->count);
-    if (!w->arguments->circuits_html) return true;
+    if (!w->arguments->html) return true;
     PageEntry *cell = ARENA_ARRAY(w->thalweg->arena, PageEntry, (size_t)(COLUMNS * count) + 1);
     for (int64_t i = 0; i < count; i++) {
         const MutualPair *pair = &mutual->pair[i];

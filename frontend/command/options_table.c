@@ -21,7 +21,8 @@ enum {
     CIRCUITS = 1 << COMMAND_circuits,
     LENS = 1 << COMMAND_lens,
     ATTRIBUTE = 1 << COMMAND_attribute,
-    STREAM = LENS | ATTRIBUTE, /* commands that run a prompt and look into its stream */
+    RANK = 1 << COMMAND_rank,
+    STREAM = LENS | ATTRIBUTE | RANK, /* commands that run a prompt and look into its stream */
     ALL = (1 << COMMAND_COUNT) - 1,
 };
 

@@ -47,7 +47,8 @@ static ThalwegOptions options_of(const Thalweg *thalweg) {
     options.context = 0;
     options.passes = options.skip_passes = options.print_after = NULL;
     options.statistics = NULL;
-    options.exact = false;
+    options.exact = options.taps_alone = options.without_skips = false;
+    options.start = NULL;
     options.threads = 1;
     options.taps = taps;
     options.tap_count = 1;

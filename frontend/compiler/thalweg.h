@@ -62,6 +62,7 @@ typedef struct ThalwegOptions {
                             that tw_session_step_values() gives; null: with tokens */
     bool taps_alone;     /* a call gives what taps keep and no rows; what they do not need is not
                             computed */
+    bool without_skips;  /* each branch replaces the stream that it reads, as with skip: false */
     bool perf;           /* tell perf the functions of loaded code, by /tmp/perf-PID.map and
                             /tmp/jit-PID.dump; for one Thalweg of a process */
     /* Called now and then during long work, in the C locale, with 0 <= done <= 1; false stops the

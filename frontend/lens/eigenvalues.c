@@ -161,3 +161,50 @@ bool eigenvalues_find(const double *a, int64_t n, double complex *out) {
     free(q.sine);
     return ok;
 }
+
+/* ---- symmetric ---- */
+
+/* Eigenvalues below x of the matrix with `diagonal` and beside it `beside`: as many as pivots of
+ * its elimination are negative (Sylvester's law of inertia). */
+static int64_t count_below(const double *diagonal, const double *beside, int64_t n, double x) {
+    int64_t count = 0;
+    double pivot = 1;
+    for (int64_t i = 0; i < n; i++) {
+        const double square = i ? beside[i - 1] * beside[i - 1] : 0;
+        pivot = diagonal[i] - x - (square == 0 ? 0 : square / pivot);
+        if (pivot == 0) pivot = -DBL_MIN;
+        count += pivot < 0;
+    }
+    return count;
+}
+
+/* The eigenvalue of that number, counted from the least, by halving what holds all of them. */
+static double bisect(const double *diagonal, const double *beside, int64_t n, int64_t number,
+                     double most) {
+    double low = -2 * most, high = 2 * most;
+    while (high - low > DBL_EPSILON * most) {
+        const double middle = low + (high - low) / 2;
+        *(count_below(diagonal, beside, n, middle) > number ? &high : &low) = middle;
+    }
+    return low + (high - low) / 2;
+}
+
+bool eigenvalues_of_symmetric(const double *a, int64_t n, double *out) {
+    const size_t count = (size_t)n + 1;
+    double *matrix = calloc(count * count, sizeof *matrix), *v = calloc(4 * count, sizeof *v);
+    const bool ok = matrix && v;
+    if (ok) {
+        double *diagonal = v + 2 * count, *beside = v + 3 * count, most = 0;
+        for (int64_t i = 0; i < n * n; i++) matrix[i] = a[i];
+        make_hessenberg(matrix, n, v, v + count);
+        for (int64_t i = 0; i < n; i++) {
+            diagonal[i] = matrix[i * n + i];
+            if (i + 1 < n) beside[i] = matrix[(i + 1) * n + i];
+            most = fmax(most, fabs(diagonal[i]) + 2 * fabs(beside[i]));
+        }
+        for (int64_t i = 0; i < n; i++) out[i] = bisect(diagonal, beside, n, i, most);
+    }
+    free(matrix);
+    free(v);
+    return ok;
+}

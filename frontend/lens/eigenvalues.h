@@ -10,4 +10,7 @@
  * the iteration does not come to an end. */
 bool eigenvalues_find(const double *a, int64_t n, double complex *out);
 
+/* Of a symmetric one, which are real, from the least on. False: there is no memory. */
+bool eigenvalues_of_symmetric(const double *a, int64_t n, double *out);
+
 #endif

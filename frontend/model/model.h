@@ -296,6 +296,10 @@ Model *model_read(Arena *arena, Diag *diag, const Source *source);
  */
 bool model_set_context(Model *model, int64_t context, Diag *diag);
 
+/* Makes it a model without skip connections: each branch replaces the stream that it reads, and of
+ * branches in parallel the first does. False, reported: a write is gated. */
+bool model_drop_skips(Model *model, Diag *diag);
+
 /* Whether model_build_graph() knows how to make all that the description asks for, and the whole is
  * of a size that can be counted. False: reported. */
 bool model_check_lowered(const Model *model, Diag *diag);

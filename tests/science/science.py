@@ -234,6 +234,30 @@ def check_refusals(science):
     science.refused("cannot be written", *lens, "--html", "no/such/lens.html")
 
 
+def residual(rows):
+    """|X without the mean of its rows| / |X|."""
+    means = [sum(column) / len(rows) for column in zip(*rows)]
+    rest = sum((v - mean) ** 2 for row in rows for v, mean in zip(row, means))
+    return (rest / sum(v * v for row in rows for v in row)) ** 0.5
+
+
+def check_rank(science):
+    """Of the stream that a tap keeps; without skips, of a description that says so."""
+    with open(science.path("layer.yaml")) as file:
+        text = file.read()
+    with open(science.path("skipless.yaml"), "w") as file:
+        file.write(text.replace("defaults:\n", "defaults:\n  skip: false\n"))
+    told = json.loads(science.run("rank", "layer.yaml", "--tokens", TOKENS, "--without-skips", "--json"))
+    for model, series in ("layer.yaml", "with_skips"), ("skipless.yaml", "without_skips"):
+        science.run("run", model, "--tokens", TOKENS, "-n", "0", "--tap", "resid_post=resid.npy")
+        numbers, width = read_npy(science.path("resid.npy")), test_model.WIDTH
+        rows = [numbers[i:i + width] for i in range(0, len(numbers), width)]
+        science.near(f"residual, {series}", [point["residual"] for point in told[series][1:]],
+                     [residual(rows[:5]), residual(rows[5:])])
+        ranks = [point["effective_rank"] for point in told[series]]
+        science.same(f"bounds of ranks, {series}", [1 <= rank <= 5 for rank in ranks], [True] * 3)
+
+
 def main():
     program, folder = os.path.abspath(sys.argv[1]), sys.argv[2]
     science = Science(program, folder)
@@ -245,6 +269,7 @@ def main():
     check_lens(science)
     check_attribution(science)
     check_refusals(science)
+    check_rank(science)
     raise SystemExit(1 if science.failed else 0)
 
 
