@@ -1,4 +1,5 @@
 #include "ir/eval.h"
+#include "ir/formats.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -6,7 +7,8 @@
 
 bool eval_takes_rows(Op op, int k) {
     if (op == OP_stack) return true;
-    if (op == OP_scale_columns || op == OP_centre_rows || op == OP_project_bias || op == OP_row_of)
+    if (op == OP_scale_columns || op == OP_centre_rows || op == OP_project_bias ||
+        op == OP_row_of || op == OP_select_rows || op == OP_select_columns)
         return k == 0;
     if (op == OP_embed || op == OP_add_positions || op == OP_project || op == OP_read ||
         op == OP_project_back || op == OP_add_positions_back || op == OP_row_of_back)
@@ -28,6 +30,19 @@ void eval_copy_row(const Tensor *tensor, int64_t r, double *out) {
 const double *eval_row(const Tensor *tensor, int64_t r, double *buffer) {
     if (tensor->at) return tensor->at + r * tensor->columns;
     eval_copy_row(tensor, r, buffer);
+    return buffer;
+}
+
+void eval_copy_rounded_row(const Eval *e, int k, int64_t r, double *out) {
+    const WeightFormat format = e->node->attr.format;
+    eval_copy_row(&e->in[k], r, out);
+    if (!weights_keep_row(e->weights, e->graph, e->node->in[k], r, format))
+        format_round_row(format, out, e->in[k].columns);
+}
+
+const double *eval_rounded_row(const Eval *e, int k, int64_t r, double *buffer) {
+    if (e->node->attr.format == FORMAT_f32) return eval_row(&e->in[k], r, buffer);
+    eval_copy_rounded_row(e, k, r, buffer);
     return buffer;
 }
 

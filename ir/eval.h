@@ -56,8 +56,9 @@ bool eval_takes_rows(Op op, int k);
 const double *eval_row(const Tensor *tensor, int64_t r, double *buffer);
 void eval_copy_row(const Tensor *tensor, int64_t r, double *out);
 
-/* Row n of operand 1, a product's weight, as its format leaves it: where it lies, or in buffer. */
-const double *eval_weight_row(const Eval *e, int64_t n, double *buffer);
+/* Row r of operand k, a matrix of the weights, as it is left by the node's format. */
+void eval_copy_rounded_row(const Eval *e, int k, int64_t r, double *out);
+const double *eval_rounded_row(const Eval *e, int k, int64_t r, double *buffer);
 
 /* A norm of `count` values: (x - mean) / size. */
 typedef struct {

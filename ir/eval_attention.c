@@ -110,7 +110,7 @@ static Range visible_keys(const Attrs *attr, int64_t position, int64_t end, int6
 /* Scores of one query with the keys it sees, to out[seen.from .. seen.to - 1]. */
 static void score(const Attrs *attr, int64_t head, const double *query, int64_t position,
                   HeadRows keys, Range seen, double *out) {
-    const double slope = attr->alibi ? positions_alibi_slope(attr->heads, head) : 0;
+    const double slope = positions_slope(attr, head);
     for (int64_t j = seen.from; j < seen.to; j++) {
         double s = attr->scale * eval_dot(query, keys.at + j * keys.stride, keys.dim);
         if (attr->softcap > 0) s = attr->softcap * tanh(s / attr->softcap);

@@ -92,7 +92,7 @@ void eval_project_back(Eval *e) {
     if (!buffer) return;
     clear(e);
     for (int64_t n = 0; n < weight->rows; n++) {
-        const double *row = eval_weight_row(e, n, buffer);
+        const double *row = eval_rounded_row(e, 1, n, buffer);
         for (int64_t t = 0; t < d->rows; t++)
             for (int64_t k = 0; k < weight->columns; k++)
                 e->out.at[t * weight->columns + k] += d->at[t * d->columns + n] * row[k];

@@ -45,14 +45,6 @@ void eval_begin(Eval *e) {
     memcpy(e->out.at, e->in[0].at, (size_t)(e->out.rows * e->out.columns) * sizeof *e->out.at);
 }
 
-/* Row n of a table or of a product's weight as it is left by its format. */
-static void copy_rounded_row(const Eval *e, int64_t n, double *out) {
-    const WeightFormat format = e->node->attr.format;
-    eval_copy_row(&e->in[1], n, out);
-    if (!weights_keep_row(e->weights, e->graph, e->node->in[1], n, format))
-        format_round_row(format, out, e->in[1].columns);
-}
-
 void eval_embed(Eval *e) {
     const Tensor *table = &e->in[1];
     for (int64_t t = 0; t < e->out.rows; t++) {
@@ -65,7 +57,7 @@ void eval_embed(Eval *e) {
             return;
         }
         double *row = e->out.at + t * e->out.columns;
-        copy_rounded_row(e, token, row);
+        eval_copy_rounded_row(e, 1, token, row);
         const double *bias = e->in[2].at;
         for (int64_t c = 0; c < e->out.columns; c++)
             row[c] = row[c] * e->node->attr.scale + (bias ? bias[c] : 0);
@@ -85,7 +77,7 @@ void eval_add_positions(Eval *e) {
     }
     for (int64_t t = 0; t < e->out.rows; t++) {
         const int64_t start = t * e->out.columns;
-        copy_rounded_row(e, (int64_t)first + t, e->out.at + start);
+        eval_copy_rounded_row(e, 1, (int64_t)first + t, e->out.at + start);
         for (int64_t c = 0; c < e->out.columns; c++) e->out.at[start + c] += e->in[0].at[start + c];
     }
 }
@@ -147,18 +139,12 @@ void eval_quantise(Eval *e) {
         format_round_values(e->node->attr.format, e->out.at + t * columns, columns);
 }
 
-const double *eval_weight_row(const Eval *e, int64_t n, double *buffer) {
-    if (e->node->attr.format == FORMAT_f32) return eval_row(&e->in[1], n, buffer);
-    copy_rounded_row(e, n, buffer);
-    return buffer;
-}
-
 /* out[t][n] = x[t] . W[n] / size[t] + b[n]; a null size is 1. */
 static void project(const Eval *e, const double *size, double *buffer) {
     const Tensor *x = &e->in[0], *weight = &e->in[1], *out = &e->out;
     const double *bias = e->in[2].at;
     for (int64_t n = 0; n < weight->rows; n++) {
-        const double *row = eval_weight_row(e, n, buffer);
+        const double *row = eval_rounded_row(e, 1, n, buffer);
         for (int64_t t = 0; t < x->rows; t++) {
             double sum = eval_dot(x->at + t * x->columns, row, x->columns);
             if (size) sum /= size[t];

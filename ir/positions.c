@@ -63,6 +63,11 @@ double positions_alibi_slope(int64_t heads, int64_t head) {
     return exp2(-4.0 * (double)(2 * (head - n) + 1) / (double)n);
 }
 
+double positions_slope(const Attrs *attr, int64_t head) {
+    if (!attr->alibi) return 0;
+    return attr->slopes ? attr->slopes->at[head] : positions_alibi_slope(attr->heads, head);
+}
+
 /* Vaswani et al. 2017, 3.5. */
 double positions_sinusoid(int64_t position, int64_t column, int64_t width) {
     const int64_t even = column - column % 2;

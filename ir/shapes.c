@@ -147,10 +147,17 @@ static bool check_cache(const Graph *graph, const Node *node, int k) {
     return check_heads(graph, node, append->type.dim[1], node->attr.kv_heads);
 }
 
+static bool check_slopes(const Graph *graph, const Node *node) {
+    const Reals *slopes = node->attr.slopes;
+    return !slopes || slopes->count == node->attr.heads ||
+           refuse(graph, node, "slopes must be one for each of %" PRId64 " heads, found %" PRId64,
+                  node->attr.heads, slopes->count);
+}
+
 /* Queries in operand 0 and keys in operand 1 have heads of the same size. */
 static bool check_queries(const Graph *graph, const Node *node) {
     if (!check_matrix(graph, node, 0) || !check_sharing(graph, node)) return false;
-    if (!check_cache(graph, node, 1)) return false;
+    if (!check_cache(graph, node, 1) || !check_slopes(graph, node)) return false;
     const int64_t columns = type_of(graph, node, 0).dim[1];
     if (!check_heads(graph, node, columns, node->attr.heads)) return false;
     const int64_t query = columns / node->attr.heads;

@@ -18,6 +18,8 @@ ShapeRule shape_embed, shape_begin, shape_positions, shape_norm, shape_project, 
     shape_slice_back, shape_attend_back, shape_attend_back_k, shape_attend_back_v, shape_embed_back,
     shape_positions_back, shape_pool_back, shape_row_back;
 
+ShapeRule shape_combine, shape_select_rows, shape_select_columns; /* shapes_select.c */
+
 /* Whether context, chunk and the sizes of memory are in range: the rules rely on it. */
 bool shape_check_sizes(const Graph *graph);
 

@@ -16,7 +16,13 @@ static bool verify_at_least_0(const Check *c, const char *name, double value) {
 
 static bool verify_list(const Check *c, const char *name, const Reals *list) {
     for (int64_t i = 0; list && i < list->count; i++)
-        if (!(isfinite(list->at[i]) && list->at[i] > 0))
+        if (!verify_finite(c, name, list->at[i])) return false;
+    return true;
+}
+
+static bool verify_positive(const Check *c, const char *name, const Reals *list) {
+    for (int64_t i = 0; list && i < list->count; i++)
+        if (!(list->at[i] > 0))
             return verify_refuse(c, "%s must be positive, found %g", name, list->at[i]);
     return true;
 }
@@ -51,6 +57,7 @@ static bool verify_rope(const Check *c) {
     if (!(attr->base > 0)) return verify_refuse(c, "base must be positive, found %g", attr->base);
     if (!(attr->factor > 0))
         return verify_refuse(c, "factor must be positive, found %g", attr->factor);
+    if (!verify_positive(c, "divisors", attr->divisors)) return false;
     if (attr->scaling != SCALING_llama3 && attr->scaling != SCALING_yarn) return true;
     if (!(attr->low > 0 && attr->low < attr->high))
         return verify_refuse(c, "0 < low < high must hold, found low = %g and high = %g", attr->low,
@@ -123,7 +130,8 @@ bool verify_attrs(const Check *c) {
     case OP_attend_back_k:
     case OP_attend_back_v:
         return verify_at_least_0(c, "softcap", attr->softcap) &&
-               verify_at_least_0(c, "window", (double)attr->window);
+               verify_at_least_0(c, "window", (double)attr->window) &&
+               verify_positive(c, "slopes", attr->slopes);
     default: return true;
     }
 }

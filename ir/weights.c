@@ -4,24 +4,57 @@
 #include <inttypes.h>
 #include <string.h>
 
-const Node *weights_param_of_row(const Graph *graph, Ref constant, int64_t *row, int64_t *left) {
-    const Node *node = ir_node(graph, constant);
-    while (node->op == OP_stack) {
-        int part = 0;
-        for (int64_t rows; *row >= (rows = ir_node(graph, node->in[part])->type.dim[0]); part++)
-            *row -= rows;
-        node = ir_node(graph, node->in[part]);
+/* The row that is selected as number `row`; the rest of its range is *left at most. */
+static int64_t selected_row(const Reals *ranges, int64_t row, int64_t *left) {
+    int64_t i = 0, count;
+    while (row >= (count = (int64_t)(ranges->at[i + 1] - ranges->at[i]))) {
+        row -= count;
+        i += 2;
     }
-    *left = node->type.dim[0] - *row;
-    return node->op == OP_param ? node : NULL;
+    if (*left > count - row) *left = count - row;
+    return (int64_t)ranges->at[i] + row;
+}
+
+/* The part of a stack that *row is in, with *row its row there. */
+static Ref part_of_row(const Graph *graph, const Node *stack, int64_t *row) {
+    int part = 0;
+    for (int64_t rows; *row >= (rows = ir_node(graph, stack->in[part])->type.dim[0]); part++)
+        *row -= rows;
+    return stack->in[part];
+}
+
+WeightsRow weights_find_row(const Graph *graph, Ref constant, int64_t row) {
+    const Node *node = ir_node(graph, constant);
+    WeightsRow found = {.row = row, .left = node->type.dim[0] - row};
+    while (node->op == OP_stack || node->op == OP_select_rows || node->op == OP_select_columns) {
+        Ref of = node->in[0];
+        if (node->op == OP_stack) of = part_of_row(graph, node, &found.row);
+        if (node->op == OP_select_rows)
+            found.row = selected_row(node->attr.ranges, found.row, &found.left);
+        if (node->op == OP_select_columns && found.columns) return found;
+        if (node->op == OP_select_columns) found.columns = node->attr.ranges;
+        node = ir_node(graph, of);
+        if (found.row < 0) return found;
+        if (found.left > node->type.dim[0] - found.row) found.left = node->type.dim[0] - found.row;
+    }
+    found.param = node->op == OP_param ? node : NULL;
+    return found;
+}
+
+/* Blocks that are stored can be taken whole alone. */
+static bool has_whole_blocks(const Reals *columns, WeightFormat format) {
+    if (!columns || !format_has_blocks(format)) return true;
+    for (int64_t i = 0; i < columns->count; i++)
+        if ((int64_t)columns->at[i] % FORMAT_BLOCK) return false;
+    return true;
 }
 
 bool weights_keep_row(const Weights *weights, const Graph *graph, Ref constant, int64_t row,
                       WeightFormat format) {
-    int64_t left;
     if (!weights || !weights->keeps || format == FORMAT_f32) return false;
-    const Node *param = weights_param_of_row(graph, constant, &row, &left);
-    return param && weights->keeps(weights, param->name, format);
+    const WeightsRow found = weights_find_row(graph, constant, row);
+    return found.param && weights->keeps(weights, found.param->name, format) &&
+           has_whole_blocks(found.columns, format);
 }
 
 bool weights_report_odd(const Weights *weights, const Node *param, int64_t row, int64_t column,

@@ -34,9 +34,16 @@ struct Weights {
     WeightsPlace (*place)(const Weights *weights, const Node *param, Arena *arena);
 };
 
-/* The param that row *row of a constant is, or is stacked from, with *row its row there, and *left
- * rows of it from there on. Null: it is made otherwise. */
-const Node *weights_param_of_row(const Graph *graph, Ref constant, int64_t *row, int64_t *left);
+/* What a row of a constant is made of, where that is a row of a param. */
+typedef struct {
+    const Node *param;    /* null: it is made otherwise */
+    int64_t row;          /* of the param */
+    const Reals *columns; /* ranges of its columns; null: all */
+    int64_t left;         /* rows from this one on that are made alike */
+} WeightsRow;
+
+/* Of a param, through `stack`, `select_rows` and `select_columns`. */
+WeightsRow weights_find_row(const Graph *graph, Ref constant, int64_t row);
 
 /* Whether a row of a constant is stored in the format. */
 bool weights_keep_row(const Weights *weights, const Graph *graph, Ref constant, int64_t row,

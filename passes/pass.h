@@ -43,9 +43,9 @@ typedef struct {
     const char *only;        /* names to run, in the pipeline's order; null: all of them */
     const char *skip;        /* names to leave out; null: none */
     const char *print_after; /* names to dump the graph after; null: none */
-    bool exact;              /* keep the model's own order of operations: skips fold-norm */
-    FILE *dump;              /* where print_after goes; null: nowhere */
-    FILE *statistics;        /* a line for each pass: "fuse-write: 24 adds ..."; null: nowhere */
+    bool exact; /* keep the model's own order of operations: skips fold-norm and apply-edits */
+    FILE *dump; /* where print_after goes; null: nowhere */
+    FILE *statistics; /* a line for each pass: "fuse-write: 24 adds ..."; null: nowhere */
 } PassOptions;
 
 /* Checks that every name in a list (null: an empty one) is a pass or "all"; reports to diag with a

@@ -82,7 +82,8 @@ bool pass_check_names(const char *names, Diag *diag) {
 
 static bool is_chosen(const PassInfo *pass, const PassOptions *options) {
     if (options->only && !has_name(options->only, pass->text)) return false;
-    if (options->exact && pass->run == pass_fold_norm) return false;
+    if (options->exact && (pass->run == pass_fold_norm || pass->run == pass_apply_edits))
+        return false;
     return !has_name(options->skip, pass->text);
 }
 

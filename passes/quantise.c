@@ -90,6 +90,12 @@ static void place_added(const Quantise *q, Arena *scratch) {
     match_move(q->graph, behind, q->limit, scratch);
 }
 
+/* A constant that goes through a matrix is multiplied with what is left of it. */
+static void round_bias(Graph *graph, uint32_t index) {
+    Node *bias = &graph->node[index];
+    bias->attr.format = match_format(graph, bias->in[0]);
+}
+
 bool pass_quantise(Graph *graph, PassContext *context) {
     Arena *scratch = context->scratch;
     Quantise q = {.graph = graph, .machine = context->machine, .limit = graph->count};
@@ -98,6 +104,7 @@ bool pass_quantise(Graph *graph, PassContext *context) {
     q.rounded = ARENA_ARRAY(scratch, Ref, graph->count);
     int changed = 0, projections = 0;
     for (uint32_t i = 1; i < q.limit; i++) {
+        if (graph->node[i].op == OP_project_bias) round_bias(graph, i);
         if (!match_is_projection(&graph->node[i])) continue;
         projections++;
         if (!is_wanted(graph, &graph->node[i])) continue;

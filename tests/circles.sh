@@ -16,7 +16,7 @@ circles() {
     awk '
         function stays(file) {
             if (file ~ /^(keys|keys_kinds|keys_weights|foreign_names)$/) return "keys"
-            if (file ~ /^(ops|shapes)$/) return "ops"
+            if (file ~ /^(ops|shapes|shapes_select)$/) return "ops"
             if (file ~ /^template_(compile|evaluate|call|loop_value)$/) return "template"
             return file
         }

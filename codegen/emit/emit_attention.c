@@ -42,9 +42,10 @@ typedef struct {
     Value token, head, kv_head, count;
 } TileRows;
 
-static Value slope_table(KernelEmit *k, int64_t heads) {
+static Value slope_table(KernelEmit *k, const Attrs *attr) {
+    const int64_t heads = attr->heads;
     Value *slopes = ARENA_ARRAY(k->kernel->graph->arena, Value, (size_t)heads);
-    for (int64_t h = 0; h < heads; h++) slopes[h] = emit_f32(k->e, positions_alibi_slope(heads, h));
+    for (int64_t h = 0; h < heads; h++) slopes[h] = emit_f32(k->e, positions_slope(attr, h));
     return emit_table(k->e, slopes, heads);
 }
 
@@ -413,7 +414,7 @@ void emit_attention(KernelEmit *k) {
     a.sums = emit_at(e, k->scratch, emit_int(e, scratch.sums));
     a.largest = emit_at(e, k->scratch, emit_int(e, scratch.largest));
     a.total = emit_at(e, k->scratch, emit_int(e, scratch.total));
-    if (node->attr.alibi) a.slopes = slope_table(k, a.heads);
+    if (node->attr.alibi) a.slopes = slope_table(k, &node->attr);
     if (a.is_one)
         attend_one(k, &a);
     else

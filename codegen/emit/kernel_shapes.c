@@ -6,14 +6,15 @@
 
 /* ---- equality ---- */
 
-/* But for names, lists and numbers of buffers, which code does not depend on: it finds what they
+/* But for names, divisors and numbers of buffers, which code does not depend on: it finds what they
  * say through its slots. */
 static bool same_attrs(const Node *a, const Node *b) {
-#define DIFFER_REAL(name)         (a->attr.name != b->attr.name)
-#define DIFFER_INT(name)          (ATTR_##name != ATTR_number && a->attr.name != b->attr.name)
-#define DIFFER_BOOL(name)         (a->attr.name != b->attr.name)
-#define DIFFER_NAME(name)         false
-#define DIFFER_REALS(name)        false
+#define DIFFER_REAL(name) (a->attr.name != b->attr.name)
+#define DIFFER_INT(name)  (ATTR_##name != ATTR_number && a->attr.name != b->attr.name)
+#define DIFFER_BOOL(name) (a->attr.name != b->attr.name)
+#define DIFFER_NAME(name) false
+#define DIFFER_REALS(name)                                                                         \
+    (ATTR_##name != ATTR_divisors && !ir_reals_equal(a->attr.name, b->attr.name))
 #define DIFFER_NormKind(name)     (a->attr.name != b->attr.name)
 #define DIFFER_EditKind(name)     (a->attr.name != b->attr.name)
 #define DIFFER_Activation(name)   (a->attr.name != b->attr.name)

@@ -145,6 +145,18 @@ int layout_add(Layout *layout, PackedForm form, WeightFormat format, const Graph
 
 /* ---- identity ---- */
 
+/* Numbers that edits brought into constants. */
+static void hash_edits(XXH3_state_t *state, const Node *node) {
+    const Attrs *attr = &node->attr;
+    if (node->op == OP_fill) XXH3_64bits_update(state, &attr->strength, sizeof attr->strength);
+    if (node->op == OP_combine) XXH3_64bits_update(state, &attr->scale, sizeof attr->scale);
+    if (node->op == OP_project_bias && attr->format != FORMAT_f32)
+        XXH3_64bits_update(state, &attr->format, sizeof attr->format);
+    if (attr->ranges)
+        XXH3_64bits_update(state, attr->ranges->at,
+                           (size_t)attr->ranges->count * sizeof *attr->ranges->at);
+}
+
 static void hash_constant(XXH3_state_t *state, const Graph *graph, Ref ref) {
     const Node *node = ir_node(graph, ref);
     const OpInfo *info = &ir_op_info[node->op];
@@ -158,6 +170,7 @@ static void hash_constant(XXH3_state_t *state, const Graph *graph, Ref ref) {
         XXH3_64bits_update(state, &node->attr.scale, sizeof node->attr.scale);
         XXH3_64bits_update(state, &node->attr.original, sizeof node->attr.original);
     }
+    hash_edits(state, node);
     if (!ir_is_constant(node)) return;
     for (int k = 0; k < info->most; k++)
         if (!ir_ref_is_none(node->in[k])) hash_constant(state, graph, node->in[k]);

@@ -93,11 +93,12 @@ static int64_t unit_floats(const Layout *layout, const PackedTensor *tensor) {
     return TABLE_ROWS * layout_row_words(tensor->format, node->type.dim[1], panel);
 }
 
-/* Values evaluated for a unit. */
+/* Values evaluated for a unit, rows as wide as any of them is on the way. */
 static int64_t unit_values(const Layout *layout, const PackedTensor *tensor) {
-    if (tensor->form == FORM_ROWS) return TABLE_ROWS * constant_of(tensor)->type.dim[1];
+    const int64_t widest = pack_widest(tensor->graph, tensor->constant);
+    if (tensor->form == FORM_ROWS) return TABLE_ROWS * widest;
     if (tensor->form != FORM_PANELS) return unit_floats(layout, tensor);
-    return machine_panel(&layout->machine) * constant_of(tensor)->type.dim[1];
+    return machine_panel(&layout->machine) * widest;
 }
 
 static void fail(Pack *pack, Failure failure, int error) {
@@ -142,13 +143,14 @@ static bool put_rounded(Pack *pack, Worker *worker, const PackedTensor *tensor, 
 static bool read_kept(Pack *pack, Worker *worker, const PackedTensor *tensor, int64_t first,
                       int64_t count) {
     const Weights *weights = pack->values.weights;
-    int64_t row = first, left;
-    const Node *param = weights_param_of_row(tensor->graph, tensor->constant, &row, &left);
-    if (weights->kept(weights, param->name, row, count, constant_of(tensor)->type.dim[1],
-                      worker->rows))
-        return true;
-    fail(pack, PACK_NO_INPUT, 0);
-    return false;
+    const WeightsRow from = weights_find_row(tensor->graph, tensor->constant, first);
+    const int64_t columns = from.param->type.dim[1];
+    if (!weights->kept(weights, from.param->name, from.row, count, columns, worker->rows)) {
+        fail(pack, PACK_NO_INPUT, 0);
+        return false;
+    }
+    if (from.columns) pack_select_kept(tensor->format, from.columns, count, columns, worker->rows);
+    return true;
 }
 
 static bool is_kept(const Pack *pack, const PackedTensor *tensor, int64_t row) {
@@ -171,8 +173,7 @@ static bool put_kept(Pack *pack, Worker *worker, const PackedTensor *tensor, int
 
 /* How many rows from `first` on, `count` at most, are of one part of a constant. */
 static int64_t count_together(const PackedTensor *tensor, int64_t first, int64_t count) {
-    int64_t row = first, left;
-    weights_param_of_row(tensor->graph, tensor->constant, &row, &left);
+    const int64_t left = weights_find_row(tensor->graph, tensor->constant, first).left;
     return left < count ? left : count;
 }
 

@@ -46,6 +46,16 @@ static bool report_in_stack(const Search *s, const Node *stack, int64_t row) {
     return false;
 }
 
+static bool report_in_selection(const Search *s, const Node *selection, int64_t row) {
+    const Reals *ranges = selection->attr.ranges;
+    for (int64_t i = 0; i < ranges->count; i += 2) {
+        const int64_t from = (int64_t)ranges->at[i], count = (int64_t)ranges->at[i + 1] - from;
+        if (row < count) return from >= 0 && report_below(s, selection->in[0], from + row);
+        row -= count;
+    }
+    return false;
+}
+
 /* A value of a param that a row of a constant is made of. False: all are finite. */
 static bool report_below(const Search *s, Ref ref, int64_t row) {
     const Node *node = ir_node(s->tensor->graph, ref);
@@ -64,6 +74,9 @@ static bool report_below(const Search *s, Ref ref, int64_t row) {
         return report_below(s, node->in[0], row) || report_in_vector(s, node->in[1]) ||
                (!ir_ref_is_none(node->in[2]) && report_below(s, node->in[2], row));
     case OP_stack: return report_in_stack(s, node, row);
+    case OP_combine: return report_below(s, node->in[0], row) || report_below(s, node->in[1], row);
+    case OP_select_columns: return report_below(s, node->in[0], row);
+    case OP_select_rows: return report_in_selection(s, node, row);
     default: return false;
     }
 }

@@ -121,3 +121,27 @@ bool pack_panel_kept(WeightFormat format, const void *rows, int64_t count, int64
     }
     return is_finite;
 }
+
+static FormatBlock zero_block(WeightFormat format) {
+    FormatBlock block = {0};
+    memset(block.q, format_zero(format), sizeof block.q);
+    return block;
+}
+
+/* In place: no column moves to the right. */
+void pack_select_kept(WeightFormat format, const Reals *columns, int64_t count, int64_t depth,
+                      void *rows) {
+    const bool has_blocks = format_has_blocks(format);
+    const int64_t unit = has_blocks ? FORMAT_BLOCK : 1;
+    const size_t size = has_blocks ? sizeof(FormatBlock) : sizeof(uint16_t);
+    const FormatBlock zero = has_blocks ? zero_block(format) : (FormatBlock){0};
+    char *out = rows;
+    for (int64_t n = 0; n < count; n++) {
+        const char *row = (const char *)rows + (size_t)(n * (depth / unit)) * size;
+        for (int64_t i = 0; i < columns->count; i += 2)
+            for (int64_t c = (int64_t)columns->at[i]; c < (int64_t)columns->at[i + 1]; c += unit) {
+                memmove(out, c < 0 ? (const char *)&zero : row + (size_t)(c / unit) * size, size);
+                out += size;
+            }
+    }
+}

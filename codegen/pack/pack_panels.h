@@ -16,4 +16,9 @@ bool pack_panel_rows(WeightFormat format, const double *rows, int64_t count, int
 bool pack_panel_kept(WeightFormat format, const void *rows, int64_t count, int64_t depth,
                      int64_t panel, int64_t first_lane, float *words);
 
+/* Of such rows, count of them, leaves the columns of these ranges, without gaps between rows. Of
+ * blocks all of them are whole ones. */
+void pack_select_kept(WeightFormat format, const Reals *columns, int64_t count, int64_t depth,
+                      void *rows);
+
 #endif

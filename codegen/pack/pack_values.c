@@ -1,6 +1,7 @@
 /* pack_values.c - the algebra of weights, as ops.def defines it, in double precision. */
 #include "codegen/pack/pack_values.h"
 
+#include "ir/formats.h"
 #include "ir/hash.h"
 #include "ir/positions.h"
 
@@ -11,9 +12,16 @@ static int64_t columns_of(const Node *node) {
     return node->type.rank > 1 ? node->type.dim[1] : 1;
 }
 
+/* Whether operand 1 is a vector that is kept. */
+static bool keeps_vector(const Node *node) {
+    return node->op == OP_scale_columns || node->op == OP_project_bias || node->op == OP_combine;
+}
+
 int64_t pack_widest(const Graph *graph, Ref constant) {
     const Node *node = ir_node(graph, constant);
     int64_t widest = columns_of(node);
+    if (keeps_vector(node) && ir_node(graph, node->in[1])->type.dim[0] > widest)
+        widest = ir_node(graph, node->in[1])->type.dim[0];
     for (int i = 0; i < IR_MAX_INPUTS; i++) {
         if (ir_ref_is_none(node->in[i])) continue;
         int64_t below = pack_widest(graph, node->in[i]);
@@ -82,8 +90,7 @@ bool pack_values_prepare(PackValues *values, const Graph *graph, Ref constant,
         if (!ir_ref_is_none(node->in[i]) &&
             !pack_values_prepare(values, graph, node->in[i], scratch))
             return false;
-    if (node->op != OP_scale_columns && node->op != OP_project_bias) return true;
-    return prepare_vector(values, graph, node->in[1], scratch);
+    return !keeps_vector(node) || prepare_vector(values, graph, node->in[1], scratch);
 }
 
 /* ---- rows ---- */
@@ -118,7 +125,8 @@ static bool sinusoid_rows(const Rows *r) {
 static bool row_of(const Rows *r) {
     double *row = r->scratch->row;
     const Ref table = r->node->in[0];
-    if (!pack_rows(r->values, r->graph, table, r->node->attr.from, 1, r->scratch, row)) return false;
+    if (!pack_rows(r->values, r->graph, table, r->node->attr.from, 1, r->scratch, row))
+        return false;
     memcpy(r->out, row + r->first, (size_t)r->count * sizeof *row);
     return true;
 }
@@ -148,6 +156,62 @@ static bool centred_rows(const Rows *r) {
     return true;
 }
 
+static bool filled_rows(const Rows *r) {
+    for (int64_t i = 0; i < r->count * r->columns; i++) r->out[i] = r->node->attr.strength;
+    return true;
+}
+
+static bool combined_rows(const Rows *r) {
+    if (!operand(r, 0, r->out)) return false;
+    const double *other = find_vector(r->values, ir_node(r->graph, r->node->in[1])->name);
+    for (int64_t n = 0; n < r->count; n++) r->out[n] += r->node->attr.scale * other[r->first + n];
+    return true;
+}
+
+/* Ranges are parts that stand one after the other. */
+static bool selected_rows(const Rows *r) {
+    const Reals *ranges = r->node->attr.ranges;
+    int64_t start = 0;
+    for (int64_t i = 0; i < ranges->count && start < r->first + r->count; i += 2) {
+        const int64_t begin = (int64_t)ranges->at[i],
+                      stop = start + (int64_t)ranges->at[i + 1] - begin;
+        const int64_t from = r->first > start ? r->first : start;
+        const int64_t to = r->first + r->count < stop ? r->first + r->count : stop;
+        double *out = r->out + (from - r->first) * r->columns;
+        if (from < to && begin < 0)
+            memset(out, 0, (size_t)((to - from) * r->columns) * sizeof *out);
+        else if (from < to && !pack_rows(r->values, r->graph, r->node->in[0], begin + from - start,
+                                         to - from, r->scratch, out))
+            return false;
+        start = stop;
+    }
+    return true;
+}
+
+/* In place: no column moves to the right. */
+static bool selected_columns(const Rows *r) {
+    const Reals *ranges = r->node->attr.ranges;
+    const int64_t depth = ir_node(r->graph, r->node->in[0])->type.dim[1];
+    double *out = r->out;
+    if (!operand(r, 0, r->out)) return false;
+    for (int64_t n = 0; n < r->count; n++) {
+        const double *row = r->out + n * depth;
+        for (int64_t i = 0; i < ranges->count; i += 2)
+            for (int64_t c = (int64_t)ranges->at[i]; c < (int64_t)ranges->at[i + 1]; c++)
+                *out++ = c < 0 ? 0 : row[c];
+    }
+    return true;
+}
+
+/* Row n of a matrix as a format leaves it. */
+static bool rounded_row(const Rows *r, Ref matrix, int64_t n, double *row) {
+    const WeightFormat format = r->node->attr.format;
+    if (!pack_rows(r->values, r->graph, matrix, n, 1, r->scratch, row)) return false;
+    if (format != FORMAT_f32 && !weights_keep_row(r->values->weights, r->graph, matrix, n, format))
+        format_round_row(format, row, ir_node(r->graph, matrix)->type.dim[1]);
+    return true;
+}
+
 /* Row by row, so that the matrix needs no room. */
 static bool bias_rows(const Rows *r) {
     if (ir_ref_is_none(r->node->in[2]))
@@ -158,8 +222,7 @@ static bool bias_rows(const Rows *r) {
     const double *bias = find_vector(r->values, ir_node(r->graph, r->node->in[1])->name);
     double *row = r->scratch->row;
     for (int64_t n = 0; n < r->count; n++) {
-        if (!pack_rows(r->values, r->graph, r->node->in[0], r->first + n, 1, r->scratch, row))
-            return false;
+        if (!rounded_row(r, r->node->in[0], r->first + n, row)) return false;
         for (int64_t k = 0; k < matrix->type.dim[1]; k++) r->out[n] += row[k] * bias[k];
     }
     return true;
@@ -191,6 +254,10 @@ bool pack_rows(const PackValues *values, const Graph *graph, Ref constant, int64
     case OP_centre_rows: return centred_rows(&r);
     case OP_project_bias: return bias_rows(&r);
     case OP_stack: return stacked_rows(&r);
+    case OP_fill: return filled_rows(&r);
+    case OP_combine: return combined_rows(&r);
+    case OP_select_rows: return selected_rows(&r);
+    case OP_select_columns: return selected_columns(&r);
     default: memset(out, 0, (size_t)(count * r.columns) * sizeof *out); return true; /* zeros */
     }
 }

@@ -31,12 +31,14 @@ void pack_values_destroy(PackValues *values);
 bool pack_values_prepare(PackValues *values, const Graph *graph, Ref constant,
                          PackScratch *scratch);
 
-/* Rows first .. first + count - 1 of a constant to out[count * columns] (a vector has one column).
- * The scratch holds count * columns floats, and one row of doubles of any matrix below. */
+/* Rows first .. first + count - 1 of a constant to out[count * columns] (a vector has one column),
+ * which has room for count * pack_widest() of them on the way, and so has the scratch; it holds one
+ * row of doubles of any matrix below, too. */
 bool pack_rows(const PackValues *values, const Graph *graph, Ref constant, int64_t first,
                int64_t count, PackScratch *scratch, double *out);
 
-/* Columns of the widest matrix a constant is made of; 1 for vectors alone. */
+/* Columns of the widest matrix a constant is made of, or elements of the longest vector that is
+ * kept for it; 1 for others. */
 int64_t pack_widest(const Graph *graph, Ref constant);
 
 #endif

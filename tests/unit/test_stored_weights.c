@@ -143,13 +143,13 @@ static int compare_panels(const PackedTensor *tensor, int64_t panel, const uint3
         for (int64_t n = 0; n < group->columns * group->parts; n++, rows++) {
             uint16_t scale[4] = {0}, value[HIDDEN], want_scale[4] = {0}, want[HIDDEN];
             const int64_t part = n / group->columns, output = n % group->columns;
-            int64_t row = group->from[part] + output, left;
+            const int64_t row = group->from[part] + output;
             unpack_row(tensor, words + output / outputs * size, panel,
                        part * outputs + output % outputs, columns, scale, value);
-            const Node *param = weights_param_of_row(tensor->graph, tensor->constant, &row, &left);
-            ck_assert_ptr_nonnull(param);
-            const Made *stored = made_find(made, gguf_name(param->name));
-            (stored->type == STORED_F32 ? round_row : read_row)(stored, row, want_scale, want);
+            const WeightsRow from = weights_find_row(tensor->graph, tensor->constant, row);
+            ck_assert_ptr_nonnull(from.param);
+            const Made *stored = made_find(made, gguf_name(from.param->name));
+            (stored->type == STORED_F32 ? round_row : read_row)(stored, from.row, want_scale, want);
             ck_assert_mem_eq(value, want, (size_t)columns * sizeof *value);
             if (tensor->format != FORMAT_bf16) ck_assert_mem_eq(scale, want_scale, sizeof scale);
         }
