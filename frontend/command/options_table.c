@@ -22,7 +22,9 @@ enum {
     LENS = 1 << COMMAND_lens,
     ATTRIBUTE = 1 << COMMAND_attribute,
     RANK = 1 << COMMAND_rank,
-    STREAM = LENS | ATTRIBUTE | RANK, /* commands that run a prompt and look into its stream */
+    ATTENTION = 1 << COMMAND_attention,
+    /* Commands that run a prompt and look into its stream. */
+    STREAM = LENS | ATTRIBUTE | RANK | ATTENTION,
     ALL = (1 << COMMAND_COUNT) - 1,
 };
 

@@ -74,6 +74,7 @@ static void keep_keys(const InterpretedTap *to, const Node *tap, double unseen, 
 static void keep(void *context, const Node *tap, const Node *of, int64_t position,
                  const double *columns) {
     const Thalweg *thalweg = context;
+    if (tap->attr.number >= thalweg->model->instruments->tap_count) return;
     const InterpretedTap *to = &thalweg->interpreted_tap[tap->attr.number];
     if (!to->rows || position >= to->count) return;
     if (tap->type.rank == 3) {

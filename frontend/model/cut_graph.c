@@ -68,6 +68,24 @@ static bool *find_tapped(const Graph *graph) {
     return is_tapped;
 }
 
+/* Scores are made by an attention as a whole: what it makes of those that taps want alone goes to a
+ * buffer behind all others, which nobody gives. */
+static void keep_attentions(Build *build, const bool *is_tapped) {
+    Graph *graph = build->graph;
+    const uint32_t count = graph->count;
+    for (uint32_t i = 1; i < count; i++) {
+        const Node *mix = &graph->node[i];
+        if (mix->op != OP_mix || is_tapped[i]) continue;
+        const Ref scores = ir_node(graph, mix->in[0])->in[0];
+        if (!is_tapped[mix->in[0].index] && !is_tapped[scores.index]) continue;
+        Node tap = build_node(OP_tap, mix->loc, (Ref){i}, (Ref){0});
+        tap.attr.point = "hook_z";
+        tap.attr.number = instruments_of(build)->tap_count;
+        tap.attr.to = tap.place.stride = mix->type.dim[1];
+        build_add(build, tap);
+    }
+}
+
 static bool end_at_taps(Build *build) {
     const Instruments *all = instruments_of(build);
     Graph *graph = build->graph;
@@ -84,6 +102,7 @@ static bool end_at_taps(Build *build) {
         ok = diag_error(graph->diag, edit->loc, "edit '%.80s': no tap sees what it does",
                         edit->text);
     }
+    keep_attentions(build, is_tapped);
     graph->result = (Ref){0};
     return ok;
 }

@@ -211,6 +211,34 @@ def check_attribution(science):
             science.near(f"sum of parts, {kind} by {by}", [sum(part["logit"] for part in parts)], [logit])
 
 
+def check_points(science):
+    """What a head writes points to token 7 as far as others found; patterns, and what the last norm divides by."""
+    width, vocab, heads = test_model.WIDTH, test_model.VOCAB, test_model.HEADS
+    count, last = len(TOKENS.split(",")), len(TOKENS.split(",")) - 1
+    taps = "result1", "ln_final_scale", "pattern1", "z1"
+    science.run("run", "layer.yaml", "--tokens", TOKENS, "-n", "0",
+                *(word for tap in taps for word in ("--tap", f"{tap}={tap}.npy")))
+    result, scale, pattern, z = (read_npy(science.path(tap + ".npy")) for tap in taps)
+    science.near("the last norm's scale", scale[last:], [1.933405881])
+    head = result[last * heads * width:][:width]
+    mean = sum(head) / width
+    gain = [1 + x for x in test_model.values("ln_final.w", width, test_model.GAIN)]
+    unembed = test_model.values("unembed.W_U", width * vocab, test_model.WEIGHT)
+    share = sum((head[d] - mean) / scale[last] * gain[d] * unembed[d * vocab + 7] for d in range(width))
+    science.near("share of L1H0", [share], [0.319731])
+    out = test_model.values("blocks.1.attn.W_O", width * width, test_model.WEIGHT)
+    for h in range(heads):
+        rows = [z[(last * heads + h) * test_model.DIM + k] for k in range(test_model.DIM)]
+        written = [sum(rows[k] * out[(h * test_model.DIM + k) * width + d] for k in range(test_model.DIM))
+                   for d in range(width)]
+        science.near(f"result of L1H{h}", result[(last * heads + h) * width:][:width], written)
+    sums = [sum(pattern[row * count:][:count]) for row in range(count * heads)]
+    science.near("rows of patterns", sums, [1] * len(sums))
+    told = json.loads(science.run("attention", "layer.yaml", "--tokens", TOKENS, "--random", "4", "--json"))
+    rows = [told["heads"][heads + h]["pattern"][row] for row in range(count) for h in range(heads)]
+    science.near("patterns of the command", [x for row in rows for x in row], pattern)
+
+
 def check_refusals(science):
     """What is asked for in the wrong way, and a model whose stream is no sum."""
     lens, parts = ["lens", "layer.yaml", "--tokens", TOKENS], ["attribute", "layer.yaml", "--tokens", TOKENS]
@@ -268,6 +296,7 @@ def main():
     check_gpt2_folder(science)
     check_lens(science)
     check_attribution(science)
+    check_points(science)
     check_refusals(science)
     check_rank(science)
     raise SystemExit(1 if science.failed else 0)

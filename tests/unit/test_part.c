@@ -107,6 +107,32 @@ START_TEST(taps_alone_have_no_rows) {
 }
 END_TEST
 
+/* What makes scores is an attention as a whole. */
+START_TEST(patterns_alone_are_those_of_the_model) {
+    enum { FLOATS = TOKENS * 2 * TOKENS };
+    const char *const taps[] = {"pattern2"};
+    float whole[FLOATS], alone[FLOATS];
+    double exact[FLOATS];
+    for (int k = 0; k < 2; k++) {
+        int64_t count = 0;
+        float *rows = k ? alone : whole;
+        Thalweg *thalweg = create_with(
+            (ThalwegOptions){.taps = taps, .tap_count = 1, .taps_alone = k == 1}, model);
+        TwSession *session = open_session(thalweg, 0);
+        ck_assert_ptr_nonnull(thalweg_taps(thalweg, &count));
+        ck_assert_int_eq(count, 1);
+        ck_assert_int_eq(tw_session_set_tap(session, 0, rows, TOKENS), TW_OK);
+        ck_assert_int_eq(tw_session_step(session, tokens, TOKENS, 1), TW_OK);
+        tw_session_destroy(session);
+        assert_works(thalweg, thalweg_set_interpreted_tap(thalweg, 0, exact, TOKENS));
+        assert_works(thalweg, k == 0 || thalweg_interpret(thalweg, tokens, TOKENS, 0, 0, NULL));
+        thalweg_destroy(thalweg);
+    }
+    ck_assert_mem_eq(whole, alone, sizeof whole);
+    for (int i = 0; i < FLOATS; i++) ck_assert_double_eq_tol(exact[i], (double)alone[i], 1e-5);
+}
+END_TEST
+
 START_TEST(an_edit_that_no_tap_sees_is_refused) {
     const char *const taps[] = {"resid_post1"}, *const edits[] = {"z:negate", "mlp_out2:zero"};
     Thalweg *thalweg = create_with(
@@ -187,6 +213,7 @@ int main(void) {
     tcase_add_test(tests, instruments_before_the_start_are_refused);
     tcase_add_test(tests, taps_of_all_layers_are_those_of_the_part);
     tcase_add_test(tests, taps_alone_have_no_rows);
+    tcase_add_test(tests, patterns_alone_are_those_of_the_model);
     tcase_add_test(tests, an_edit_that_no_tap_sees_is_refused);
     tcase_add_test(tests, without_taps_nothing_is_left);
     tcase_add_test(tests, parts_use_the_packed_weights_of_the_whole);
