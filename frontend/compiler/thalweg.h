@@ -120,7 +120,7 @@ TW_API bool thalweg_add_taps(Thalweg *thalweg, const char *const *taps, int coun
 typedef struct ThalwegPoint {
     const char *name, *short_name; /* "blocks.3.attn.hook_z", "z3" */
     const char *what;              /* what it is, in words */
-    const char *unit;              /* "heads", "neurons" that selections number; "" where there are none */
+    const char *unit;              /* "heads", "neurons", "tokens" that selections number; "" where there are none */
     int64_t layer;                 /* -1: of no layer */
     int64_t columns, units;        /* of a row; 1 unit where they have no numbers */
     bool has_keys;                 /* each column is a head, with a float for each key */

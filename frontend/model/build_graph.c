@@ -285,7 +285,8 @@ static Ref build_logits(Build *build, Ref x) {
         softcap.attr.softcap = head->softcap;
         x = build_add(build, softcap);
     }
-    return model->pooling.kind == POOLING_none ? build_point(build, POINT_logits, x, 1) : x;
+    if (model->pooling.kind != POOLING_none) return x;
+    return build_point(build, POINT_logits, x, vocab);
 }
 
 static bool is_pooled(const Model *model) {

@@ -11,7 +11,7 @@ const PointInfo point_info[POINT_COUNT] = {
 #undef POINT
 };
 
-static const char *const unit_words[] = {"", "heads", "neurons"};
+static const char *const unit_words[] = {"", "heads", "neurons", "tokens"};
 
 const char *point_unit(PointUnit unit) {
     return unit_words[unit];

@@ -22,7 +22,7 @@ typedef enum {
 } PointKind;
 
 typedef enum { POINT_ONCE, POINT_LAYER } PointScope;
-typedef enum { UNIT_WIDTH, UNIT_HEADS, UNIT_NEURONS } PointUnit;
+typedef enum { UNIT_WIDTH, UNIT_HEADS, UNIT_NEURONS, UNIT_TOKENS } PointUnit;
 typedef enum { POINT_READ, POINT_EDITED } PointUse;
 typedef enum {
     TAP_JOINED,
@@ -125,7 +125,7 @@ bool instruments_check(const Instruments *instruments, int64_t layers, Diag *dia
  * "blocks.3.attn.hook_z_2". */
 const char *point_name(const ModelPoint *point, bool is_short, Arena *arena);
 
-/* "heads", "neurons"; "" where columns have no numbers. */
+/* "heads", "neurons", "tokens"; "" where columns have no numbers. */
 const char *point_unit(PointUnit unit);
 
 /* "tap", "edit" or "start". */

@@ -36,6 +36,7 @@ static const struct {
     {"ln2_norm1", "blocks.1.ln2.hook_normalized", 1, 24},
     {"hook_embed", "hook_embed", 1, 24},
     {"logits=file.npy", "logits", 1, 40},
+    {"logits[tokens=28,3,7-8]", "logits", 1, 4},
 };
 enum { TAPS = sizeof taps / sizeof *taps };
 
@@ -66,6 +67,7 @@ static const struct {
     {"z[layers=1-3]", "layers 0 to 2, not 3"},
     {"z0[heads=2]", "has heads 0 to 1, not 2"},
     {"L0N40", "has neurons 0 to 39, not 40"},
+    {"logits[token=40]", "has tokens 0 to 39, not 40"},
     {"z0[layers=1]", "the layer is said twice"},
     {"logits[layers=1]", "the point is of no layer"},
     {"z[neurons=1]", "selects nothing of it"},
