@@ -17,6 +17,7 @@ enum {
     TUNE = 1 << COMMAND_tune,
     POINTS = 1 << COMMAND_points,
     ACTIVATIONS = 1 << COMMAND_activations,
+    PATCH = 1 << COMMAND_patch,
     CONGRUENCE = 1 << COMMAND_congruence,
     CIRCUITS = 1 << COMMAND_circuits,
     LENS = 1 << COMMAND_lens,
