@@ -15,7 +15,9 @@
 struct Interp {
     const Graph *graph;
     const Weights *weights;
-    Tensor *value;    /* by node; null pointers: not there */
+    Tensor *value;   /* by node; null pointers: not there */
+    Tensor **caches; /* [sequences], null or by node: of the sequences that are not chosen */
+    int64_t sequences, chosen;
     bool *kept;       /* values that stay between calls */
     uint32_t *needed; /* of the evaluation under way: the last user of a value; 0: not needed */
     Scratch scratch;
@@ -245,15 +247,52 @@ Interp *interp_create(const Graph *graph, const Weights *weights) {
     return interp;
 }
 
+static void discard_all(const Interp *interp, Tensor *value) {
+    for (uint32_t i = 1; value && i < interp->graph->count; i++) discard(&value[i]);
+    free(value);
+}
+
 void interp_destroy(Interp *interp) {
     if (!interp) return;
-    if (interp->value)
-        for (uint32_t i = 1; i < interp->graph->count; i++) discard(&interp->value[i]);
-    free(interp->value);
+    discard_all(interp, interp->value);
+    for (int64_t s = 0; s < interp->sequences; s++) discard_all(interp, interp->caches[s]);
+    free(interp->caches);
     free(interp->kept);
     free(interp->needed);
     free(interp->scratch.at);
     free(interp);
+}
+
+/* Room for the caches of sequences up to this one. */
+static bool make_sequences(Interp *interp, int64_t sequence) {
+    const int64_t count = sequence + 1;
+    if (count > interp->sequences) {
+        Tensor **grown = reallocarray(interp->caches, (size_t)count, sizeof *grown);
+        if (!grown) return false;
+        for (int64_t s = interp->sequences; s < count; s++) grown[s] = NULL;
+        interp->caches = grown;
+        interp->sequences = count;
+    }
+    Tensor **caches = &interp->caches[sequence];
+    if (!*caches) *caches = calloc(interp->graph->count, sizeof **caches);
+    return *caches;
+}
+
+bool interp_choose(Interp *interp, int64_t sequence) {
+    const Graph *graph = interp->graph;
+    if (sequence == interp->chosen) return true;
+    if (!make_sequences(interp, interp->chosen) || !make_sequences(interp, sequence))
+        return diag_error(graph->diag, (Loc){0}, "out of memory: there are %" PRId64 " sequences",
+                          sequence + 1);
+    Tensor *from = interp->caches[interp->chosen], *to = interp->caches[sequence];
+    for (uint32_t i = 1; i < graph->count; i++) {
+        if (graph->node[i].op != OP_append) continue;
+        from[i] = interp->value[i];
+        interp->value[i] = to[i];
+        to[i] = (Tensor){0};
+    }
+    interp->chosen = sequence;
+    return true;
 }
 
 /* The sizes that the graph leaves open, against those of this call. */

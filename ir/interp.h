@@ -1,6 +1,6 @@
 /* interp.h - the reference interpreter: double precision, plain, slow. The meaning of a graph.
  *
- * Keeps the caches of a sequence between calls, as compiled code does. One Interp is used by one
+ * Keeps the caches of sequences between calls, as compiled code does. One Interp is used by one
  * thread at a time.
  */
 #ifndef IR_INTERP_H
@@ -26,6 +26,10 @@ bool interp_run(Interp *interp, const int32_t *tokens, int64_t count, int64_t po
 /* The same of a graph that begins with values of a point: values[count * columns of them]. */
 bool interp_run_values(Interp *interp, const double *values, int64_t count, int64_t position,
                        int64_t rows, double *out);
+
+/* Runs are of that sequence from now on, 0 at first: each has caches of its own. A call of several
+ * sequences means a run of each with its tokens. False: out of memory, which is reported. */
+bool interp_choose(Interp *interp, int64_t sequence);
 
 /* From now on each run hands over what its taps keep, of the value that a node has made: of each
  * row the columns, for position `position`. Null: taps are not evaluated, as at first. */

@@ -38,6 +38,11 @@ enum { IR_MAX_RANK = 3, IR_MAX_INPUTS = 8, IR_MAX_NODES = 1 << 20, IR_MAX_CONTEX
 /* Elements of one value, with T and L at their most. */
 #define IR_MAX_ELEMENTS (INT64_C(1) << 46)
 
+/* What a call brings: a prefill tokens of a sequence, decode one; a batch any of several sequences,
+ * and few the same, so many tokens at most, which it is scheduled for. */
+typedef enum { PHASE_PREFILL, PHASE_DECODE, PHASE_BATCH, PHASE_FEW, PHASES } Phase;
+enum { IR_FEW_ROWS = 16 };
+
 /* Symbolic dimensions. Every other one is a constant, 1 <= d < 2^40. */
 enum { IR_TOKENS = -1 /* T */, IR_LOGIT_ROWS = -2 /* L */ };
 
@@ -147,6 +152,8 @@ typedef struct {
     Loc loc;         /* of its first line in graph text, or of its name in the YAML */
     int64_t context; /* most positions a sequence may have */
     int64_t chunk;   /* most tokens a call may bring: the bound of T */
+    int64_t batch; /* of a phase: its rows are of several sequences, each at a position of its own,
+                    * and so many at most; 0: all are of one */
     int64_t arena_floats, cache_floats; /* filled by place-buffers; 0 before */
     Node *node;
     uint32_t count, capacity; /* node[1 .. count-1] are used */
@@ -198,6 +205,17 @@ void ir_sweep(Graph *graph, Arena *scratch);
 /* specialise.c: the graph of another phase: T := tokens and L := rows become constants, `last` of
  * all rows disappears, but where it is a state of the stream that is returned. */
 void ir_specialise(Graph *graph, int64_t tokens, int64_t rows, Arena *scratch);
+
+/* The graph of a phase whose calls bring segments of several sequences, `rows` tokens at most: what
+ * belongs to a position or a cache is that of each row, `last` gives the rows that are wanted of
+ * all segments, and `pool` one for each of them. */
+void ir_make_batch(Graph *graph, int64_t rows);
+
+/* Whether a `last` is the end of what its operand is, and no copy of rows from here and there. */
+bool ir_last_is_view(const Graph *graph, const Node *node);
+
+/* Most tokens of a call. */
+int64_t ir_most_rows(const Graph *graph);
 
 /* verify.c, print.c, parse.c: driven by the tables. */
 bool ir_verify(const Graph *graph);

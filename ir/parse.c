@@ -427,6 +427,7 @@ static bool parse_head(Parser *p) {
     Graph *g = p->graph;
     const Item items[] = {{"context", &g->context},
                           {"chunk", &g->chunk},
+                          {"batch", &g->batch},
                           {"arena", &g->arena_floats},
                           {"cache", &g->cache_floats}};
     lexer_skip_lines(&p->lexer);

@@ -180,6 +180,7 @@ void ir_print_node(const Graph *graph, Ref ref, FILE *out) {
 void ir_print(const Graph *graph, FILE *out) {
     fprintf(out, "graph @%s {context = %" PRId64 ", chunk = %" PRId64, graph->name, graph->context,
             graph->chunk);
+    if (graph->batch) fprintf(out, ", batch = %" PRId64, graph->batch);
     if (graph->arena_floats) fprintf(out, ", arena = %" PRId64, graph->arena_floats);
     if (graph->cache_floats) fprintf(out, ", cache = %" PRId64, graph->cache_floats);
     fputs("} {\n", out);

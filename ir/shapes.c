@@ -37,7 +37,7 @@ static const int64_t most_floats = INT64_C(1) << 56;
 
 bool shape_check_sizes(const Graph *graph) {
     const int64_t context = graph->context, chunk = graph->chunk;
-    const int64_t arena = graph->arena_floats, cache = graph->cache_floats;
+    const int64_t arena = graph->arena_floats, cache = graph->cache_floats, batch = graph->batch;
     if (context < 1 || context > IR_MAX_CONTEXT)
         return diag_error(graph->diag, graph->loc, "graph: context must be 1 to %d, found %" PRId64,
                           IR_MAX_CONTEXT, context);
@@ -45,6 +45,10 @@ bool shape_check_sizes(const Graph *graph) {
         return diag_error(graph->diag, graph->loc,
                           "graph: chunk must be 1 to the context, %" PRId64 ", found %" PRId64,
                           context, chunk);
+    if (batch < 0 || batch > chunk)
+        return diag_error(graph->diag, graph->loc,
+                          "graph: batch must be 0 to the chunk, %" PRId64 ", found %" PRId64, chunk,
+                          batch);
     if (arena < 0 || arena > most_floats || cache < 0 || cache > most_floats)
         return diag_error(graph->diag, graph->loc,
                           "graph: arena and cache must be 0 to %" PRId64 ", found %" PRId64
@@ -246,7 +250,7 @@ bool shape_write(const Graph *graph, const Node *node, Type *type) {
 bool shape_pool(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0)) return false;
     *type = type_of(graph, node, 0);
-    type->dim[0] = 1;
+    type->dim[0] = graph->batch ? IR_LOGIT_ROWS : 1; /* one of each sequence */
     return true;
 }
 

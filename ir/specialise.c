@@ -24,3 +24,22 @@ void ir_specialise(Graph *graph, int64_t tokens, int64_t rows, Arena *scratch) {
     }
     ir_sweep(graph, scratch);
 }
+
+void ir_make_batch(Graph *graph, int64_t rows) {
+    graph->batch = rows;
+    for (uint32_t i = 1; i < graph->count; i++) {
+        Node *node = &graph->node[i];
+        const Node *of = ir_node(graph, node->in[0]);
+        const bool is_of_pool = node->type.dim[0] == 1 && !ir_is_constant(node) &&
+                                node->in[0].index && of->type.dim[0] == IR_LOGIT_ROWS;
+        if (node->op == OP_pool || is_of_pool) node->type.dim[0] = IR_LOGIT_ROWS;
+    }
+}
+
+bool ir_last_is_view(const Graph *graph, const Node *node) {
+    return node->op == OP_last && !graph->batch;
+}
+
+int64_t ir_most_rows(const Graph *graph) {
+    return graph->batch ? graph->batch : graph->chunk;
+}

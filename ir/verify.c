@@ -71,7 +71,7 @@ static bool verify_operands(const Check *c) {
 
 /* T and L at their most. */
 static int64_t largest(const Graph *graph, int64_t dim) {
-    return dim == IR_TOKENS || dim == IR_LOGIT_ROWS ? graph->chunk : dim;
+    return dim == IR_TOKENS || dim == IR_LOGIT_ROWS ? ir_most_rows(graph) : dim;
 }
 
 static bool verify_size(const Check *c) {

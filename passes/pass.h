@@ -59,10 +59,7 @@ bool pass_run(Graph *graph, PassScope scope, const PassOptions *options);
 /* The same for passes of both scopes, on the graph as it is: for graphs that come as text. */
 bool pass_run_all(Graph *graph, const PassOptions *options);
 
-typedef enum { PHASE_PREFILL, PHASE_DECODE } Phase;
-
-/* A copy of the model's graph for one phase (decode: T = L = 1), after its passes; null on error.
- */
+/* A copy of the model's graph for one phase, after its passes; null on error. */
 Graph *pass_phase(const Graph *model, Phase phase, const PassOptions *options, Arena *arena);
 
 #endif

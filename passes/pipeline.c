@@ -136,6 +136,9 @@ static void make_decode(Graph *graph) {
 Graph *pass_phase(const Graph *model, Phase phase, const PassOptions *options, Arena *arena) {
     Graph *graph = ir_graph_copy(model, arena);
     if (phase == PHASE_DECODE) make_decode(graph);
+    if (phase == PHASE_BATCH) ir_make_batch(graph, graph->chunk);
+    if (phase == PHASE_FEW)
+        ir_make_batch(graph, graph->chunk < IR_FEW_ROWS ? graph->chunk : IR_FEW_ROWS);
     if (!ir_verify(graph) || !pass_run(graph, PASS_PHASE, options)) return NULL;
     return graph;
 }

@@ -90,7 +90,8 @@ static uint32_t owner_of(const Placing *p, uint32_t index) {
     const uint32_t operand = p->life[node->in[0].index].owner;
     if (kind == KIND_STREAM) return operand;
     if (index == p->graph->result.index) return index;
-    if (node->op == OP_last || (node->op == OP_slice && is_part(p, node))) return operand;
+    if (ir_last_is_view(p->graph, node) || (node->op == OP_slice && is_part(p, node)))
+        return operand;
     if (node->root.index && node->root.index < index && works_in_place(node)) return operand;
     return is_in_registers(p, index) ? 0 : index;
 }
@@ -181,7 +182,7 @@ static int64_t allocate(Placing *p, int64_t floats, uint32_t death) {
 
 static void place_owner(Placing *p, uint32_t index) {
     Node *node = &p->graph->node[index];
-    const int64_t rows = node->type.dim[0] > 0 ? node->type.dim[0] : p->graph->chunk;
+    const int64_t rows = node->type.dim[0] > 0 ? node->type.dim[0] : ir_most_rows(p->graph);
     node->place = (Placement){.stride = stride_of(p, index)};
     if (index == p->graph->result.index) return;
     if (node->place.stride > p->widest) p->widest = node->place.stride;

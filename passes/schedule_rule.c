@@ -7,7 +7,8 @@
  * where a core is shared by two threads. One row takes several panels, so that sums do not wait for
  * one another. Rows that pass over a panel together are as many as fill half of the second cache:
  * panels come and go in the other half. Logits are mostly wanted of one row, and a tile computes
- * all of its rows: that of the head has few.
+ * all of its rows: that of the head has few. Where a call has few rows, of several sequences, tiles
+ * have as many that 8 or 16 of them are whole tiles.
  */
 #include "passes/schedule_rule.h"
 
@@ -21,6 +22,15 @@ static int64_t tile_rows(const Machine *machine, int64_t panels) {
     const int64_t vectors = panels * VECTORS_OF_PANEL;
     const int64_t rows = (machine->vector_registers - vectors - 2) / vectors;
     return rows < 2 ? 2 : rows < MOST_ROWS ? rows : MOST_ROWS; /* one row is a form of its own */
+}
+
+/* Rows of the tiles of a phase, of which there may be `most`. */
+static int64_t choose_rows(const Graph *graph, int64_t most, bool is_last) {
+    if (is_last && !graph->batch) return most > LAST_ROWS ? LAST_ROWS : most;
+    if (!graph->batch || graph->batch > IR_FEW_ROWS) return most;
+    int64_t rows = 2;
+    while (2 * rows <= most) rows *= 2;
+    return rows;
 }
 
 /* Slices of equal depth, of whole cache lines or blocks. The rows of a tile are read once for each
@@ -49,7 +59,7 @@ static Schedule schedule_bytes(const Graph *graph, const Node *node, const Machi
     const bool is_last = node->type.dim[0] == IR_LOGIT_ROWS;
     const int64_t most =
         (machine->vector_registers - 2 * VECTORS_OF_PANEL - 4) / (2 * VECTORS_OF_PANEL);
-    const int64_t rows = is_last && most > LAST_ROWS ? LAST_ROWS : most;
+    const int64_t rows = choose_rows(graph, most, is_last);
     const int64_t slices = (depth + MOST_BYTES - 1) / MOST_BYTES;
     const int64_t slice =
         ((depth + slices - 1) / slices + FORMAT_BLOCK - 1) / FORMAT_BLOCK * FORMAT_BLOCK;
@@ -76,8 +86,10 @@ static Schedule schedule_projection(const Graph *graph, const Node *node, const 
     if (node->type.dim[0] == 1)
         return (Schedule){.rows = 1, .panels = panels_of_row(machine, format), .block = 1};
     const bool is_last = node->type.dim[0] == IR_LOGIT_ROWS;
-    const int64_t panels = has_many_registers || is_last ? 2 : 1;
-    const int64_t rows = is_last ? LAST_ROWS : tile_rows(machine, panels);
+    const bool is_few = graph->batch && graph->batch <= IR_FEW_ROWS;
+    const bool has_two = (has_many_registers && !is_few) || (is_last && !graph->batch);
+    const int64_t panels = has_two ? 2 : 1;
+    const int64_t rows = choose_rows(graph, tile_rows(machine, panels), is_last);
     depth = slice_depth(depth, format, machine);
     int64_t block = machine->l2_bytes / 2 / (depth * (int64_t)sizeof(float));
     if (block > MOST_BLOCK) block = MOST_BLOCK;

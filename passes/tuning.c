@@ -49,14 +49,16 @@ static const char *add_members(const Graph *graph, Ref root, const char *text, A
 
 const char *tuning_kernel_name(const Graph *graph, Ref root, Arena *arena) {
     const Node *node = ir_node(graph, root);
-    const char *phase = node->type.dim[0] == 1 ? "decode" : "prefill";
+    const bool is_last = node->type.dim[0] == IR_LOGIT_ROWS;
+    const bool is_batch = graph->batch && (is_last || graph->batch <= IR_FEW_ROWS);
+    const char *phase = node->type.dim[0] == 1 ? "decode" : is_batch ? "batch" : "prefill";
     if (node->op == OP_attend)
         return arena_printf(arena, "%s attend %" PRId64 "/%" PRId64 " heads of %" PRId64, phase,
                             node->attr.heads, node->attr.kv_heads,
                             node->type.dim[1] / node->attr.heads);
     if (!match_is_projection(node)) return NULL;
     const Type weight = ir_node(graph, node->in[1])->type;
-    const char *rows = node->type.dim[0] == IR_LOGIT_ROWS ? " last" : "";
+    const char *rows = is_last ? " last" : "";
     const bool is_rounded = ir_node(graph, node->in[0])->op == OP_quantise;
     const Op op = !is_rounded && ir_reads_norm(graph, node) ? OP_read : OP_project;
     const char *text = arena_printf(

@@ -47,11 +47,10 @@ typedef struct TwEdit {
 } TwEdit;
 /* A row of a call of several sequences. */
 typedef struct TwRow {
-    int64_t position; /* of its token in its sequence, */
-    int64_t end;      /* and the one behind the last that this call brings of that sequence */
-    int64_t caches;   /* the sequence's begin so many floats behind TwFrame.caches */
-    const TwTapBuffer *taps; /* its buffers, as TwFrame.taps */
-    const TwEdit *edits;     /* and what is said of its edits */
+    int64_t position; /* of its token in its sequence */
+    int64_t caches;   /* the sequence's caches begin so many floats behind TwFrame.caches, */
+    int64_t taps;     /* its buffers so many behind the first of TwFrame.taps, */
+    int64_t edits;    /* and what is said of its edits behind the first of TwFrame.edits */
 } TwRow;
 
 /* What a call of the model works on. The caller owns all of it. */
@@ -72,8 +71,8 @@ typedef struct TwFrame {
                      * do not survive a call */
     const TwTapBuffer *taps; /* [tap_count] of the program */
     const float *tables;     /* table_floats, 64-byte aligned, filled as the rotations say */
-    /* For the entries of batches, in place of position and taps. The rows of a call are segments,
-     * each of another sequence: rows start[s] to start[s + 1] - 1 are at positions that follow each
+    /* For the entries of batches, in place of position. The rows of a call are segments, each of
+     * another sequence: rows starts[s] to starts[s + 1] - 1 are at positions that follow each
      * other. */
     const TwRow *rows;     /* [token_count] */
     const int64_t *starts; /* [segment_count + 1] */

@@ -73,10 +73,9 @@ static void add_segment(TwSession *session, const TwSegment *segment, TwFrame *f
     for (int64_t i = 0; i < segment->count; i++)
         session->batch_rows[frame->token_count++] =
             (TwRow){.position = sequence->position + i,
-                    .end = end,
                     .caches = segment->sequence * session->sequence_floats,
-                    .taps = session->taps + segment->sequence * tap_count(session->program),
-                    .edits = session->edits + segment->sequence * edit_count(session->program)};
+                    .taps = segment->sequence * tap_count(session->program),
+                    .edits = segment->sequence * edit_count(session->program)};
     for (int64_t i = wanted; i > 0; i--)
         session->wanted[frame->logit_rows++] = frame->token_count - i;
     session->starts[frame->segment_count] = frame->token_count;

@@ -133,8 +133,8 @@ Value emit_fless(Emit *e, Value a, Value b);
 Value emit_select(Emit *e, Value condition, Value a, Value b);
 Value emit_fmax(Emit *e, Value a, Value b); /* b unless a > b */
 Value emit_fmin(Emit *e, Value a, Value b);
-Value emit_sum(Emit *e, Value vector);        /* of all lanes, pairwise: the same order always */
-Value emit_largest(Emit *e, Value vector);    /* of all lanes */
+Value emit_sum(Emit *e, Value vector);     /* of all lanes, pairwise: the same order always */
+Value emit_largest(Emit *e, Value vector); /* of all lanes */
 Value emit_first_lane(Emit *e, Value vector);
 Value emit_swap_pairs(Emit *e, Value vector); /* lanes 1, 0, 3, 2, ... */
 

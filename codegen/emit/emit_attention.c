@@ -153,21 +153,56 @@ static void softmax_step(KernelEmit *k, const Attention *a, const TileRows *tile
 
 /* ---- a block of keys ---- */
 
+/* Panels that a tile takes at once, `most` of them: few rows have registers for several, and their
+ * sums do not wait for one another. */
+static int64_t panels_at_once(const Emit *e, const Attention *a, int64_t most) {
+    enum { VECTORS_OF_PANEL = 2 };
+    const int64_t parts = a->rows == 1 ? e->machine->vector_parts : 1;
+    int64_t panels = 1;
+    while (2 * panels <= most &&
+           a->rows * 2 * panels * VECTORS_OF_PANEL * parts <= e->machine->vector_registers / 2)
+        panels *= 2;
+    return panels;
+}
+
+/* A product of a tile's rows with panels side by side. */
+typedef struct {
+    TileShape tile;
+    Value a, b, panel_stride, depth, c, c_stride;
+} Product;
+
+static void multiply_panels(Emit *e, const Product *p, Value from, Value to, int64_t at_once) {
+    TileShape tile = p->tile;
+    tile.panels = at_once;
+    Loop j = emit_loop(e, "j", from, to, emit_int(e, at_once));
+    emit_tile(e, tile, p->a, emit_at(e, p->b, emit_mul(e, j.i, p->panel_stride)), p->panel_stride,
+              p->depth, emit_at(e, p->c, emit_mul(e, j.i, emit_int(e, e->panel))), p->c_stride,
+              NULL);
+    emit_loop_end(e, &j);
+}
+
+/* As many panels at once as may be, then the rest one by one. */
+static void multiply(Emit *e, const Attention *a, const Product *p, Value panels, int64_t most) {
+    const int64_t at_once = panels_at_once(e, a, most);
+    Value whole = emit_sub(e, panels, emit_rem(e, panels, emit_int(e, at_once)));
+    multiply_panels(e, p, emit_int(e, 0), whole, at_once);
+    if (at_once > 1) multiply_panels(e, p, whole, panels, 1);
+}
+
 static void score_block(KernelEmit *k, const Attention *a, Value q, Value keys, Value first_row,
                         Value count) {
     Emit *e = k->e;
     Value panel_floats = emit_int(e, a->head_dim * e->panel);
-    TileShape tile = {a->rows, 1, a->is_one ? a->head_dim : a->q_stride, false, 0, false};
     Value start = emit_mul(e, emit_div(e, first_row, emit_int(e, e->panel)), panel_floats);
-    Value at = emit_at(e, keys, start);
     Value used = emit_add(e, count, emit_int(e, e->panel - 1));
-    Loop j =
-        emit_loop(e, "j", emit_int(e, 0), emit_div(e, used, emit_int(e, e->panel)), emit_int(e, 1));
-    emit_tile(e, tile, q, emit_at(e, at, emit_mul(e, j.i, panel_floats)), panel_floats,
-              emit_int(e, a->head_dim),
-              emit_at(e, a->scores, emit_mul(e, j.i, emit_int(e, e->panel))), emit_int(e, a->keys),
-              NULL);
-    emit_loop_end(e, &j);
+    const Product p = {.tile = {a->rows, 1, a->is_one ? a->head_dim : a->q_stride, false, 0, false},
+                       .a = q,
+                       .b = emit_at(e, keys, start),
+                       .panel_stride = panel_floats,
+                       .depth = emit_int(e, a->head_dim),
+                       .c = a->scores,
+                       .c_stride = emit_int(e, a->keys)};
+    multiply(e, a, &p, emit_div(e, used, emit_int(e, e->panel)), a->keys / e->panel);
 }
 
 /* What mixing needs of a block. */
@@ -189,16 +224,14 @@ static Value value_at(Emit *e, const Attention *a, const ValueBlock *b, Value ke
 
 static void mix_seen_by_all(KernelEmit *k, const Attention *a, const ValueBlock *b) {
     Emit *e = k->e;
-    Value panel_floats = emit_int(e, a->value_rows * e->panel);
-    TileShape tile = {a->rows, 1, a->keys, true, 0, false};
-    Value p = emit_at(e, a->scores, emit_sub(e, b->seen.from, b->first_key));
-    Loop j =
-        emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
-    emit_tile(e, tile, p, value_at(e, a, b, b->seen.from, j.i), panel_floats,
-              emit_sub(e, b->seen.to, b->seen.from),
-              emit_at(e, a->sums, emit_mul(e, j.i, emit_int(e, e->panel))),
-              emit_int(e, a->padded_dim), NULL);
-    emit_loop_end(e, &j);
+    const Product p = {.tile = {a->rows, 1, a->keys, true, 0, false},
+                       .a = emit_at(e, a->scores, emit_sub(e, b->seen.from, b->first_key)),
+                       .b = value_at(e, a, b, b->seen.from, emit_int(e, 0)),
+                       .panel_stride = emit_int(e, a->value_rows * e->panel),
+                       .depth = emit_sub(e, b->seen.to, b->seen.from),
+                       .c = a->sums,
+                       .c_stride = emit_int(e, a->padded_dim)};
+    multiply(e, a, &p, emit_int(e, a->padded_dim / e->panel), a->padded_dim / e->panel);
 }
 
 /* One key's values into the sums of one row, as emit_tile() adds them. */
@@ -244,6 +277,36 @@ static void mix_block(KernelEmit *k, const Attention *a, const TileRows *tile,
     mix_seen_by_all(k, a, b);
     if ((has_window || a->node->attr.causal) && !a->is_one)
         mix_edge(k, a, tile, b, b->seen.to, b->end);
+}
+
+/* ---- what one row reads next is brought near: it uses each number but once ---- */
+
+static void bring(Emit *e, Value from, Value floats) {
+    Loop line = emit_loop(e, "line", emit_int(e, 0), floats, emit_int(e, LINE_FLOATS));
+    emit_prefetch(e, from, line.i);
+    emit_loop_end(e, &line);
+}
+
+/* Those of a block; none where it begins at the end. */
+static void bring_keys(KernelEmit *k, const Attention *a, Value keys, Value first_key, Value end) {
+    Emit *e = k->e;
+    if (!a->is_one) return;
+    Value count = emit_min(e, emit_sub(e, end, first_key), emit_int(e, a->keys));
+    Value start =
+        emit_mul(e, emit_cache_row(k, a->node->in[1], first_key), emit_int(e, a->head_dim));
+    Value panels =
+        emit_div(e, emit_add(e, count, emit_int(e, e->panel - 1)), emit_int(e, e->panel));
+    bring(e, emit_at(e, keys, start), emit_mul(e, panels, emit_int(e, a->head_dim * e->panel)));
+}
+
+static void bring_values(KernelEmit *k, const Attention *a, const ValueBlock *b) {
+    Emit *e = k->e;
+    if (!a->is_one) return;
+    Value floats = emit_mul(e, emit_sub(e, b->end, b->first_key), emit_int(e, e->panel));
+    Loop j =
+        emit_loop(e, "j", emit_int(e, 0), emit_int(e, a->padded_dim / e->panel), emit_int(e, 1));
+    bring(e, value_at(e, a, b, b->first_key, j.i), floats);
+    emit_loop_end(e, &j);
 }
 
 /* ---- a tile of rows ---- */
@@ -349,45 +412,115 @@ static void attend_tile(KernelEmit *k, const Attention *a, const TileRows *tile)
     Value values =
         emit_at(e, a->value_cache, emit_mul(e, tile->kv_head, emit_int(e, value_floats)));
     Range seen = visible_keys(k, a, tile);
+    bring_keys(k, a, keys, seen.from, seen.to);
     Loop block = emit_loop(e, "block", seen.from, seen.to, emit_int(e, a->keys));
     Value count = emit_min(e, emit_sub(e, seen.to, block.i), block.step);
-    score_block(k, a, q, keys, emit_cache_row(k, a->node->in[1], block.i), count);
-    Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
-    softmax_step(k, a, tile, r.i, block.i, count);
-    emit_loop_end(e, &r);
     Value end = emit_add(e, block.i, count);
     Range seen_by_all = keys_of_all(k, a, tile, (Range){block.i, end});
     Value first_row = emit_cache_row(k, a->node->in[2], block.i);
-    mix_block(k, a, tile, &(ValueBlock){values, block.i, first_row, seen_by_all, end});
+    const ValueBlock b = {values, block.i, first_row, seen_by_all, end};
+    bring_values(k, a, &b);
+    score_block(k, a, q, keys, emit_cache_row(k, a->node->in[1], block.i), count);
+    bring_keys(k, a, keys, end, seen.to);
+    Loop r = emit_loop(e, "r", emit_int(e, 0), tile->count, emit_int(e, 1));
+    softmax_step(k, a, tile, r.i, block.i, count);
+    emit_loop_end(e, &r);
+    mix_block(k, a, tile, &b);
     emit_loop_end(e, &block);
     store_rows(k, a, tile, seen);
 }
 
-/* Each thread has heads side by side, which it may have computed itself (own_heads). */
-static void attend_one(KernelEmit *k, const Attention *a) {
+/* Of one token: some of the tiles of its heads. */
+static void attend_heads(KernelEmit *k, const Attention *a, Range tiles, Value step) {
     Emit *e = k->e;
-    Value rows = emit_int(e, a->rows), tiles = emit_int(e, a->heads / a->rows);
-    Value after = emit_add(e, k->thread, emit_int(e, 1));
-    Value from = emit_div(e, emit_mul(e, tiles, k->thread), k->threads);
-    Value to = emit_div(e, emit_mul(e, tiles, after), k->threads);
-    Loop i = emit_loop(e, "tile", from, to, emit_int(e, 1));
+    Value rows = emit_int(e, a->rows);
+    Loop i = emit_loop(e, "tile", tiles.from, tiles.to, step);
     Value head = emit_mul(e, i.i, rows), kv_head = emit_div(e, head, emit_int(e, a->group));
     attend_tile(k, a, &(TileRows){emit_int(e, 0), head, kv_head, rows});
     emit_loop_end(e, &i);
 }
 
+/* Each thread has heads side by side, which it may have computed itself (own_heads). */
+static void attend_one(KernelEmit *k, const Attention *a) {
+    Emit *e = k->e;
+    Value tiles = emit_int(e, a->heads / a->rows);
+    Value after = emit_add(e, k->thread, emit_int(e, 1));
+    Value from = emit_div(e, emit_mul(e, tiles, k->thread), k->threads);
+    Value to = emit_div(e, emit_mul(e, tiles, after), k->threads);
+    attend_heads(k, a, (Range){from, to}, emit_int(e, 1));
+}
+
+static Value tile_count(KernelEmit *k, const Attention *a) {
+    Emit *e = k->e;
+    Value blocks = emit_add(e, k->rows, emit_int(e, a->rows - 1));
+    blocks = emit_div(e, blocks, emit_int(e, a->rows));
+    return emit_mul(e, blocks, emit_int(e, a->heads));
+}
+
 /* Tiles are dealt out in turn, so that long and short rows fall to all threads alike. */
-static void attend_all(KernelEmit *k, const Attention *a) {
+static void attend_all(KernelEmit *k, const Attention *a, Value first) {
     Emit *e = k->e;
     Value rows = emit_int(e, a->rows), group = emit_int(e, a->group);
     Value heads = emit_int(e, a->heads);
-    Value blocks = emit_div(e, emit_add(e, k->rows, emit_int(e, a->rows - 1)), rows);
-    Loop i = emit_loop(e, "tile", k->thread, emit_mul(e, blocks, heads), k->threads);
+    Loop i = emit_loop(e, "tile", first, tile_count(k, a), k->threads);
     Value token = emit_mul(e, emit_div(e, i.i, heads), rows);
     Value head = emit_rem(e, i.i, heads);
     Value count = emit_min(e, emit_sub(e, k->rows, token), rows);
     attend_tile(k, a, &(TileRows){token, head, emit_div(e, head, group), count});
     emit_loop_end(e, &i);
+}
+
+/* ---- segments of a batch: each is a call of its own ---- */
+
+static Attention attention_of(KernelEmit *k, const Attention *a, Value first) {
+    Emit *e = k->e;
+    Value caches = EMIT_ROW(k, first, caches);
+    Attention of = *a;
+    of.q = emit_at(e, a->q, emit_mul(e, first, emit_int(e, a->q_stride)));
+    of.out = emit_at(e, a->out, emit_mul(e, first, emit_int(e, a->out_stride)));
+    of.key_cache = emit_at(e, a->key_cache, caches);
+    of.value_cache = emit_at(e, a->value_cache, caches);
+    return of;
+}
+
+/* The tiles of one that go to a thread begin where those of the segments before have left off:
+ * `turn` is the thread that is next. */
+static void attend_segment(KernelEmit *k, const Attention *a, Value turn) {
+    Emit *e = k->e;
+    Value tiles = a->is_one ? emit_int(e, a->heads / a->rows) : tile_count(k, a);
+    Value next = emit_get(e, e->i64, turn);
+    Value first = emit_sub(e, emit_add(e, k->thread, k->threads), next);
+    first = emit_rem(e, first, k->threads);
+    if (a->is_one)
+        attend_heads(k, a, (Range){first, tiles}, k->threads);
+    else
+        attend_all(k, a, first);
+    emit_set(e, turn, emit_rem(e, emit_add(e, next, tiles), k->threads));
+}
+
+static void attend_segments(KernelEmit *k, const Attention *a) {
+    Emit *e = k->e;
+    Value one = emit_int(e, 1), starts = EMIT_FRAME(k, starts);
+    Value turn = emit_variable(e, e->i64, emit_int(e, 0));
+    Value count = emit_load_field(e, e->i64, k->frame, (int64_t)offsetof(TwFrame, segment_count),
+                                  "segment_count");
+    Loop s = emit_loop(e, "segment", emit_int(e, 0), count, one);
+    Value first = emit_load_int(e, starts, s.i);
+    KernelEmit part = *k;
+    part.tokens = part.rows = emit_sub(e, emit_load_int(e, starts, emit_add(e, s.i, one)), first);
+    part.position = emit_position(k, first);
+    part.row_table = emit_row_at(k, first);
+    Attention of_many = attention_of(k, a, first), of_one = of_many;
+    of_one.is_one = true;
+    while (of_one.rows > a->group || a->group % of_one.rows) of_one.rows--;
+    Value is_one = emit_int_equal(e, part.rows, one);
+    If one_token = emit_if(e, is_one);
+    attend_segment(&part, &of_one, turn);
+    emit_if_end(e, &one_token);
+    If many_tokens = emit_if(e, emit_int_less(e, one, part.rows));
+    attend_segment(&part, &of_many, turn);
+    emit_if_end(e, &many_tokens);
+    emit_loop_end(e, &s);
 }
 
 void emit_attention(KernelEmit *k) {
@@ -415,8 +548,10 @@ void emit_attention(KernelEmit *k) {
     a.largest = emit_at(e, k->scratch, emit_int(e, scratch.largest));
     a.total = emit_at(e, k->scratch, emit_int(e, scratch.total));
     if (node->attr.alibi) a.slopes = slope_table(k, &node->attr);
-    if (a.is_one)
+    if (k->frame)
+        attend_segments(k, &a);
+    else if (a.is_one)
         attend_one(k, &a);
     else
-        attend_all(k, &a);
+        attend_all(k, &a, k->thread);
 }

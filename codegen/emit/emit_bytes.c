@@ -91,6 +91,7 @@ typedef struct {
     ByteShape shape;
     int64_t vectors;
     Value a, b, panel_stride, from, to, c, c_stride;
+    NextBytes next;
     Value acc[MOST_ROWS][MOST_VECTORS];
 } ByteTile;
 
@@ -139,10 +140,18 @@ static void multiply_words(Emit *e, ByteTile *t, Value i, Value at,
     }
 }
 
+static void bring_next(Emit *e, const ByteTile *t, Value at) {
+    Value end = emit_mul(e, t->next.lines, emit_int(e, LINE_FLOATS));
+    Loop line = emit_loop(e, "line", emit_int(e, 0), end, emit_int(e, LINE_FLOATS));
+    emit_prefetch(e, t->next.at, emit_add(e, at, line.i));
+    emit_loop_end(e, &line);
+}
+
 static void add_block(Emit *e, ByteTile *t, Value i) {
     Value sum[MOST_ROWS][MOST_VECTORS], scale[MOST_VECTORS];
     const int64_t scales = t->shape.blocks * BLOCK_WORDS;
     Value at = emit_mul(e, emit_sub(e, i, t->from), emit_int(e, block_words(e, &t->shape)));
+    if (t->shape.has_next) bring_next(e, t, at);
     for (int64_t r = 0; r < t->shape.rows; r++) {
         Value start = emit_byte_sum(e, t->a, row_place(e, t, r, i, scales + t->shape.blocks));
         for (int64_t v = 0; v < t->vectors; v++) sum[r][v] = start;
@@ -180,15 +189,18 @@ static void tile_body(Emit *e, ByteTile *t) {
 
 static Value tile_function(Emit *e, ByteShape shape) {
     char name[96];
-    snprintf(name, sizeof name, "bytes.%s%s.%dx%d.blocks%lld.stride%lld%s",
+    snprintf(name, sizeof name, "bytes.%s%s.%dx%d.blocks%lld.stride%lld%s%s",
              shape.format == FORMAT_q4 ? "q4" : "q8", shape.is_unpacked ? ".unpacked" : "",
              (int)shape.rows, (int)shape.panels, (long long)shape.blocks,
-             shape.rows > 1 ? (long long)shape.stride : 0, shape.accumulates ? ".add" : "");
+             shape.rows > 1 ? (long long)shape.stride : 0, shape.accumulates ? ".add" : "",
+             shape.has_next ? ".next" : "");
     Value function = emit_function_find(e, name);
     if (function) return function;
     EmitPlace place = emit_leave(e);
-    VType types[] = {e->pointer, e->pointer, e->i64, e->i64, e->i64, e->pointer, e->i64};
-    function = emit_function_begin(e, name, e->none, types, 7, (Loc){0});
+    VType types[] = {e->pointer, e->pointer, e->i64,     e->i64, e->i64,
+                     e->pointer, e->i64,     e->pointer, e->i64};
+    const int count = shape.has_next ? 9 : 7;
+    function = emit_function_begin(e, name, e->none, types, count, (Loc){0});
     ByteTile t = {.shape = shape,
                   .vectors = 2 * shape.panels,
                   .a = emit_argument(e, 0, "a"),
@@ -198,6 +210,8 @@ static Value tile_function(Emit *e, ByteShape shape) {
                   .to = emit_argument(e, 4, "to"),
                   .c = emit_argument(e, 5, "c"),
                   .c_stride = emit_argument(e, 6, "c_stride")};
+    if (shape.has_next)
+        t.next = (NextBytes){emit_argument(e, 7, "next"), emit_argument(e, 8, "lines")};
     tile_body(e, &t);
     emit_function_end(e);
     emit_return_to(e, place);
@@ -205,9 +219,9 @@ static Value tile_function(Emit *e, ByteShape shape) {
 }
 
 void emit_byte_tile(Emit *e, ByteShape shape, Value a, Value b, Value panel_stride, Value from,
-                    Value to, Value c, Value c_stride) {
-    Value arguments[] = {a, b, panel_stride, from, to, c, c_stride};
-    emit_call(e, tile_function(e, shape), arguments, 7);
+                    Value to, Value c, Value c_stride, NextBytes next) {
+    Value arguments[] = {a, b, panel_stride, from, to, c, c_stride, next.at, next.lines};
+    emit_call(e, tile_function(e, shape), arguments, shape.has_next ? 9 : 7);
 }
 
 /* ---- unpacking ---- */

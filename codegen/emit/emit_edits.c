@@ -17,24 +17,32 @@ typedef struct {
 
 /* ---- what there is to do in this row ---- */
 
-#define FIELD(k, edit, type, member)                                                               \
-    emit_load_field((k)->e, type, emit_slot(k, edit, FORM_ROWS),                                   \
-                    (int64_t)offsetof(TwEdit, member), #member)
+/* The TwEdit of a row's sequence, where the slot is that of the first. */
+static Value said_of(KernelEmit *k, Ref edit, Value row) {
+    enum { EDIT_FLOATS = sizeof(TwEdit) / sizeof(float) };
+    Emit *e = k->e;
+    Value said = emit_slot(k, edit, FORM_ROWS);
+    if (!k->frame) return said;
+    return emit_at(e, said, emit_mul(e, EMIT_ROW(k, row, edits), emit_int(e, EDIT_FLOATS)));
+}
+
+#define FIELD(k, said, type, member)                                                               \
+    emit_load_field((k)->e, type, said, (int64_t)offsetof(TwEdit, member), #member)
 
 /* A 32-bit field, not negative. */
-static Value load_flag(KernelEmit *k, Ref edit) {
+static Value load_flag(KernelEmit *k, Value said) {
     const int64_t word = (int64_t)(offsetof(TwEdit, is_on) / sizeof(float));
-    return emit_load_token(k->e, emit_slot(k, edit, FORM_ROWS), emit_int(k->e, word));
+    return emit_load_token(k->e, said, emit_int(k->e, word));
 }
 
 /* Of the operand for a token: the one that the map says, or by its position to patch with, or the
  * first; -1: the value stays. */
-static Value operand_row(KernelEmit *k, Ref edit, Value row) {
+static Value operand_row(KernelEmit *k, Ref edit, Value said, Value row) {
     Emit *e = k->e;
     const bool is_patch = kernel_node(k, edit)->attr.edit == EDIT_patch;
-    Value none = emit_int(e, -1), position = emit_add(e, k->position, row);
-    Value map = FIELD(k, edit, e->pointer, row);
-    Value is_known = emit_int_less(e, position, FIELD(k, edit, e->i64, row_count));
+    Value none = emit_int(e, -1), position = emit_position(k, row);
+    Value map = FIELD(k, said, e->pointer, row);
+    Value is_known = emit_int_less(e, position, FIELD(k, said, e->i64, row_count));
     Value plain = is_patch ? emit_select(e, is_known, position, none) : emit_int(e, 0);
     Value index = emit_variable(e, e->i64, plain);
     If has_map = emit_if(e, emit_is_there(e, map));
@@ -114,10 +122,11 @@ static int64_t operand_columns(const KernelEmit *k, const Node *edit) {
 }
 
 /* With row `index` of the operand. */
-static void edit_with_operand(KernelEmit *k, Ref edit, Value x, Value index, Value strength) {
+static void edit_with_operand(KernelEmit *k, Ref edit, Value said, Value x, Value index,
+                              Value strength) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, edit);
-    Value operand = FIELD(k, edit, e->pointer, operand);
+    Value operand = FIELD(k, said, e->pointer, operand);
     If is_there = emit_if(e, emit_is_there(e, operand));
     Value start = emit_mul(e, index, emit_int(e, operand_columns(k, node)));
     Value v = emit_at(e, operand, emit_add(e, start, emit_int(e, node->attr.first)));
@@ -125,13 +134,13 @@ static void edit_with_operand(KernelEmit *k, Ref edit, Value x, Value index, Val
     emit_if_end(e, &is_there);
 }
 
-static void edit_by_row(KernelEmit *k, Ref edit, Value x, Value row, Value strength) {
+static void edit_by_row(KernelEmit *k, Ref edit, Value said, Value x, Value row, Value strength) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, edit);
-    Value index = operand_row(k, edit, row);
+    Value index = operand_row(k, edit, said, row);
     If is_edited = emit_if(e, emit_int_less(e, emit_int(e, -1), index));
     if (operand_columns(k, node))
-        edit_with_operand(k, edit, x, index, strength);
+        edit_with_operand(k, edit, said, x, index, strength);
     else
         edit_row(k, node, x, NULL, strength);
     emit_if_end(e, &is_edited);
@@ -142,13 +151,14 @@ void emit_edit_row(KernelEmit *k, Ref edit, Value x, Value row) {
     const Node *node = kernel_node(k, edit);
     Value strength = emit_f32(e, node->attr.strength), none = emit_int(e, 0);
     if (node->attr.given) {
-        If is_on = emit_if(e, emit_int_less(e, none, load_flag(k, edit)));
-        edit_by_row(k, edit, x, row, FIELD(k, edit, e->f32, strength));
+        Value said = said_of(k, edit, row);
+        If is_on = emit_if(e, emit_int_less(e, none, load_flag(k, said)));
+        edit_by_row(k, edit, said, x, row, FIELD(k, said, e->f32, strength));
         emit_if_end(e, &is_on);
     } else if (node->attr.edit == EDIT_patch) {
-        edit_by_row(k, edit, x, row, strength);
+        edit_by_row(k, edit, said_of(k, edit, row), x, row, strength);
     } else if (operand_columns(k, node)) {
-        edit_with_operand(k, edit, x, none, strength);
+        edit_with_operand(k, edit, said_of(k, edit, row), x, none, strength);
     } else {
         edit_row(k, node, x, NULL, strength);
     }

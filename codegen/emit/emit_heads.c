@@ -128,7 +128,7 @@ static void rope_head(KernelEmit *k, Ref op, Value base, Value row) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, op);
     const int64_t columns = rope_table_columns(node, e->machine);
-    Value position = emit_add(e, k->position, row);
+    Value position = emit_position(k, row);
     Value table =
         emit_at(e, emit_slot(k, op, FORM_ROWS), emit_mul(e, position, emit_int(e, 2 * columns)));
     Rotating r = {base, table, emit_at(e, table, emit_int(e, columns)), node->attr.dims / 2};
@@ -153,7 +153,7 @@ static void scale_columns(Emit *e, void *context, Value column, int64_t lanes) {
 static void scale_head(KernelEmit *k, const Node *node, int64_t head_dim, Value base, Value row) {
     Emit *e = k->e;
     Value scales = emit_slot(k, node->in[1], FORM_VECTOR);
-    Value scale = emit_load_f32(e, scales, emit_add(e, k->position, row));
+    Value scale = emit_load_f32(e, scales, emit_position(k, row));
     emit_columns(e, head_dim, scale_columns, &(Scaling){base, emit_splat(e, scale)});
 }
 
@@ -164,12 +164,12 @@ static void scale_head(KernelEmit *k, const Node *node, int64_t head_dim, Value 
 static void append_key(KernelEmit *k, Ref op, int64_t head_dim, Value base, Value row, Value head) {
     Emit *e = k->e;
     const int64_t panels = round_up(emit_cache_rows(k, op), e->panel) / e->panel;
-    Value position = emit_cache_row(k, op, emit_add(e, k->position, row));
+    Value position = emit_cache_row(k, op, emit_position(k, row));
     Value panel = emit_int(e, e->panel);
     Value at = emit_add(e, emit_mul(e, head, emit_int(e, panels)), emit_div(e, position, panel));
     at = emit_mul(e, at, emit_int(e, head_dim * e->panel));
     at = emit_add(e, at, emit_rem(e, position, panel));
-    Value cache = emit_at(e, emit_slot(k, op, FORM_VECTOR), at);
+    Value cache = emit_at(e, emit_cache(k, op, row), at);
     Loop loop = emit_loop(e, "d", emit_int(e, 0), emit_int(e, head_dim), emit_int(e, 1));
     emit_store(e, emit_load_f32(e, base, loop.i), cache, emit_mul(e, loop.i, panel));
     emit_loop_end(e, &loop);
@@ -195,9 +195,9 @@ static void append_value(KernelEmit *k, Ref op, int64_t head_dim, Value base, Va
     Emit *e = k->e;
     const int64_t rows = emit_cache_rows(k, op);
     const int64_t head_floats = round_up(head_dim, e->panel) * rows;
-    Value cache = emit_slot(k, op, FORM_VECTOR);
+    Value cache = emit_cache(k, op, row);
     AppendingValue v = {base, emit_at(e, cache, emit_mul(e, head, emit_int(e, head_floats))),
-                        emit_cache_row(k, op, emit_add(e, k->position, row)), rows};
+                        emit_cache_row(k, op, emit_position(k, row)), rows};
     emit_columns(e, head_dim, append_columns, &v);
 }
 

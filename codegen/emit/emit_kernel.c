@@ -17,6 +17,9 @@ KernelEmit emit_kernel_begin(Emit *e, const Kernel *kernel, const char *name) {
                     .position = emit_argument(e, 4, "position"),
                     .scratch = emit_argument(e, SCRATCH_ARGUMENT, "scratch")};
     emit_argument_is_private(e, SCRATCH_ARGUMENT);
+    if (!kernel_asks_rows(kernel)) return k;
+    k.frame = emit_slot(&k, (Ref){0}, FORM_VECTOR);
+    k.row_table = emit_load_field(e, e->pointer, k.frame, (int64_t)offsetof(TwFrame, rows), "rows");
     return k;
 }
 
@@ -41,4 +44,24 @@ int64_t emit_cache_rows(const KernelEmit *k, Ref append) {
 Value emit_cache_row(const KernelEmit *k, Ref append, Value position) {
     const int64_t ring = ring_of(k, append);
     return ring ? emit_rem(k->e, position, emit_int(k->e, ring)) : position;
+}
+
+/* ---- rows of a batch ---- */
+
+Value emit_row_at(KernelEmit *k, Value row) {
+    enum { ROW_FLOATS = sizeof(TwRow) / sizeof(float) };
+    return emit_at(k->e, k->row_table, emit_mul(k->e, row, emit_int(k->e, ROW_FLOATS)));
+}
+
+Value emit_row_field(KernelEmit *k, Value row, int64_t byte_offset) {
+    return emit_load_field(k->e, k->e->i64, emit_row_at(k, row), byte_offset, "row");
+}
+
+Value emit_position(KernelEmit *k, Value row) {
+    return k->frame ? EMIT_ROW(k, row, position) : emit_add(k->e, k->position, row);
+}
+
+Value emit_cache(KernelEmit *k, Ref append, Value row) {
+    Value cache = emit_slot(k, append, FORM_VECTOR);
+    return k->frame ? emit_at(k->e, cache, EMIT_ROW(k, row, caches)) : cache;
 }

@@ -5,15 +5,20 @@
  *   void kernel(i64 thread, i64 threads, i64 rows, i64 tokens, i64 position, ptr scratch,
  *               ptr slot...)
  *
- * rows is the number of rows of its result, tokens that of the call. Work is split over columns
- * (and, in attention, over heads and rows), never over the sum of a product: results do not depend
- * on the number of threads. A row's numbers do not depend on which rows are computed with it.
+ * rows is the number of rows of its result, tokens that of the call, which begin at `position`; in
+ * a batch each row has a position of its own, and the frame is one of the slots. Work is split over
+ * columns (and, in attention, over heads and rows), never over the sum of a product: results do not
+ * depend on the number of threads. A row's numbers do not depend on which rows are computed with
+ * it.
  */
 #ifndef CODEGEN_EMIT_KERNEL_H
 #define CODEGEN_EMIT_KERNEL_H
 
 #include "codegen/emit/emit.h"
 #include "codegen/emit/kernel.h"
+#include "runtime/abi.h"
+
+#include <stddef.h>
 
 enum { SCRATCH_ARGUMENT = 5, FIRST_SLOT_ARGUMENT };
 
@@ -21,7 +26,8 @@ typedef struct {
     Emit *e;
     const Kernel *kernel;
     Value thread, threads, rows, tokens, position;
-    Value scratch; /* of this thread, see scratch.h */
+    Value scratch;          /* of this thread, see scratch.h */
+    Value frame, row_table; /* in a batch, where the kernel asks for them; else null */
 } KernelEmit;
 
 static inline const Node *kernel_node(const KernelEmit *k, Ref ref) {
@@ -38,6 +44,19 @@ int64_t emit_slot_stride(const KernelEmit *k, Ref ref);
 /* Rows of a cache, and the one that holds a position: its own, or in a ring position % rows. */
 int64_t emit_cache_rows(const KernelEmit *k, Ref append);
 Value emit_cache_row(const KernelEmit *k, Ref append, Value position);
+
+/* The position of a row of the call. */
+Value emit_position(KernelEmit *k, Value row);
+/* The caches of an append that hold the sequence of a row. */
+Value emit_cache(KernelEmit *k, Ref append, Value row);
+/* In a batch: the TwRow of a row, and a field of it. */
+Value emit_row_at(KernelEmit *k, Value row);
+#define EMIT_ROW(k, row, member) emit_row_field(k, row, (int64_t)offsetof(TwRow, member))
+Value emit_row_field(KernelEmit *k, Value row, int64_t byte_offset);
+/* A pointer of the frame. */
+#define EMIT_FRAME(k, member)                                                                      \
+    emit_load_field((k)->e, (k)->e->pointer, (k)->frame, (int64_t)offsetof(TwFrame, member),       \
+                    #member)
 
 /* from <= i < to */
 typedef struct {
@@ -99,11 +118,16 @@ typedef struct {
     int64_t rows, panels;
     int64_t stride; /* words between rows of a */
     int64_t blocks; /* of a row of a */
+    bool has_next;  /* brings weights near that are read later */
 } ByteShape;
+/* So many cache lines from `at` on, and from as many words behind it as a block has, ... */
+typedef struct {
+    Value at, lines;
+} NextBytes;
 /* As emit_tile(), of blocks from <= i < to of rows that emit_round_row() made; b begins with the
  * first of these blocks. */
 void emit_byte_tile(Emit *e, ByteShape shape, Value a, Value b, Value panel_stride, Value from,
-                    Value to, Value c, Value c_stride);
+                    Value to, Value c, Value c_stride, NextBytes next);
 /* Blocks of a panel of q4 to the layout of q8. */
 void emit_unpack_bytes(Emit *e, Value from, Value to, Value blocks);
 

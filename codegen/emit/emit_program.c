@@ -42,7 +42,7 @@ static Value kernel_function(Emit *e, const Kernel *kernel, const char *name) {
 
 /* ---- entries ---- */
 
-enum { PHASES = 2, BUFFER_FLOATS = sizeof(TwTapBuffer) / sizeof(float) };
+enum { BUFFER_FLOATS = sizeof(TwTapBuffer) / sizeof(float) };
 
 typedef struct {
     const char *stem; /* of its name: others may have it, too */
@@ -68,6 +68,7 @@ typedef struct {
 
 typedef struct {
     Value thread, threads;
+    Value frame; /* itself */
     Value weights, arena, caches, tables, token_ids, logits, tokens, position, logit_rows, team;
     Value taps, edits; /* null: there are none */
     Value scratch;     /* of this thread */
@@ -121,6 +122,7 @@ static Frame load_frame(const Program *program, const PhasePlan *phase) {
                    .tables = program->has_tables ? FIELD(e->pointer, tables, "tables") : NULL,
                    .trace = program->mark ? FIELD(e->pointer, trace, "trace") : NULL,
                    .scratch = emit_at(e, FIELD(e->pointer, scratch, "scratch"), before),
+                   .frame = frame,
                    .thread = thread,
                    .threads = emit_argument(e, 2, "threads"),
                    .weights = FIELD(e->pointer, weights, "weights"),
@@ -203,13 +205,16 @@ static Value slot_pointer(const Steps *s, Value turn, int step, int index) {
     const Slot *slot = &kernel_of(s, 0, step)->slot[index];
     if (slot->kind == SLOT_LOGITS) return frame->logits;
     if (slot->kind == SLOT_TOKENS || slot->kind == SLOT_START) return frame->token_ids;
+    if (slot->kind == SLOT_FRAME) return frame->frame;
     Value offset = slot_offset(s, turn, step, index);
     if (slot->is_last) {
         Value skipped = emit_sub(e, frame->tokens, frame->logit_rows);
         offset = emit_add(e, offset, emit_mul(e, skipped, emit_int(e, slot->stride)));
     }
-    if (slot->kind == SLOT_TAP) return tap_rows(e, tap_buffer(e, frame, offset));
-    if (slot->kind == SLOT_TAP_BUFFER) return tap_buffer(e, frame, offset);
+    if (slot->kind == SLOT_TAP && !s->phase->graph->batch)
+        return tap_rows(e, tap_buffer(e, frame, offset));
+    if (slot->kind == SLOT_TAP || slot->kind == SLOT_TAP_BUFFER)
+        return tap_buffer(e, frame, offset);
     switch (slot->kind) {
     case SLOT_ARENA: return emit_at(e, frame->arena, offset);
     case SLOT_WEIGHTS: return emit_at(e, frame->weights, offset);
@@ -372,14 +377,30 @@ static Value emit_rotations(Emit *e, const Plan *plan) {
 static size_t program_bytes(const Plan *plan) {
     if (plan->prefill.start_columns) return sizeof(TwProgram);
     if (plan->prefill.edit_count) return offsetof(TwProgram, start_columns);
+    if (plan->batch.graph) return offsetof(TwProgram, edit);
     if (plan->ring_rows) return offsetof(TwProgram, batch);
     if (plan->layout->rope.count) return offsetof(TwProgram, ring_rows);
     if (plan->prefill.tap_count) return offsetof(TwProgram, table_floats);
     return plan->gives_logits ? offsetof(TwProgram, outputs) : offsetof(TwProgram, tap_count);
 }
 
-static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol, Value prefill,
-                             Value decode) {
+/* The TwCache of each cache, as an array. */
+static Value emit_caches(Emit *e, const Plan *plan) {
+    Arena *arena = plan->layout->arena;
+    if (!plan->cache_count) return LLVMConstNull(e->pointer);
+    Value *cache = ARENA_ARRAY(arena, Value, (size_t)plan->cache_count);
+    for (int64_t i = 0; i < plan->cache_count; i++) {
+        const TwCache *c = &plan->cache[i];
+        Value fields[] = {emit_int(e, c->offset), emit_int(e, c->pieces),
+                          emit_int(e, c->piece_floats), emit_int(e, c->unit),
+                          emit_int(e, c->unit_floats)};
+        cache[i] = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
+    }
+    return emit_table(e, cache, plan->cache_count);
+}
+
+static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol,
+                             const Value entry[PHASES]) {
     const Plan *plan = part->plan;
     const TargetNames *names = &part->target->names;
     const RopeTables *tables = &plan->layout->rope;
@@ -397,8 +418,8 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_int(e, plan->cache_floats),
                       emit_int(e, (int64_t)layout_id(plan->layout)),
                       emit_int(e, plan->layout->floats * (int64_t)sizeof(float)),
-                      prefill,
-                      decode,
+                      entry[PHASE_PREFILL],
+                      entry[PHASE_DECODE],
                       emit_int(e, plan->scratch_floats),
                       emit_int(e, plan->takes_whole_sequences),
                       emit_int(e, plan_outputs(plan)),
@@ -409,11 +430,11 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_int(e, tables->count),
                       emit_int(e, plan->ring_rows),
                       emit_int(e, plan->ring_rollback),
-                      LLVMConstNull(e->pointer), /* no code for batches */
-                      LLVMConstNull(e->pointer),
-                      emit_int(e, 0),
-                      LLVMConstNull(e->pointer),
-                      emit_int(e, 0),
+                      entry[PHASE_BATCH],
+                      entry[PHASE_FEW],
+                      emit_int(e, plan->few.graph ? plan->few.graph->batch : 0),
+                      emit_caches(e, plan),
+                      emit_int(e, plan->cache_count),
                       LLVMConstNull(e->pointer),
                       emit_int(e, plan->prefill.edit_count),
                       emit_int(e, plan->prefill.start_columns)};
@@ -452,6 +473,8 @@ static void choose_part(Program *program, const ModulePart *part, int number, bo
     e->base = target->names.base;
 }
 
+static const char *const phase_names[PHASES] = {"prefill", "decode", "batch", "few"};
+
 int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOptions *options,
                   Value *programs, const ModuleFunction **functions) {
     VType types[] = {e->pointer, e->i64, e->i64};
@@ -460,7 +483,8 @@ int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOption
     size_t most = 0;
     bool is_several = false;
     for (int i = 0; i < count; i++) {
-        most += (size_t)(part[i].plan->prefill.count + part[i].plan->decode.count + PHASES);
+        for (int p = 0; p < PHASES; p++)
+            most += (size_t)plan_phase(part[i].plan, (Phase)p)->count + 1;
         is_several |= part[i].target != part[0].target;
     }
     program.made = ARENA_ARRAY(arena, Made, most);
@@ -473,10 +497,14 @@ int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOption
         choose_part(&program, part, i, is_several);
         program.scratch_floats = plan->scratch_floats;
         program.has_tables = plan->layout->rope.count;
-        Value prefill = emit_entry(&program, "prefill", &plan->prefill);
-        Value decode = emit_entry(&program, "decode", &plan->decode);
+        Value entry[PHASES];
+        for (int p = 0; p < PHASES; p++) {
+            const PhasePlan *phase = plan_phase(plan, (Phase)p);
+            entry[p] = phase->graph ? emit_entry(&program, phase_names[p], phase)
+                                    : LLVMConstNull(e->pointer);
+        }
         const char *symbol = module_symbol(plan->name, i, arena);
-        programs[i] = emit_descriptor(e, &part[i], symbol, prefill, decode);
+        programs[i] = emit_descriptor(e, &part[i], symbol, entry);
     }
     *functions = program.function;
     return program.count;

@@ -134,6 +134,26 @@ static Panels floats_of_panels(KernelEmit *k, const Projection *p, int64_t count
     return (Panels){p->unpacked, emit_int(e, p->scratch.unpacked_stride)};
 }
 
+/* Few rows take so little time that their weights would not come by themselves. */
+static bool is_few(const KernelEmit *k) {
+    const int64_t batch = k->kernel->graph->batch;
+    return batch && batch <= IR_FEW_ROWS && kernel_node(k, k->kernel->root)->schedule.rows > 1;
+}
+
+/* Each tile of rows brings its part of all blocks of the panel behind that at `b`. */
+static NextBytes part_of_next(Emit *e, Value b, int64_t panel_words, int64_t block_words,
+                              const Loop *row, const Step *step) {
+    const int64_t lines = (block_words + LINE_FLOATS - 1) / LINE_FLOATS;
+    Value last = emit_sub(e, row->step, emit_int(e, 1));
+    Value rows = emit_sub(e, step->rows.to, step->rows.from);
+    Value tiles = emit_div(e, emit_add(e, rows, last), row->step);
+    Value tile = emit_div(e, emit_sub(e, row->i, step->rows.from), row->step);
+    Value share = emit_sub(e, emit_add(e, emit_int(e, lines), tiles), emit_int(e, 1));
+    share = emit_div(e, share, tiles);
+    Value before = emit_mul(e, emit_mul(e, tile, share), emit_int(e, LINE_FLOATS));
+    return (NextBytes){emit_at(e, b, emit_add(e, emit_int(e, panel_words), before)), share};
+}
+
 /* A tile of many rows reads q4 as bytes, made once for all rows of a block. */
 static void add_byte_panels(KernelEmit *k, Projection *p, TileShape tile, const Step *step,
                             Value panel) {
@@ -152,6 +172,8 @@ static void add_byte_panels(KernelEmit *k, Projection *p, TileShape tile, const 
                        .blocks = p->blocks};
     Value b = emit_at(e, packed_panel(k, p, panel), emit_mul(e, from, emit_int(e, block)));
     Value b_stride = emit_int(e, words);
+    NextBytes next = {0};
+    shape.has_next = is_few(k) && !p->unpacked;
     if (p->unpacked) {
         for (int64_t i = 0; i < tile.panels; i++)
             emit_unpack_bytes(e, emit_at(e, b, emit_int(e, i * words)),
@@ -165,8 +187,9 @@ static void add_byte_panels(KernelEmit *k, Projection *p, TileShape tile, const 
     Value local = emit_sub(e, row.i, step->rows.from);
     Value x = emit_at(e, p->x, emit_mul(e, row.i, emit_int(e, p->x_stride)));
     Value c = emit_at(e, p->sums, emit_mul(e, local, emit_int(e, p->scratch.sums_stride)));
+    if (shape.has_next) next = part_of_next(e, b, words, block, &row, step);
     emit_byte_tile(e, shape, x, b, b_stride, from, to, emit_at(e, c, column),
-                   emit_int(e, p->scratch.sums_stride));
+                   emit_int(e, p->scratch.sums_stride), next);
     emit_loop_end(e, &row);
 }
 

@@ -46,8 +46,8 @@ static void embed_row(KernelEmit *k, Ref root, Value row) {
 static void add_position_row(KernelEmit *k, Ref root, Value row) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, root);
-    Value position = emit_add(e, k->position, emit_int(e, (int64_t)node->attr.offset));
-    const TableRow from = emit_table_row(k, node, emit_add(e, position, row), NULL);
+    Value offset = emit_int(e, (int64_t)node->attr.offset);
+    const TableRow from = emit_table_row(k, node, emit_add(e, emit_position(k, row), offset), NULL);
     Value x = row_base(k, node->in[0], row);
     Loop c = columns_loop(e, columns_of(k, root));
     emit_store(e, emit_fadd(e, emit_load(e, x, c.i), emit_table_load(e, &from, c.i)), x, c.i);
@@ -137,28 +137,44 @@ static void slice_row(KernelEmit *k, Ref root, Value row) {
 
 /* ---- one row of many: each thread does some of the columns ---- */
 
-void emit_pool(KernelEmit *k) {
+static void pool_rows(KernelEmit *k, Range rows, Value to_row) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, k->kernel->root);
     Value one = emit_int(e, 1), width = emit_int(e, e->width);
     Value vectors = emit_int(e, round_up(columns_of(k, node->in[0]), e->width) / e->width);
     Value from = emit_div(e, emit_mul(e, vectors, k->thread), k->threads);
     Value to = emit_div(e, emit_mul(e, vectors, emit_add(e, k->thread, one)), k->threads);
-    Value rows = node->attr.pool == POOL_first ? one : k->tokens;
     Value sum = emit_variable(e, e->vector, emit_vector(e, 0));
     Value count = emit_variable(e, e->vector, emit_vector(e, 0));
     Loop vector = emit_loop(e, "vector", from, to, one);
     Value column = emit_mul(e, vector.i, width);
     emit_set(e, sum, emit_vector(e, 0));
     emit_set(e, count, emit_vector(e, 0));
-    Loop row = emit_loop(e, "row", emit_int(e, 0), rows, one);
+    Loop row = emit_loop(e, "row", rows.from, rows.to, one);
     Value x = emit_load(e, row_base(k, node->in[0], row.i), column);
     emit_set(e, sum, emit_fadd(e, emit_get(e, e->vector, sum), x));
     emit_set(e, count, emit_fadd(e, emit_get(e, e->vector, count), emit_vector(e, 1)));
     emit_loop_end(e, &row);
     Value mean = emit_fdiv(e, emit_get(e, e->vector, sum), emit_get(e, e->vector, count));
-    emit_store(e, mean, row_base(k, k->kernel->root, emit_int(e, 0)), column);
+    emit_store(e, mean, row_base(k, k->kernel->root, to_row), column);
     emit_loop_end(e, &vector);
+}
+
+/* Of a batch a row for each segment. */
+void emit_pool(KernelEmit *k) {
+    Emit *e = k->e;
+    const bool is_first = kernel_node(k, k->kernel->root)->attr.pool == POOL_first;
+    Value none = emit_int(e, 0), one = emit_int(e, 1);
+    if (!k->frame) {
+        pool_rows(k, (Range){none, is_first ? one : k->tokens}, none);
+        return;
+    }
+    Value starts = EMIT_FRAME(k, starts);
+    Loop s = emit_loop(e, "segment", none, k->rows, one);
+    Value first = emit_load_int(e, starts, s.i), after = emit_add(e, first, one);
+    if (!is_first) after = emit_load_int(e, starts, emit_add(e, s.i, one));
+    pool_rows(k, (Range){first, after}, s.i);
+    emit_loop_end(e, &s);
 }
 
 /* ---- rows ---- */
@@ -166,6 +182,7 @@ void emit_pool(KernelEmit *k) {
 static void last_row(KernelEmit *k, Ref root, Value row) {
     Emit *e = k->e;
     Value from = emit_add(e, row, emit_sub(e, k->tokens, k->rows));
+    if (k->frame) from = emit_load_int(e, EMIT_FRAME(k, wanted), row);
     copy_columns(e, row_base(k, kernel_node(k, root)->in[0], from), row_base(k, root, row),
                  columns_of(k, root));
 }

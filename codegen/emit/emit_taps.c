@@ -9,17 +9,35 @@
 #include <math.h>
 #include <stddef.h>
 
-static If begin(KernelEmit *k, Ref tap) {
-    return emit_if(k->e, emit_is_there(k->e, emit_slot(k, tap, FORM_VECTOR)));
+/* The TwTapBuffer of a row's sequence, where the slot is that of the first. */
+static Value buffer_of(KernelEmit *k, Ref tap, Value row) {
+    enum { BUFFER_FLOATS = sizeof(TwTapBuffer) / sizeof(float) };
+    Emit *e = k->e;
+    Value buffer = emit_slot(k, tap, FORM_VECTOR);
+    if (!k->frame) return buffer;
+    return emit_at(e, buffer, emit_mul(e, EMIT_ROW(k, row, taps), emit_int(e, BUFFER_FLOATS)));
+}
+
+static Value load_rows(Emit *e, Value buffer) {
+    return emit_load_field(e, e->pointer, buffer, (int64_t)offsetof(TwTapBuffer, rows), "rows");
+}
+
+/* Those of the caller's; in a batch not yet loaded. */
+static Value rows_of(KernelEmit *k, Ref tap, Value row) {
+    return k->frame ? load_rows(k->e, buffer_of(k, tap, row)) : emit_slot(k, tap, FORM_VECTOR);
+}
+
+static If begin(KernelEmit *k, Ref tap, Value row) {
+    return emit_if(k->e, emit_is_there(k->e, rows_of(k, tap, row)));
 }
 
 /* Where the first column that the tap wants of this row goes. */
 static Value kept_row(KernelEmit *k, Ref tap, Value row) {
     Emit *e = k->e;
     const Placement place = kernel_node(k, tap)->place;
-    Value start = emit_mul(e, emit_add(e, k->position, row), emit_int(e, place.stride));
+    Value start = emit_mul(e, emit_position(k, row), emit_int(e, place.stride));
     start = emit_add(e, start, emit_int(e, place.offset));
-    return emit_at(e, emit_slot(k, tap, FORM_VECTOR), start);
+    return emit_at(e, rows_of(k, tap, row), start);
 }
 
 static bool wants_all(const KernelEmit *k, const Node *tap) {
@@ -30,7 +48,7 @@ void emit_keep_vector(KernelEmit *k, Ref tap, Value x, Value row, Value column) 
     Emit *e = k->e;
     const Node *node = kernel_node(k, tap);
     Value from = emit_int(e, node->attr.from), to = emit_int(e, node->attr.to);
-    If is_wanted = begin(k, tap);
+    If is_wanted = begin(k, tap, row);
     Value at = emit_sub(e, column, from);
     if (wants_all(k, node) && node->attr.to % e->panel == 0) {
         emit_store(e, x, kept_row(k, tap, row), at);
@@ -58,7 +76,7 @@ static void copy_columns(Emit *e, void *context, Value column, int64_t lanes) {
 void emit_keep_head(KernelEmit *k, Ref tap, int64_t head_dim, Value base, Value row, Value head) {
     Emit *e = k->e;
     const Attrs *attr = &kernel_node(k, tap)->attr;
-    If is_wanted = begin(k, tap);
+    If is_wanted = begin(k, tap, row);
     Value first = emit_int(e, attr->from / head_dim), end = emit_int(e, attr->to / head_dim);
     Value is_from = emit_int_less(e, first, emit_add(e, head, emit_int(e, 1)));
     If is_inside = emit_if(e, emit_both(e, is_from, emit_int_less(e, head, end)));
@@ -72,7 +90,7 @@ void emit_keep_head(KernelEmit *k, Ref tap, int64_t head_dim, Value base, Value 
 void emit_keep_row(KernelEmit *k, Ref tap, Value base, Value row) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, tap);
-    If is_wanted = begin(k, tap);
+    If is_wanted = begin(k, tap, row);
     Copy copy = {emit_at(e, base, emit_int(e, node->attr.from)), kept_row(k, tap, row)};
     emit_columns(e, node->type.dim[1], copy_columns, &copy);
     emit_if_end(e, &is_wanted);
@@ -102,14 +120,14 @@ static bool is_of_softmax(const KernelEmit *k, Ref tap) {
 static KeptScores begin_row(KernelEmit *k, Ref tap, const ScoreRow *of) {
     Emit *e = k->e;
     const Node *node = kernel_node(k, tap);
-    Value buffer = emit_slot(k, tap, FORM_VECTOR), first = emit_int(e, node->attr.from);
-    Value rows = emit_load_field(e, e->pointer, buffer, (int64_t)offsetof(TwTapBuffer, rows), "");
+    Value buffer = buffer_of(k, tap, of->row), first = emit_int(e, node->attr.from);
+    Value rows = load_rows(e, buffer);
     KeptScores kept = {.tap = tap, .is_wanted = emit_if(e, emit_is_there(e, rows))};
     Value is_from = emit_int_less(e, first, emit_add(e, of->head, emit_int(e, 1)));
     Value is_below = emit_int_less(e, of->head, emit_int(e, node->attr.to));
     kept.is_inside = emit_if(e, emit_both(e, is_from, is_below));
     kept.count = emit_load_field(e, e->i64, buffer, (int64_t)offsetof(TwTapBuffer, count), "");
-    Value at = emit_mul(e, emit_add(e, k->position, of->row), emit_int(e, node->place.stride));
+    Value at = emit_mul(e, emit_position(k, of->row), emit_int(e, node->place.stride));
     at = emit_add(e, at, emit_int(e, node->place.offset));
     at = emit_add(e, at, emit_sub(e, of->head, first));
     kept.base = emit_at(e, rows, emit_mul(e, at, kept.count));

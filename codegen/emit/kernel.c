@@ -9,7 +9,7 @@
 
 /* A slice of a buffer whose parts lie side by side needs no copy. */
 static bool is_view(const Graph *graph, const Node *node) {
-    if (node->op == OP_last) return true;
+    if (node->op == OP_last) return ir_last_is_view(graph, node);
     if (node->op != OP_slice) return false;
     const Placement whole = ir_node(graph, node->in[0])->place;
     return whole.stride && node->place.stride == whole.stride &&
@@ -41,7 +41,7 @@ static bool lies_in_last(const Graph *graph, Ref ref) {
     const Node *node = ir_node(graph, ref);
     if (node->type.dim[0] != IR_LOGIT_ROWS) return false;
     while (ir_op_info[node->op].kind == KIND_STREAM) node = ir_node(graph, node->in[0]);
-    return node->op == OP_last;
+    return ir_last_is_view(graph, node);
 }
 
 static Slot memory_slot(const Graph *graph, Ref ref) {
@@ -99,6 +99,10 @@ static void add_edit(Kernel *kernel, Ref ref) {
     if (ir_ref_is_none(edit->in[1]) && !edit->attr.given) return;
     const int64_t floats = sizeof(TwEdit) / sizeof(float);
     add_slot(kernel, (Slot){SLOT_EDIT, FORM_ROWS, ref, .offset = edit->attr.number * floats});
+}
+
+bool kernel_asks_rows(const Kernel *kernel) {
+    return find_slot(kernel, (Ref){0}, FORM_VECTOR) >= 0;
 }
 
 bool kernel_has_slot(const Kernel *kernel, Ref ref, PackedForm form) {
@@ -296,6 +300,27 @@ static void add_table(Kernel *kernel, Layout *layout, const Node *lookup) {
         add_packed(kernel, layout, FORM_ROWS, lookup->attr.format, table, NULL, 0);
 }
 
+/* In a batch. */
+static bool asks_rows(const Node *node) {
+    switch (node->op) {
+    case OP_add_positions:
+    case OP_scale_positions:
+    case OP_rope:
+    case OP_append:
+    case OP_attend:
+    case OP_pool:
+    case OP_tap:
+    case OP_last: return true;
+    case OP_edit: return node->attr.given || !ir_ref_is_none(node->in[1]);
+    default: return false;
+    }
+}
+
+static void add_frame(Kernel *kernel, const Node *node) {
+    if (kernel->graph->batch && asks_rows(node) && !kernel_asks_rows(kernel))
+        add_slot(kernel, (Slot){SLOT_FRAME, FORM_VECTOR, .ref = {0}});
+}
+
 /* Memory, constants and the result of an op that is not a projection. */
 static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
     const Node *node = ir_node(kernel->graph, ref);
@@ -315,6 +340,7 @@ static void add_op_slots(Kernel *kernel, Layout *layout, Ref ref) {
     if (node->op == OP_rope) add_rope_table(kernel, layout, ref);
     if (node->op == OP_edit) add_edit(kernel, ref);
     if (node->op == OP_append || node->op == OP_tap) add_memory(kernel, ref);
+    add_frame(kernel, node);
 }
 
 static void add_projection_slots(Kernel *kernel, Layout *layout) {

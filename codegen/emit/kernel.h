@@ -48,7 +48,9 @@ typedef enum {
     SLOT_LOGITS,
     SLOT_TOKENS,
     SLOT_START, /* values that the caller gives in place of tokens, in rows without padding */
-    SLOT_TAP,        /* offset is the number of a buffer of the caller's; null: it is not wanted */
+    SLOT_FRAME, /* the call's TwFrame, of a kernel that asks for the place of each row */
+    SLOT_TAP,   /* offset is the number of a buffer of the caller's; null: it is not wanted; in a
+                 * batch the first sequence's, as a TAP_BUFFER */
     SLOT_TAP_BUFFER, /* the same as TwFrame.taps has it, with its size */
     SLOT_EDIT        /* offset floats into the frame's edits, where what is said of this one is */
 } SlotKind;
@@ -87,6 +89,9 @@ bool kernel_is_free(const Graph *graph, Ref ref);
  * the constants it reads to the layout. Null: reported to graph->diag (an op without a kernel of
  * its own, or a fusion that no emitter knows). */
 Kernel *kernel_form(const Graph *graph, Ref root, Layout *layout, Arena *arena);
+
+/* Of a phase whose rows are of several sequences: what it does depends on whose a row is. */
+bool kernel_asks_rows(const Kernel *kernel);
 
 bool kernel_has_slot(const Kernel *kernel, Ref ref, PackedForm form);
 

@@ -106,8 +106,7 @@ const char *kernel_name(const Kernel *kernel, Arena *arena) {
     const char *work = ir_op_info[root->op].name;
     if (root->op == OP_activate) work = ir_enum_word("Activation", (int)root->attr.activation);
     const int64_t columns = root->type.dim[root->type.rank - 1];
-    if (root->attr.format == FORMAT_f32)
-        return arena_printf(arena, "%s.%" PRId64, work, columns);
+    if (root->attr.format == FORMAT_f32) return arena_printf(arena, "%s.%" PRId64, work, columns);
     return arena_printf(arena, "%s.%" PRId64 ".%s", work, columns,
                         ir_enum_word("WeightFormat", (int)root->attr.format));
 }

@@ -1,4 +1,4 @@
-/* plan.c - the kernels of both phases in order, and what each costs. */
+/* plan.c - the kernels of all phases in order, and what each costs. */
 #include "codegen/emit/plan.h"
 #include "codegen/emit/scratch.h"
 
@@ -54,7 +54,7 @@ static int64_t count_start_columns(const Graph *graph) {
     return 0;
 }
 
-static bool plan_phase(PhasePlan *phase, const Graph *graph, Layout *layout, Arena *arena) {
+static bool make_phase(PhasePlan *phase, const Graph *graph, Layout *layout, Arena *arena) {
     *phase = (PhasePlan){.graph = graph,
                          .tap_count = count_taps(graph),
                          .edit_count = count_edits(graph),
@@ -117,19 +117,29 @@ int plan_barriers(const PhasePlan *phase, int64_t threads) {
     return count;
 }
 
+const PhasePlan *plan_phase(const Plan *plan, Phase phase) {
+    switch (phase) {
+    case PHASE_DECODE: return &plan->decode;
+    case PHASE_BATCH: return &plan->batch;
+    case PHASE_FEW: return &plan->few;
+    default: return &plan->prefill;
+    }
+}
+
 /* ---- scratch of threads ---- */
 
 /* The most that a kernel of either phase has, in whole pairs of cache lines: processors fetch two
  * at a time, and threads must not meet in them. */
 static int64_t most_scratch_floats(const Plan *plan, const Machine *machine) {
     enum { PAIR_FLOATS = 32 };
-    const PhasePlan *phase[] = {&plan->prefill, &plan->decode};
     int64_t most = 0;
-    for (int p = 0; p < 2; p++)
-        for (int i = 0; i < phase[p]->count; i++) {
-            const int64_t floats = scratch_floats(phase[p]->kernel[i], machine);
+    for (int p = 0; p < PHASES; p++) {
+        const PhasePlan *phase = plan_phase(plan, (Phase)p);
+        for (int i = 0; i < phase->count; i++) {
+            const int64_t floats = scratch_floats(phase->kernel[i], machine);
             if (floats > most) most = floats;
         }
+    }
     return round_up(most, PAIR_FLOATS);
 }
 
@@ -182,6 +192,38 @@ int64_t plan_outputs(const Plan *plan) {
     return !plan->outputs ? -1 : plan->gives_logits ? 0 : plan->outputs;
 }
 
+/* Where the first positions of a cache lie, as append in emit_heads.c lays them. */
+static TwCache cache_of(const Graph *graph, const Slot *slot, int64_t panel) {
+    const Node *append = ir_node(graph, slot->ref);
+    const int64_t rows = slot->ring ? slot->ring : append->attr.context, heads = append->attr.heads;
+    const int64_t dim = append->type.dim[1] / heads;
+    if (slot->kind == SLOT_KEYS)
+        return (TwCache){slot->offset, heads, round_up(rows, panel) * dim, panel, panel * dim};
+    return (TwCache){slot->offset, heads * round_up(dim, panel) / panel, rows * panel, 1, panel};
+}
+
+static bool has_cache(const Plan *plan, int64_t offset) {
+    for (int64_t i = 0; i < plan->cache_count; i++)
+        if (plan->cache[i].offset == offset) return true;
+    return false;
+}
+
+static void find_caches(Plan *plan, const Machine *machine, Arena *arena) {
+    const PhasePlan *phase = &plan->batch;
+    int64_t most = 0;
+    for (uint32_t i = 1; i < phase->graph->count; i++)
+        most += phase->graph->node[i].op == OP_append;
+    plan->cache = ARENA_ARRAY(arena, TwCache, (size_t)most + 1);
+    for (int i = 0; i < phase->count; i++)
+        for (int s = 0; s < phase->kernel[i]->slot_count; s++) {
+            const Slot *slot = &phase->kernel[i]->slot[s];
+            const bool is_cache = slot->kind == SLOT_KEYS || slot->kind == SLOT_VALUES;
+            if (is_cache && !has_cache(plan, slot->offset))
+                plan->cache[plan->cache_count++] =
+                    cache_of(phase->graph, slot, machine_panel(machine));
+        }
+}
+
 bool plan_draws(const Plan *plan) {
     return plan->gives_logits && !plan->takes_whole_sequences && !plan->prefill.start_columns;
 }
@@ -196,6 +238,8 @@ bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name) {
     if (strcmp(name, "forward_values") == 0) return takes_values;
     if (strcmp(name, "forward") == 0 || strcmp(name, "prefill") == 0) return !takes_values;
     if (strcmp(name, "step") == 0) return !plan->takes_whole_sequences && !takes_values;
+    if (strcmp(name, "choose") == 0 || strcmp(name, "fork") == 0) return plan->batch.graph;
+    if (strcmp(name, "forward_batch") == 0) return plan->batch.graph && !takes_values;
     if (strcmp(name, "logits") == 0) return plan->outputs > 0;
     if (begins_with(name, "tokenizer_") || begins_with(name, "encode") ||
         begins_with(name, "decode"))
@@ -220,20 +264,28 @@ static bool check_phase(const Graph *graph) {
     return check_members(graph);
 }
 
-Plan *plan_create(const Graph *prefill, const Graph *decode, Layout *layout) {
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+Plan *plan_create(const Graph *const graph[PHASES], Layout *layout) {
     Arena *arena = layout->arena;
     const Machine *machine = &layout->machine;
+    const Graph *prefill = graph[PHASE_PREFILL];
     Plan *plan = ARENA_NEW(arena, Plan);
     *plan = (Plan){.name = prefill->name, .layout = layout};
-    if (!check_phase(prefill) || !check_phase(decode)) return NULL;
-    if (!plan_phase(&plan->prefill, prefill, plan->layout, arena)) return NULL;
-    if (!plan_phase(&plan->decode, decode, plan->layout, arena)) return NULL;
+    PhasePlan *const phase[PHASES] = {&plan->prefill, &plan->decode, &plan->batch, &plan->few};
+    for (int p = 0; p < PHASES; p++) {
+        if (!graph[p]) continue;
+        if (!check_phase(graph[p]) || !make_phase(phase[p], graph[p], plan->layout, arena))
+            return NULL;
+        plan->arena_floats = larger(plan->arena_floats, graph[p]->arena_floats);
+    }
     join_attention(&plan->decode, machine_panel(machine));
     find_calls(plan);
     find_rings(plan);
-    plan->arena_floats =
-        prefill->arena_floats > decode->arena_floats ? prefill->arena_floats : decode->arena_floats;
     plan->cache_floats = prefill->cache_floats;
+    if (plan->batch.graph) find_caches(plan, machine, arena);
     plan->scratch_floats = most_scratch_floats(plan, machine);
     return plan;
 }

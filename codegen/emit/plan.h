@@ -1,11 +1,12 @@
-/* plan.h - the kernels of both phases of a model, and the layout of the weights they read. */
+/* plan.h - the kernels of all phases of a model, and the layout of the weights they read. */
 #ifndef CODEGEN_PLAN_H
 #define CODEGEN_PLAN_H
 
 #include "codegen/emit/kernel.h"
+#include "runtime/abi.h"
 
 typedef struct {
-    const Graph *graph; /* placed and scheduled */
+    const Graph *graph; /* placed and scheduled; null: the plan has no such phase */
     Kernel **kernel;    /* in order; the team meets between two of them */
     int count;
     int64_t tap_count;     /* buffers of the caller's that its taps fill */
@@ -15,7 +16,7 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    PhasePlan prefill, decode;
+    PhasePlan prefill, decode, batch, few;
     Layout *layout;
     int64_t vocab;     /* tokens that it takes; 1 where it takes none and gives no logits */
     int64_t outputs;   /* columns of its result: rows of logits, or of other things; 0:
@@ -28,10 +29,13 @@ typedef struct {
     /* Of caches that are rings, 0 where none is: the least rows of one; and how many tokens a
      * sequence that has filled one can take back, so that all windows are there still. */
     int64_t ring_rows, ring_rollback;
+    TwCache *cache; /* [cache_count], of plans with batches */
+    int64_t cache_count;
 } Plan;
 
 /* As TwProgram.outputs says it. */
 int64_t plan_outputs(const Plan *plan);
+const PhasePlan *plan_phase(const Plan *plan, Phase phase);
 
 /* Whether tokens can be drawn from rows and fed one by one. */
 bool plan_draws(const Plan *plan);
@@ -41,9 +45,9 @@ bool plan_draws(const Plan *plan);
  * begins with values takes no tokens. */
 bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name);
 
-/* The graphs outlive the plan, which adds what they read to the layout. Null: reported to their
- * diag. */
-Plan *plan_create(const Graph *prefill, const Graph *decode, Layout *layout);
+/* Graphs of the phases, of which batch and few may be null. They outlive the plan, which adds what
+ * they read to the layout. Null: reported to their diag. */
+Plan *plan_create(const Graph *const graph[PHASES], Layout *layout);
 
 /* How often so many threads meet in a call. */
 int plan_barriers(const PhasePlan *phase, int64_t threads);

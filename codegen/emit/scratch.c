@@ -12,7 +12,7 @@ static int64_t take(int64_t *floats, int64_t count) {
 /* Of a result: most that a call can have. */
 static int64_t most_rows(const Kernel *kernel) {
     const int64_t rows = ir_node(kernel->graph, kernel->root)->type.dim[0];
-    return rows < 0 ? kernel->graph->chunk : rows;
+    return rows < 0 ? ir_most_rows(kernel->graph) : rows;
 }
 
 /* Tiles of many rows read floats or pairs of bf16 as they lie, and bytes where products are of

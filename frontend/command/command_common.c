@@ -34,6 +34,7 @@ Thalweg *command_thalweg(const Arguments *arguments, Progress *progress) {
         .features = arguments->features,
         .weights_type = arguments->weights_type,
         .context = arguments->context > 0 ? arguments->context : 0,
+        .batches = arguments->batches,
         .embed_weights = arguments->embed_weights,
         .runtime = arguments->runtime,
         .cc = arguments->cc,

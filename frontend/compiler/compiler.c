@@ -66,6 +66,22 @@ static Graph *make_decode(Thalweg *thalweg, const PassOptions *options) {
     return pass_phase(thalweg->optimised, PHASE_DECODE, options, thalweg->arena);
 }
 
+static Graph *make_batch(Thalweg *thalweg, const PassOptions *options) {
+    return pass_phase(thalweg->optimised, PHASE_BATCH, options, thalweg->arena);
+}
+
+static Graph *make_few(Thalweg *thalweg, const PassOptions *options) {
+    return pass_phase(thalweg->optimised, PHASE_FEW, options, thalweg->arena);
+}
+
+/* Where a chunk is few tokens already, the phase of batches is scheduled for these. */
+static bool make_batches(Thalweg *thalweg) {
+    thalweg->batches = run_passes(thalweg, make_batch, " (batch)");
+    if (!thalweg->batches || thalweg->batches->chunk <= IR_FEW_ROWS) return thalweg->batches;
+    thalweg->few = run_passes(thalweg, make_few, " (few)");
+    return thalweg->few;
+}
+
 static bool make_phases(Thalweg *thalweg) {
     thalweg->statistics = "";
     if (!compiler_load_tuning(thalweg)) return false;
@@ -74,7 +90,7 @@ static bool make_phases(Thalweg *thalweg) {
     thalweg->prefill = run_passes(thalweg, make_prefill, " (prefill)");
     if (!thalweg->prefill) return false;
     thalweg->decode = run_passes(thalweg, make_decode, " (decode)");
-    return thalweg->decode != NULL;
+    return thalweg->decode && (!thalweg->options.batches || make_batches(thalweg));
 }
 
 const Graph *compiler_meaning(Thalweg *thalweg) {
@@ -117,18 +133,21 @@ static bool lay_out_whole(Thalweg *thalweg, Layout *layout) {
     options.statistics = NULL;
     Graph *graph = ir_graph_copy(thalweg->whole, thalweg->arena);
     if (!pass_run(graph, PASS_MODEL, &options)) return false;
-    const Graph *prefill = pass_phase(graph, PHASE_PREFILL, &options, thalweg->arena);
-    const Graph *decode = pass_phase(graph, PHASE_DECODE, &options, thalweg->arena);
-    return prefill && decode && check_phase(prefill) && check_phase(decode) &&
-           plan_create(prefill, decode, layout);
+    const Graph *const phase[PHASES] = {pass_phase(graph, PHASE_PREFILL, &options, thalweg->arena),
+                                        pass_phase(graph, PHASE_DECODE, &options, thalweg->arena)};
+    return phase[PHASE_PREFILL] && phase[PHASE_DECODE] && check_phase(phase[PHASE_PREFILL]) &&
+           check_phase(phase[PHASE_DECODE]) && plan_create(phase, layout);
 }
 
 static bool make_plan(Thalweg *thalweg) {
     const bool is_part = thalweg->whole != thalweg->described;
-    if (!check_phase(thalweg->prefill) || !check_phase(thalweg->decode)) return false;
+    const Graph *const graph[PHASES] = {thalweg->prefill, thalweg->decode, thalweg->batches,
+                                        thalweg->few};
+    for (int p = 0; p < PHASES; p++)
+        if (graph[p] && !check_phase(graph[p])) return false;
     Layout *layout = layout_create(&thalweg->target->machine, thalweg->arena);
     if (is_part && !lay_out_whole(thalweg, layout)) return false;
-    thalweg->plan = plan_create(thalweg->prefill, thalweg->decode, layout);
+    thalweg->plan = plan_create(graph, layout);
     return thalweg->plan != NULL;
 }
 

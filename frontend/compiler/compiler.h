@@ -52,6 +52,7 @@ struct Thalweg {
     Tuning tuning;    /* what is known of this target */
     Graph *optimised; /* after the passes that see both phases */
     Graph *prefill, *decode;
+    Graph *batches, *few;   /* null: not wanted */
     const char *statistics; /* a line for each pass that ran */
     Plan *plan;
     Module *module;

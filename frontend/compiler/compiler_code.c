@@ -32,14 +32,15 @@ static void print_target(const Target *target, FILE *out) {
  * each node comes from. */
 static void print_origin(const Thalweg *thalweg, FILE *out) {
     const Source *source = thalweg->source;
-    const Graph *const graphs[] = {thalweg->prefill, thalweg->decode};
+    const Graph *const graphs[] = {thalweg->prefill, thalweg->decode, thalweg->batches,
+                                   thalweg->few};
     char *here = *source->name == '/' ? NULL : getcwd(NULL, 0);
     fprintf(out, "described in %s\nfrom %s\n%zu bytes\n", source->name, here ? here : "",
             source->length);
     free(here);
     fwrite(source->text, 1, source->length, out);
-    for (int p = 0; p < 2; p++)
-        for (uint32_t i = 1; i < graphs[p]->count; i++)
+    for (int p = 0; p < PHASES; p++)
+        for (uint32_t i = 1; graphs[p] && i < graphs[p]->count; i++)
             fprintf(out, i % 16 ? " %" PRIu32 : "\n%" PRIu32, graphs[p]->node[i].loc.offset);
     fputc('\n', out);
 }
@@ -60,6 +61,8 @@ static bool make_key(Thalweg *thalweg, bool is_timed, Bytes *key) {
     print_origin(thalweg, out);
     ir_print(thalweg->prefill, out);
     ir_print(thalweg->decode, out);
+    if (thalweg->batches) ir_print(thalweg->batches, out);
+    if (thalweg->few) ir_print(thalweg->few, out);
     const bool is_whole = fclose(out) == 0;
     if (is_whole) {
         char *copy = ARENA_ARRAY(thalweg->arena, char, length + 1);

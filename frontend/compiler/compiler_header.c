@@ -246,8 +246,10 @@ static const char types[] =
     "     * that calls, and returns when all have. n is `threads`, or less where there are no "
     "more. */\n"
     "    void (*run_team)(void *context, @_task *share, void *task, int64_t threads);\n"
-    "    void *team_context;\n"
-    "} @_options;\n";
+    "    void *team_context;\n";
+
+static const char sequence_count[] =
+    "    int64_t sequences; /* side by side in the session; 0: 1 */\n";
 
 static const char segment_type[] =
     "\n"
@@ -374,7 +376,9 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
     print_sizes(h, thalweg);
     print_errors(h);
     print(h, types);
-    if (thalweg->plan->prefill.start_columns) print(h, segment_type);
+    if (thalweg->plan->batch.graph) print(h, sequence_count);
+    print(h, "} @_options;\n");
+    if (thalweg->plan->prefill.start_columns || thalweg->plan->batch.graph) print(h, segment_type);
     if (plan_draws(thalweg->plan)) print(h, sampler_types);
     if (thalweg->tokenizer) print(h, text_types);
     print_taps(h, thalweg->model->instruments);

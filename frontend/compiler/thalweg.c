@@ -339,20 +339,31 @@ bool thalweg_write_header(Thalweg *thalweg, const char *path) {
     return call(thalweg, write_header, &(Call){.path = path});
 }
 
-static bool interpret(Thalweg *thalweg, Call *call) {
+static bool make_interp(Thalweg *thalweg) {
     if (!compiler_checkpoint(thalweg)) return false;
-    if (!thalweg->interp) {
-        const Graph *graph = compiler_meaning(thalweg);
-        if (!graph) return false;
-        thalweg->interp = interp_create(graph, checkpoint_weights(thalweg->checkpoint));
-        if (thalweg->interp) compiler_begin_interpreted_taps(thalweg);
-    }
-    if (!thalweg->interp) return false;
+    if (thalweg->interp) return true;
+    const Graph *graph = compiler_meaning(thalweg);
+    if (!graph) return false;
+    thalweg->interp = interp_create(graph, checkpoint_weights(thalweg->checkpoint));
+    if (thalweg->interp) compiler_begin_interpreted_taps(thalweg);
+    return thalweg->interp;
+}
+
+static bool interpret(Thalweg *thalweg, Call *call) {
+    if (!make_interp(thalweg)) return false;
     if (call->values)
         return interp_run_values(thalweg->interp, call->values, call->count, call->position,
                                  call->rows, call->logits);
     return interp_run(thalweg->interp, call->tokens, call->count, call->position, call->rows,
                       call->logits);
+}
+
+static bool choose_interpreted(Thalweg *thalweg, Call *call) {
+    return make_interp(thalweg) && interp_choose(thalweg->interp, call->count);
+}
+
+bool thalweg_choose_interpreted(Thalweg *thalweg, int64_t sequence) {
+    return call(thalweg, choose_interpreted, &(Call){.count = sequence});
 }
 
 bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t count, int64_t position,

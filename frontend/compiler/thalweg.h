@@ -55,6 +55,7 @@ typedef struct ThalwegOptions {
     const char *runtime; /* folder of the runtime library to link; null: where it is installed */
     const char *cc;      /* C compiler that links; null: $CC, or cc, or the target's */
     bool no_code_cache;  /* compile in any case, and keep nothing of it */
+    bool batches;        /* code for calls of several sequences (tw_session_step_batch()), too */
     const char *const *taps, *const *edits; /* POINT[selection], POINT[selection]:OPERATION, beside
                             those of the description */
     int tap_count, edit_count;
@@ -210,6 +211,9 @@ TW_API bool thalweg_interpret(Thalweg *thalweg, const int32_t *tokens, int64_t c
 /* The same of a model that begins with values of a point, a row for each token. */
 TW_API bool thalweg_interpret_values(Thalweg *thalweg, const double *values, int64_t count,
                                      int64_t position, int64_t rows, double *out);
+
+/* The sequence that thalweg_interpret() goes on with, 0 at first: each has its own caches. */
+TW_API bool thalweg_choose_interpreted(Thalweg *thalweg, int64_t sequence);
 
 /* As tw_session_set_tap(), for thalweg_interpret(), which keeps no more than the rows there are. */
 TW_API bool thalweg_set_interpreted_tap(Thalweg *thalweg, int64_t number, double *rows,

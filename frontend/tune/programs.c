@@ -50,8 +50,8 @@ static const Plan *make_plan(const Making *m, Programs *programs, int number) {
     Graph *decode = ir_graph_copy(m->model->decode, m->arena);
     const CallKernel *of_prefill = choose_schedules(m, prefill, number);
     const CallKernel *of_decode = choose_schedules(m, decode, number);
-    const Plan *plan =
-        plan_create(prefill, decode, layout_create(&m->model->target->machine, m->arena));
+    const Graph *const graph[PHASES] = {prefill, decode};
+    const Plan *plan = plan_create(graph, layout_create(&m->model->target->machine, m->arena));
     if (!plan) return NULL;
     programs->call[number][PHASE_PREFILL] = in_order(m, &plan->prefill, of_prefill);
     programs->call[number][PHASE_DECODE] = in_order(m, &plan->decode, of_decode);

@@ -27,6 +27,22 @@ START_TEST(a_sequence_that_starts_again_does_not_see_the_last_one) {
 }
 END_TEST
 
+START_TEST(sequences_have_caches_of_their_own) {
+    double alone[24], beside[24], other[96];
+    Model *m = open_mix(_i ? ", causal = false" : "");
+    run(m, 2, 0, alone);
+    ck_assert(interp_choose(m->interp, 2));
+    run(m, 8, 0, other);
+    ck_assert(interp_choose(m->interp, 0));
+    run(m, 1, 2, beside);
+    ck_assert(interp_choose(m->interp, 1));
+    run(m, 2, 0, alone);
+    run(m, 1, 2, alone);
+    for (int i = 0; i < 12; i++) ck_assert(alone[i] == beside[i]);
+    close_model(m);
+}
+END_TEST
+
 static const char *const whole_result = TWO_ROWS "  return %6\n";
 static const char *const last_result = TWO_ROWS "  %7 = last %6 : f32[L, 4]\n  return %7\n";
 
@@ -270,6 +286,7 @@ int main(void) {
     tcase_add_test(tests, constants_can_be_asked_for);
     tcase_add_loop_test(tests, a_call_continues_the_one_before, 0, 2);
     tcase_add_loop_test(tests, a_sequence_that_starts_again_does_not_see_the_last_one, 0, 2);
+    tcase_add_loop_test(tests, sequences_have_caches_of_their_own, 0, 2);
     tcase_add_test(tests, calls_that_do_not_fit_are_refused);
     tcase_add_test(tests, a_specialised_graph_takes_its_own_sizes_only);
     tcase_add_test(tests, a_refused_call_leaves_the_interpreter_usable);
