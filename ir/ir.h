@@ -187,7 +187,11 @@ bool ir_can_be_prologue(
 bool ir_reads_norm(const Graph *graph, const Node *projection);
 Ref ir_root(const Graph *graph, Ref ref); /* the kernel's root: node->root, or the node itself */
 uint32_t *ir_count_uses(const Graph *graph, Arena *scratch); /* indexed by Ref.index */
-int64_t ir_count_parameters(const Graph *graph);             /* values of all params */
+/* Params that are operands of edits, edit.0, edit.1, ...: who built the graph has their values, and
+ * no checkpoint. */
+#define IR_OPERAND_STEM "edit."
+bool ir_is_operand(const Node *node);
+int64_t ir_count_parameters(const Graph *graph); /* values of all params of the model's own */
 
 /* build.c: making and changing graphs. */
 Graph *ir_graph_create(Arena *arena, Diag *diag, const char *name);

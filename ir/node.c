@@ -1,6 +1,7 @@
 #include "ir/ir.h"
 
 #include <assert.h>
+#include <string.h>
 
 Node *ir_node(const Graph *graph, Ref ref) {
     assert(ref.index > 0 && ref.index < graph->count);
@@ -62,11 +63,16 @@ uint32_t *ir_count_uses(const Graph *graph, Arena *scratch) {
     return uses;
 }
 
+bool ir_is_operand(const Node *node) {
+    static const char stem[] = IR_OPERAND_STEM;
+    return node->op == OP_param && strncmp(node->name, stem, sizeof stem - 1) == 0;
+}
+
 int64_t ir_count_parameters(const Graph *graph) {
     int64_t parameters = 0;
     for (uint32_t i = 1; i < graph->count; i++) {
         const Node *node = &graph->node[i];
-        int64_t values = node->op == OP_param;
+        int64_t values = node->op == OP_param && !ir_is_operand(node);
         for (int k = 0; k < node->type.rank && values; k++) values *= node->type.dim[k];
         parameters += values;
     }

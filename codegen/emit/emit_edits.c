@@ -36,11 +36,11 @@ static Value load_flag(KernelEmit *k, Value said) {
 }
 
 /* Of the operand for a token: the one that the map says, or by its position to patch with, or the
- * first; -1: the value stays. */
+ * first; 2^31 and more, as negative ones of the map are here: the value stays. */
 static Value operand_row(KernelEmit *k, Ref edit, Value said, Value row) {
     Emit *e = k->e;
     const bool is_patch = kernel_node(k, edit)->attr.edit == EDIT_patch;
-    Value none = emit_int(e, -1), position = emit_position(k, row);
+    Value none = emit_int(e, UINT32_MAX), position = emit_position(k, row);
     Value map = FIELD(k, said, e->pointer, row);
     Value is_known = emit_int_less(e, position, FIELD(k, said, e->i64, row_count));
     Value plain = is_patch ? emit_select(e, is_known, position, none) : emit_int(e, 0);
@@ -138,7 +138,7 @@ static void edit_by_row(KernelEmit *k, Ref edit, Value said, Value x, Value row,
     Emit *e = k->e;
     const Node *node = kernel_node(k, edit);
     Value index = operand_row(k, edit, said, row);
-    If is_edited = emit_if(e, emit_int_less(e, emit_int(e, -1), index));
+    If is_edited = emit_if(e, emit_int_less(e, index, emit_int(e, INT64_C(1) << 31)));
     if (operand_columns(k, node))
         edit_with_operand(k, edit, said, x, index, strength);
     else

@@ -22,6 +22,7 @@
 #include "runtime/abi.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- kernels ---- */
@@ -373,6 +374,40 @@ static Value emit_rotations(Emit *e, const Plan *plan) {
     return emit_table(e, rotation, tables->count);
 }
 
+static Value emit_floats(Emit *e, const float *at, int64_t count) {
+    if (!at) return LLVMConstNull(e->pointer);
+    Value *value = malloc((size_t)count * sizeof(Value));
+    if (!value) return LLVMConstNull(e->pointer);
+    for (int64_t i = 0; i < count; i++) value[i] = emit_f32(e, (double)at[i]);
+    Value table = emit_table(e, value, count);
+    free(value);
+    return table;
+}
+
+static Value emit_map(Emit *e, const ModuleEdit *edit, Arena *arena) {
+    if (!edit->row) return LLVMConstNull(e->pointer);
+    Value *value = ARENA_ARRAY(arena, Value, (size_t)edit->rows);
+    for (int64_t i = 0; i < edit->rows; i++)
+        value[i] = LLVMConstInt(e->i32, (unsigned long long)edit->row[i], 1);
+    return emit_table(e, value, edit->rows);
+}
+
+/* The TwEdit of each number, as an array. */
+static Value emit_edits(Emit *e, const Plan *plan, const ModuleEdit *edit) {
+    const int64_t count = plan->prefill.edit_count;
+    Arena *arena = plan->layout->arena;
+    if (!edit || !count) return LLVMConstNull(e->pointer);
+    Value *made = ARENA_ARRAY(arena, Value, (size_t)count);
+    for (int64_t i = 0; i < count; i++) {
+        Value fields[] = {emit_floats(e, edit[i].operand, edit[i].floats),
+                          emit_map(e, &edit[i], arena), emit_int(e, edit[i].row_count),
+                          emit_f32(e, (double)edit[i].strength),
+                          LLVMConstInt(e->i32, edit[i].is_on, 0)};
+        made[i] = LLVMConstStructInContext(e->context, fields, sizeof fields / sizeof *fields, 0);
+    }
+    return emit_table(e, made, count);
+}
+
 /* It ends before fields that it can do without, all of one size, so that older runtimes run it. */
 static size_t program_bytes(const Plan *plan) {
     if (plan->prefill.start_columns) return sizeof(TwProgram);
@@ -399,8 +434,8 @@ static Value emit_caches(Emit *e, const Plan *plan) {
     return emit_table(e, cache, plan->cache_count);
 }
 
-static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol,
-                             const Value entry[PHASES]) {
+static Value emit_descriptor(Emit *e, const ModulePart *part, const ModuleOptions *options,
+                             const char *symbol, const Value entry[PHASES]) {
     const Plan *plan = part->plan;
     const TargetNames *names = &part->target->names;
     const RopeTables *tables = &plan->layout->rope;
@@ -435,7 +470,7 @@ static Value emit_descriptor(Emit *e, const ModulePart *part, const char *symbol
                       emit_int(e, plan->few.graph ? plan->few.graph->batch : 0),
                       emit_caches(e, plan),
                       emit_int(e, plan->cache_count),
-                      LLVMConstNull(e->pointer),
+                      emit_edits(e, plan, options->edits),
                       emit_int(e, plan->prefill.edit_count),
                       emit_int(e, plan->prefill.start_columns)};
     const size_t left_out = (sizeof(TwProgram) - bytes) / sizeof(int64_t);
@@ -504,7 +539,7 @@ int emit_programs(Emit *e, const ModulePart *part, int count, const ModuleOption
                                     : LLVMConstNull(e->pointer);
         }
         const char *symbol = module_symbol(plan->name, i, arena);
-        programs[i] = emit_descriptor(e, &part[i], symbol, entry);
+        programs[i] = emit_descriptor(e, &part[i], options, symbol, entry);
     }
     *functions = program.function;
     return program.count;

@@ -11,6 +11,16 @@ typedef struct {
     const Target *target;
 } ModulePart;
 
+/* What an edit does until something else is set, by its number; as in TwEdit. */
+typedef struct {
+    const float *operand; /* [floats] */
+    const int32_t *row;   /* [rows]; null: there is no map */
+    int64_t floats, rows;
+    int64_t row_count;
+    float strength;
+    bool is_on;
+} ModuleEdit;
+
 typedef struct {
     bool is_timed;        /* notes when each thread begins and ends each kernel (runtime/trace.h) */
     bool is_object;       /* exports a TwModule and its calls (object_calls.def), no TwPrograms */
@@ -19,6 +29,7 @@ typedef struct {
     bool has_weights;     /* of an object: they are inside (MODULE_WEIGHTS_SECTION) */
     bool has_tokenizer;   /* of an object: its tables are a file, or inside */
     Bytes tokenizer;      /* which are inside; without data: none */
+    const ModuleEdit *edits; /* of an object, of all numbers; null: who loads the code says them */
 } ModuleOptions;
 
 /* A function of a module, by its symbol without the model's name. What is not among them is shared

@@ -234,6 +234,7 @@ static bool begins_with(const char *name, const char *start) {
 
 bool plan_has_call(const Plan *plan, bool has_tokenizer, const char *name) {
     if (strcmp(name, "set_tap") == 0) return plan->prefill.tap_count > 0;
+    if (strcmp(name, "set_edit") == 0) return plan->prefill.edit_count > 0;
     const bool takes_values = plan->prefill.start_columns > 0;
     if (strcmp(name, "forward_values") == 0) return takes_values;
     if (strcmp(name, "forward") == 0 || strcmp(name, "prefill") == 0) return !takes_values;

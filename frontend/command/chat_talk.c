@@ -69,6 +69,11 @@ static int64_t keep_prefix(Talk *talk, const int32_t *tokens, int64_t count) {
 /* TALK_ANSWERED: all of it is in the caches. */
 static TalkEnd feed_talk(Talk *talk, const int32_t *tokens, int64_t count) {
     const double begin = clock_seconds();
+    TwStatus status;
+    if (!engine_place_edits(talk->engine, (ThalwegPrompt){count, talk->context}, &status)) {
+        command_runs(talk->progress, status);
+        return TALK_BROKEN;
+    }
     const int64_t kept = keep_prefix(talk, tokens, count), chunk = engine_chunk(talk->engine);
     tw_sampler_accept(talk->sampler, tokens + kept, count - kept);
     progress_begin(talk->progress, stderr);

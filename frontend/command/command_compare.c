@@ -167,8 +167,16 @@ static bool compare_chunk(Compare *compare, const int32_t *tokens, int64_t count
     return true;
 }
 
+static bool place_edits(Compare *compare) {
+    const int64_t count = compare->prompt.count;
+    TwStatus status;
+    return engine_place_edits(compare->side.engine, (ThalwegPrompt){count, count}, &status) ||
+           (command_runs(compare->progress, status) && false);
+}
+
 static bool compare_tokens(Compare *compare) {
     const Prompt *prompt = &compare->prompt;
+    if (!place_edits(compare)) return false;
     const int64_t chunk = choose_chunk(compare);
     progress_end(compare->progress);
     progress_begin(compare->progress, stderr);

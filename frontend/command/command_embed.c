@@ -115,9 +115,11 @@ static bool read_texts(Embedding *e) {
 static bool embed_text(Embedding *e, int64_t number, Bytes line, const Prompt *text) {
     (void)line;
     const int64_t chunk = engine_chunk(e->engine);
+    TwStatus status;
     engine_reset(e->engine);
+    if (!engine_place_edits(e->engine, (ThalwegPrompt){text->count, text->count}, &status))
+        return command_runs(e->progress, status) && false;
     for (int64_t i = 0, count; i < text->count; i += count) {
-        TwStatus status;
         if (interrupt_signal()) return false;
         count = text->count - i < chunk ? text->count - i : chunk;
         if (!engine_step(e->engine, text->tokens + i, count, 1, &status))

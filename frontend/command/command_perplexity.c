@@ -113,9 +113,11 @@ static bool count_token(Perplexity *p, const float *logits, int64_t place) {
 /* Feeds tokens [begin, end) to a new sequence, and counts what rows from `first` on foretell. */
 static bool feed_window(Perplexity *p, int64_t begin, int64_t end, int64_t first) {
     const int64_t chunk = engine_chunk(p->engine);
+    TwStatus status;
     engine_reset(p->engine);
+    if (!engine_place_edits(p->engine, (ThalwegPrompt){end - begin, end - begin}, &status))
+        return command_runs(p->progress, status) && false;
     for (int64_t at = begin, count; at < end; at += count) {
-        TwStatus status;
         count = end - at < chunk ? end - at : chunk;
         const int64_t from = first > at ? first : at; /* its row is the first that counts */
         const int64_t rows = at + count > from ? at + count - from : 1;

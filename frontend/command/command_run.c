@@ -163,6 +163,13 @@ static bool open_logits(Run *run) {
     return run->has_npy;
 }
 
+static bool place_edits(Run *run) {
+    TwStatus status;
+    const ThalwegPrompt prompt = {run->prompt.count, count_fed(run)};
+    return engine_place_edits(run->engine, prompt, &status) ||
+           (command_runs(run->progress, status) && false);
+}
+
 static bool open_taps(Run *run) {
     TwStatus status;
     run->tap_files = tap_files_open(run->thalweg, run->engine, count_fed(run), &run->diag, &status);
@@ -256,8 +263,8 @@ static bool run_all(Run *run) {
                         &run->prompt) ||
         !choose_count(run))
         return false;
-    if (!open_decoder(run) || !choose_generation(run) || !open_engine(run) || !open_taps(run) ||
-        !open_logits(run))
+    if (!open_decoder(run) || !choose_generation(run) || !open_engine(run) || !place_edits(run) ||
+        !open_taps(run) || !open_logits(run))
         return false;
     run->compile_seconds = clock_seconds() - begin;
     progress_end(run->progress);

@@ -3,8 +3,8 @@
  *
  * `--name value`, `--name=value`, `-x value` and `-xvalue` are the same. A name may be shortened
  * as long as it says which one is meant. Options and operands mix; `--` ends the options. Of an
- * option that is given twice the later counts, unless it is a list. A value that may be left out stands in the same
- * word, or in the next one where that would be an operand too many.
+ * option that is given twice the later counts, unless it is a list. A value that may be left out
+ * stands in the same word, or in the next one where that would be an operand too many.
  */
 #ifndef FRONTEND_OPTIONS_H
 #define FRONTEND_OPTIONS_H
@@ -21,7 +21,8 @@ typedef enum Command {
     COMMAND_COUNT
 } Command;
 
-enum { ENGINE_NATIVE, ENGINE_INTERPRETER }; /* the words of --engine */
+enum { ENGINE_NATIVE, ENGINE_INTERPRETER };   /* the words of --engine */
+enum { STEER_METHOD_MEAN, STEER_METHOD_PCA }; /* of --method */
 
 #define OPTION_TYPE_FLAG     bool
 #define OPTION_TYPE_TEXT     const char *

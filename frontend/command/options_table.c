@@ -18,6 +18,7 @@ enum {
     POINTS = 1 << COMMAND_points,
     ACTIVATIONS = 1 << COMMAND_activations,
     PATCH = 1 << COMMAND_patch,
+    STEER = 1 << COMMAND_steer,
     CONGRUENCE = 1 << COMMAND_congruence,
     CIRCUITS = 1 << COMMAND_circuits,
     LENS = 1 << COMMAND_lens,

@@ -72,6 +72,7 @@ struct Thalweg {
     Bytes tables;      /* of the tokenizer */
     Arena *definition; /* of a tokenizer of which something was reported; null: none */
     InterpretedTap *interpreted_tap; /* by number; null: nobody asked */
+    TwEdit *interpreted_edit;        /* by number; null: nobody asked */
 };
 
 /* ---- compiler_state.c ---- */
@@ -251,6 +252,27 @@ bool compiler_set_interpreted_tap(Thalweg *thalweg, int64_t number, double *rows
 
 /* Of an interpreter that was made: it gives taps what was asked for. */
 void compiler_begin_interpreted_taps(Thalweg *thalweg);
+
+/* ---- compiler_edits.c ---- */
+
+/* The operands of a model's edits, before its graph is built. False: reported. */
+bool compiler_read_operands(Thalweg *thalweg, const Model *model);
+
+/* Of a checkpoint that is open: its params, and operands of edits. */
+const Weights *compiler_values(Thalweg *thalweg);
+
+/* A hash of what packed weights of the optimised graph depend on, as checkpoint_identity(). */
+uint64_t compiler_values_identity(const Thalweg *thalweg);
+
+/* thalweg_edits() and thalweg_edit_at_first(); of all edits, before a prompt is known. Null and
+ * false: reported. */
+const ThalwegEdit *compiler_edits(Thalweg *thalweg, int64_t *count);
+bool compiler_edit_at_first(Thalweg *thalweg, int64_t number, ThalwegPrompt prompt, TwEdit *out);
+const TwEdit *compiler_edits_at_first(Thalweg *thalweg);
+
+/* Of an interpreter that was made: it gives edits what was said. False: reported. */
+bool compiler_begin_interpreted_edits(Thalweg *thalweg);
+bool compiler_set_interpreted_edit(Thalweg *thalweg, int64_t number, const TwEdit *edit);
 
 /* ---- compiler_costs.c ---- */
 

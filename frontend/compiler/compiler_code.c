@@ -103,6 +103,15 @@ bool compiler_code(Thalweg *thalweg, bool is_timed, Bytes *object) {
 
 /* ---- loading ---- */
 
+/* Values of operands are no part of the code: a program of its own says them. */
+static const TwProgram *with_edits(Thalweg *thalweg, const TwProgram *loaded) {
+    if (!thalweg->plan->prefill.edit_count) return loaded;
+    TwProgram *program = ARENA_NEW(thalweg->arena, TwProgram);
+    *program = *loaded;
+    program->edit = compiler_edits_at_first(thalweg);
+    return program->edit ? program : NULL;
+}
+
 bool compiler_load(Thalweg *thalweg, Bytes object, Jit **jit, const TwProgram **program) {
     const char *symbol = module_symbol(thalweg->plan->name, 0, thalweg->arena);
     *program = NULL;
@@ -110,8 +119,8 @@ bool compiler_load(Thalweg *thalweg, Bytes object, Jit **jit, const TwProgram **
     const TwProgram *loaded = *jit ? jit_program(*jit, symbol, &thalweg->diag) : NULL;
     if (!loaded) return false;
     if (thalweg->options.perf && !compiler_tell_perf(thalweg, object, symbol, loaded)) return false;
-    *program = loaded;
-    return true;
+    *program = with_edits(thalweg, loaded);
+    return *program;
 }
 
 static bool make_jit(Thalweg *thalweg) {

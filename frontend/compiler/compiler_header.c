@@ -317,6 +317,47 @@ static int count_before(const Instruments *all, int64_t number) {
     return count;
 }
 
+static void print_point(const Header *h, const char *point) {
+    for (const char *c = point; *c; c++)
+        fputc(*c == '.' ? '_' : *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, h->out);
+}
+
+static const char edit_type[] =
+    "\n"
+    "/* ---- edits: their numbers, and the floats of a row of their operand ---- */\n"
+    "\n"
+    "/* All zero: it changes nothing. */\n"
+    "typedef struct @_edit {\n"
+    "    const float *operand; /* rows of what is set, added, taken out or patched with; null: an\n"
+    "                           * edit that takes one changes nothing */\n"
+    "    const int32_t *row;   /* [row_count] for each position the row of the operand, 0 for an "
+    "edit\n"
+    "                           * that takes none; -1: the value stays. Null: row 0 for all "
+    "positions;\n"
+    "                           * to patch with, the row of the position's own number. */\n"
+    "    int64_t row_count;    /* from this position on values stay, where it counts */\n"
+    "    float strength;\n"
+    "    int32_t is_on;        /* of edits of which something was left to run time */\n"
+    "} @_edit;\n"
+    "\n"
+    "enum {\n";
+
+/* ^_EDIT_BLOCKS_0_HOOK_RESID_PRE, and so on. Those that are part of the weights have no use. */
+static void print_edits(const Header *h, const Instruments *all, int64_t count) {
+    if (!count) return;
+    print(h, edit_type);
+    for (int64_t i = 0; i < count; i++) {
+        int before = 0;
+        for (int64_t k = 0; k < i; k++)
+            before += strcmp(all->edit[k].point, all->edit[i].point) == 0;
+        print(h, "    ^_EDIT_");
+        print_point(h, all->edit[i].point);
+        if (before) fprintf(h->out, "_AGAIN_%d", before);
+        fprintf(h->out, ", /* %" PRId64 " */\n", all->edit[i].columns);
+    }
+    print(h, "    ^_EDITS /* how many there are */\n};\n");
+}
+
 /* A number for each buffer, called after its point: ^_TAP_BLOCKS_0_HOOK_RESID_POST. */
 static void print_taps(const Header *h, const Instruments *all) {
     if (!all->tap_count) return;
@@ -324,8 +365,7 @@ static void print_taps(const Header *h, const Instruments *all) {
     for (int64_t i = 0; i < all->tap_count; i++) {
         const int before = count_before(all, i);
         print(h, "    ^_TAP_");
-        for (const char *c = all->tap[i].point; *c; c++)
-            fputc(*c == '.' ? '_' : *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, h->out);
+        print_point(h, all->tap[i].point);
         if (before) fprintf(h->out, "_AGAIN_%d", before);
         fprintf(h->out, ", /* %" PRId64 "%s */\n", all->tap[i].columns,
                 all->tap[i].has_keys ? " x rows of the buffer" : "");
@@ -382,6 +422,7 @@ static void print_header(const Header *h, const Thalweg *thalweg) {
     if (plan_draws(thalweg->plan)) print(h, sampler_types);
     if (thalweg->tokenizer) print(h, text_types);
     print_taps(h, thalweg->model->instruments);
+    print_edits(h, thalweg->model->instruments, thalweg->plan->prefill.edit_count);
     print_calls(h, thalweg);
     print(h, "\n/* For the library's own interface, thalweg/runtime/runtime.h. */\n"
              "extern const struct TwModule @_module;\n"

@@ -54,7 +54,9 @@ bool compiler_read(Thalweg *thalweg, const Source *source, const char *directory
     thalweg->directory = directory;
     Model *model = model_read(thalweg->arena, diag, source);
     if (!model || !model_check_lowered(model, diag)) return false;
-    if (!choose_type(thalweg, model) || !compiler_add_instruments(thalweg, model)) return false;
+    if (!choose_type(thalweg, model) || !compiler_add_instruments(thalweg, model) ||
+        !compiler_read_operands(thalweg, model))
+        return false;
     if (thalweg->options.without_skips && !model_drop_skips(model, diag)) return false;
     if (context && !model_set_context(model, context, diag)) return false;
     return describe(thalweg, model);

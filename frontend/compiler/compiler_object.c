@@ -20,6 +20,32 @@ static bool make_parts(Thalweg *thalweg, ModulePart *part) {
     return true;
 }
 
+/* What edits of the object do at first. Null: reported. */
+static const ModuleEdit *make_edits(Thalweg *thalweg) {
+    enum { MOST_FLOATS = 1 << 22 };
+    const int64_t count = thalweg->plan->prefill.edit_count;
+    ModuleEdit *made = ARENA_ARRAY(thalweg->arena, ModuleEdit, (size_t)count + 1);
+    const TwEdit *edit = compiler_edits_at_first(thalweg);
+    int64_t floats = 0;
+    for (int64_t i = 0; i < count && edit; i++) {
+        const ModelEdit *of = &thalweg->model->instruments->edit[i];
+        made[i] = (ModuleEdit){.operand = edit[i].operand,
+                               .row = edit[i].row,
+                               .floats = of->operand ? of->rows * of->columns : 0,
+                               .rows = edit[i].row_count > 0 ? edit[i].row_count : 1,
+                               .row_count = edit[i].row_count,
+                               .strength = edit[i].strength,
+                               .is_on = edit[i].is_on};
+        floats += made[i].floats;
+        if (floats <= MOST_FLOATS) continue;
+        instrument_refuse(of->of, &thalweg->diag, "an object takes at most %d numbers of operands",
+                          MOST_FLOATS);
+        diag_hint(&thalweg->diag, "leave them to run time, as patch=?");
+        return NULL;
+    }
+    return edit ? made : NULL;
+}
+
 Module *compiler_object_module(Thalweg *thalweg, bool is_program) {
     ModuleOptions options = {.is_object = true,
                              .is_program = is_program,
@@ -33,6 +59,8 @@ Module *compiler_object_module(Thalweg *thalweg, bool is_program) {
     const int count = thalweg->others + 1;
     ModulePart *part = ARENA_ARRAY(thalweg->arena, ModulePart, (size_t)count);
     if (!compiler_plan_all(thalweg) || !make_parts(thalweg, part)) return NULL;
+    options.edits = make_edits(thalweg);
+    if (!options.edits) return NULL;
     return module_create(part, count, &options, &thalweg->diag);
 }
 

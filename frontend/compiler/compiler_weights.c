@@ -37,8 +37,8 @@ static bool check_unchanged(Thalweg *thalweg) {
 }
 
 static bool pack(Thalweg *thalweg, int file, const char *name) {
-    const PackInput input = {checkpoint_weights(thalweg->checkpoint),
-                             checkpoint_identity(thalweg->checkpoint), thalweg->options.progress,
+    const PackInput input = {compiler_values(thalweg),
+                             compiler_values_identity(thalweg), thalweg->options.progress,
                              thalweg->options.progress_context, compiler_threads(thalweg)};
     return pack_write(thalweg->plan->layout, &input, file, name, &thalweg->diag) &&
            check_unchanged(thalweg) && compiler_progress(thalweg, "packing weights", 1);
@@ -69,7 +69,7 @@ static int reserve(const Thalweg *thalweg, int file) {
 /* Whether the file is of this layout and source, and as it was written. */
 static TwStatus open_packed(Thalweg *thalweg, int file, bool verify) {
     const uint64_t layout = layout_id(thalweg->plan->layout);
-    const uint64_t source = checkpoint_identity(thalweg->checkpoint);
+    const uint64_t source = compiler_values_identity(thalweg);
     TwWeights *weights = NULL;
     const TwStatus status = tw_weights_open_descriptor(file, layout, verify, &weights);
     if (status != TW_OK) return status;
@@ -103,7 +103,7 @@ static Place find_place(Thalweg *thalweg) {
         arena_printf(arena, "%s-%016" PRIx64 "-%016" PRIx64 "-", thalweg->model->name,
                      layout_id(thalweg->plan->layout), checkpoint_origin(thalweg->checkpoint));
     place.name = arena_printf(arena, "%s%016" PRIx64 ".weights", place.origin,
-                              checkpoint_identity(thalweg->checkpoint));
+                              compiler_values_identity(thalweg));
     if (place.folder)
         place.path = arena_printf(arena, "%s/%s", place.folder, place.name);
     else

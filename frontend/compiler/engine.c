@@ -122,6 +122,22 @@ bool engine_set_tap(Engine *engine, int64_t number, float *rows, int64_t count, 
     return *status == TW_OK;
 }
 
+bool engine_place_edits(Engine *engine, ThalwegPrompt prompt, TwStatus *status) {
+    int64_t count;
+    const ThalwegEdit *edit = thalweg_edits(engine->thalweg, &count);
+    *status = TW_OK;
+    for (int64_t i = 0; edit && i < count; i++) {
+        TwEdit placed;
+        if (!edit[i].has_positions) continue;
+        if (!thalweg_edit_at_first(engine->thalweg, i, prompt, &placed)) return false;
+        if (!engine->session && !thalweg_set_interpreted_edit(engine->thalweg, i, &placed))
+            return false;
+        if (engine->session) *status = tw_session_set_edit(engine->session, i, &placed);
+        if (*status != TW_OK) return false;
+    }
+    return edit;
+}
+
 static void round_taps(const Engine *engine, int64_t count) {
     for (const EngineTap *tap = engine->taps; tap; tap = tap->next) {
         const int64_t from = engine->position * tap->columns;

@@ -38,6 +38,10 @@ bool engine_step_values(Engine *engine, const float *values, int64_t count, int6
 bool engine_set_tap(Engine *engine, int64_t number, float *rows, int64_t count, int64_t columns,
                     TwStatus *status);
 
+/* Edits at some positions act at those of a sequence with that prompt from now on. False: *status as
+ * above. */
+bool engine_place_edits(Engine *engine, ThalwegPrompt prompt, TwStatus *status);
+
 /* Forgets the tokens from a position on. False: it cannot, and nothing has changed. */
 bool engine_rollback(Engine *engine, int64_t position);
 

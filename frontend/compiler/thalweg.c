@@ -28,6 +28,9 @@ typedef struct {
     const ThalwegPoint *points;
     const ThalwegTap *taps;
     double *tap_rows;
+    const ThalwegEdit *edits;
+    ThalwegPrompt prompt;
+    TwEdit *edit;
     const ThalwegKept **kept;
     int *kept_count;
     int64_t *bytes;
@@ -344,9 +347,10 @@ static bool make_interp(Thalweg *thalweg) {
     if (thalweg->interp) return true;
     const Graph *graph = compiler_meaning(thalweg);
     if (!graph) return false;
-    thalweg->interp = interp_create(graph, checkpoint_weights(thalweg->checkpoint));
-    if (thalweg->interp) compiler_begin_interpreted_taps(thalweg);
-    return thalweg->interp;
+    thalweg->interp = interp_create(graph, compiler_values(thalweg));
+    if (!thalweg->interp || !compiler_begin_interpreted_edits(thalweg)) return false;
+    compiler_begin_interpreted_taps(thalweg);
+    return true;
 }
 
 static bool interpret(Thalweg *thalweg, Call *call) {
@@ -380,6 +384,41 @@ bool thalweg_interpret_values(Thalweg *thalweg, const double *values, int64_t co
         thalweg, interpret,
         &(Call){
             .values = values, .count = count, .position = position, .rows = rows, .logits = out});
+}
+
+static bool list_edits(Thalweg *thalweg, Call *call) {
+    if (!compiler_described(thalweg)) return false;
+    call->edits = compiler_edits(thalweg, &call->count);
+    return true;
+}
+
+const ThalwegEdit *thalweg_edits(Thalweg *thalweg, int64_t *count) {
+    Call result = {0};
+    call(thalweg, list_edits, &result);
+    *count = result.count;
+    return result.edits;
+}
+
+static bool edit_at_first(Thalweg *thalweg, Call *call) {
+    if (!list_edits(thalweg, call)) return false;
+    if (call->position < 0 || call->position >= call->count)
+        return diag_error(&thalweg->diag, (Loc){0}, "there is no edit of number %lld",
+                          (long long)call->position);
+    return compiler_edit_at_first(thalweg, call->position, call->prompt, call->edit);
+}
+
+bool thalweg_edit_at_first(Thalweg *thalweg, int64_t number, ThalwegPrompt prompt, TwEdit *out) {
+    return call(thalweg, edit_at_first, &(Call){.position = number, .prompt = prompt, .edit = out});
+}
+
+static bool set_interpreted_edit(Thalweg *thalweg, Call *call) {
+    return compiler_described(thalweg) &&
+           compiler_set_interpreted_edit(thalweg, call->position, call->edit);
+}
+
+bool thalweg_set_interpreted_edit(Thalweg *thalweg, int64_t number, const TwEdit *edit) {
+    TwEdit copy = *edit;
+    return call(thalweg, set_interpreted_edit, &(Call){.position = number, .edit = &copy});
 }
 
 static bool set_interpreted_tap(Thalweg *thalweg, Call *call) {

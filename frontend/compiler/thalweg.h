@@ -145,6 +145,31 @@ typedef struct ThalwegTap {
 /* Those of the model that was read; owned by the Thalweg. Null: none was read. */
 TW_API const ThalwegTap *thalweg_taps(Thalweg *thalweg, int64_t *count);
 
+/* An edit at one point of which something comes at run time: tw_session_set_edit() names it by its
+ * number, the place in the list. */
+typedef struct ThalwegEdit {
+    const char *point;
+    int64_t layer;      /* -1: of no layer */
+    int64_t columns;    /* floats of a row of its operand; 0: it has none */
+    int instrument;     /* which edit it is of: those of the description come first, then the options' */
+    bool is_given;      /* strength, operand and positions may be set; else its operand alone */
+    bool has_positions; /* it acts at some, which may count from the end of a prompt */
+} ThalwegEdit;
+
+/* Those of the model that was read; owned by the Thalweg. Null: none was read. */
+TW_API const ThalwegEdit *thalweg_edits(Thalweg *thalweg, int64_t *count);
+
+typedef struct ThalwegPrompt {
+    int64_t end;  /* the position behind its last token, from which negative ones count; -1: there is
+                     none, and edits that count from it act nowhere */
+    int64_t most; /* positions that the sequence will have */
+} ThalwegPrompt;
+
+/* What edit `number` does in a sequence with that prompt, for tw_session_set_edit(). Owned by the
+ * Thalweg. False: it acts at a position that never occurs. */
+TW_API bool thalweg_edit_at_first(Thalweg *thalweg, int64_t number, ThalwegPrompt prompt,
+                                  TwEdit *out);
+
 /* Whether the weights are there, and every tensor has the shape that the model needs. */
 TW_API bool thalweg_check_weights(Thalweg *thalweg);
 
@@ -218,6 +243,9 @@ TW_API bool thalweg_choose_interpreted(Thalweg *thalweg, int64_t sequence);
 /* As tw_session_set_tap(), for thalweg_interpret(), which keeps no more than the rows there are. */
 TW_API bool thalweg_set_interpreted_tap(Thalweg *thalweg, int64_t number, double *rows,
                                         int64_t count);
+
+/* As tw_session_set_edit(). */
+TW_API bool thalweg_set_interpreted_edit(Thalweg *thalweg, int64_t number, const TwEdit *edit);
 
 /* Bytes that running the model takes, with the threads of the options. Known before anything is
  * compiled or packed. */

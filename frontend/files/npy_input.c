@@ -35,20 +35,26 @@ static bool read_type(NpyInput *npy, const char *value, Diag *diag) {
 static bool read_shape(NpyInput *npy, const char *value, Diag *diag) {
     if (!value || *value != '(') return fail(npy, diag, "its header has no shape");
     npy->rows = npy->columns = 1;
-    int dimensions = 0;
-    for (value++; *value != ')'; dimensions++) {
+    for (value++; *value != ')'; npy->rank++) {
         char *end;
         const long long size = strtoll(value, &end, 10);
-        if (end == value || size < 0) return fail(npy, diag, "its shape cannot be read");
-        if (dimensions > 1 && npy->rows != 1) {
-            diag_error(diag, npy->loc, "it has more dimensions than rows and columns");
-            return diag_hint(diag, "those before the last two must be 1");
-        }
-        npy->rows = npy->columns;
-        npy->columns = size;
+        if (end == value || size < 0 || npy->rank == NPY_MOST_RANK ||
+            __builtin_mul_overflow(npy->rows, npy->columns, &npy->rows))
+            return fail(npy, diag, "its shape cannot be read");
+        npy->columns = npy->dim[npy->rank] = size;
         value = end + strspn(end, ", ");
     }
-    return (dimensions && npy->rows && npy->columns) || fail(npy, diag, "it holds no numbers");
+    return (npy->rank && npy->rows && npy->columns) || fail(npy, diag, "it holds no numbers");
+}
+
+/* Those before the last two are 1. */
+static bool check_rows(const NpyInput *npy, Diag *diag) {
+    for (int i = 0; i < npy->rank - 2; i++) {
+        if (npy->dim[i] == 1) continue;
+        diag_error(diag, npy->loc, "it has more dimensions than rows and columns");
+        return diag_hint(diag, "those before the last two must be 1");
+    }
+    return true;
 }
 
 static bool check_size(NpyInput *npy, int64_t begin, Diag *diag) {
@@ -91,7 +97,7 @@ static bool read_header(NpyInput *npy, Diag *diag) {
     return is_right;
 }
 
-bool npy_input_open(NpyInput *npy, const char *path, Diag *diag) {
+bool npy_input_open_array(NpyInput *npy, const char *path, Diag *diag) {
     Source *source = ARENA_NEW(diag->arena, Source);
     source->name = arena_printf(diag->arena, "%s", path);
     *npy = (NpyInput){.loc = {source, 0}};
@@ -103,6 +109,13 @@ bool npy_input_open(NpyInput *npy, const char *path, Diag *diag) {
         if (npy->scratch) return true;
         diag_error(diag, npy->loc, "out of memory");
     }
+    npy_input_close(npy);
+    return false;
+}
+
+bool npy_input_open(NpyInput *npy, const char *path, Diag *diag) {
+    if (!npy_input_open_array(npy, path, diag)) return false;
+    if (check_rows(npy, diag)) return true;
     npy_input_close(npy);
     return false;
 }

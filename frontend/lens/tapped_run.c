@@ -54,12 +54,14 @@ static bool take_logits(const TappedRun *run, const TappedText *text, int64_t en
 
 bool tapped_run_feed(TappedRun *run, const TappedText *text, Diag *diag) {
     const int64_t chunk = engine_chunk(run->engine), first = text->count - text->logit_rows;
+    TwStatus status;
     engine_reset(run->engine);
+    if (!engine_place_edits(run->engine, (ThalwegPrompt){text->count, text->count}, &status))
+        return check(status, diag) && false;
     for (int64_t at = 0, count; at < text->count; at += count) {
         count = text->count - at < chunk ? text->count - at : chunk;
         const int64_t from = first > at ? first : at;
         const int64_t rows = at + count > from ? at + count - from : 0;
-        TwStatus status;
         if (!compiler_progress(run->thalweg, "tokens", (double)at / (double)text->count))
             return false;
         if (!engine_step(run->engine, text->tokens + at, count, rows ? rows : 1, &status))

@@ -75,6 +75,28 @@ void build_parts_point(Build *build, PointKind kind, int64_t parts, int64_t colu
 /* The points of what a norm makes of x, and divides it by, which nothing else sees. */
 void build_norm_point(Build *build, PointKind kind, Loc loc, Ref x, const Norm *norm);
 
+/* ---- build_instruments.c ---- */
+
+/* The units that are selected: all of them as one range where nothing says otherwise. False:
+ * reported. */
+bool build_units(Build *build, const Instrument *instrument, const ModelPoint *point,
+                 PointRanges *out);
+
+/* Columns of range i; of all where there are no ranges. */
+PointRange build_columns(const ModelPoint *point, const PointRanges *units, int i);
+
+/* A node of columns first .. last - 1 of x. */
+Node build_instrument(Op op, const Build *build, const Instrument *instrument,
+                      const ModelPoint *point, Ref x, PointRange columns);
+
+/* ---- build_edits.c ---- */
+
+/* What all edits of the point make of its value, in their order. */
+Ref build_edits(Build *build, const ModelPoint *point, Ref x);
+
+/* Drops what nothing needs. False: an edit is among it, which is reported. */
+bool build_sweep(Graph *graph);
+
 /* ---- cut_graph.c ---- */
 
 /* The state of the stream that the model goes on from: x, or at its start what is given. */

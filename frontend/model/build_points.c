@@ -46,87 +46,21 @@ static void note_tap(Instruments *all, ModelTap tap) {
     all->tap[all->tap_count++] = tap;
 }
 
-/* What all of them may make of a graph: room for its own nodes is left, and lists of buffers stay
- * short enough to be searched. */
-enum { MOST_NODES = IR_MAX_NODES / 2, MOST_TAPS = 1 << 14 };
-
-static bool has_room(Build *build, const Instrument *instrument) {
-    if (build->graph->count < MOST_NODES && instruments_of(build)->tap_count < MOST_TAPS)
-        return true;
-    if (!build->has_failed)
-        diag_error(build->graph->diag, instrument->loc,
-                   "%s '%.80s': taps and edits select too much: at most %d buffers and %d nodes",
-                   instrument_role(instrument), instrument->text, MOST_TAPS, MOST_NODES);
-    build->has_failed = true;
-    return false;
-}
-
-/* The units that are selected: all of them as one range where nothing says otherwise. False:
- * reported. */
-static bool choose_units(Build *build, const Instrument *instrument, const ModelPoint *point,
-                         PointRanges *out) {
-    const PointRanges *units = &instrument->units;
-    *out = *units;
-    if (!has_room(build, instrument)) return false;
-    const char *unit = point_unit(point_info[point->kind].unit);
-    for (int i = 0; i < units->count; i++) {
-        if (units->at[i].last < point->units) continue;
-        diag_error(build->graph->diag, instrument->loc,
-                   "%s '%.80s': %s has %s 0 to %" PRId64 ", not %" PRId64,
-                   instrument_role(instrument), instrument->text,
-                   point_name(point, false, build->graph->arena), unit, point->units - 1,
-                   units->at[i].last);
-        build->has_failed = true;
-        return false;
-    }
-    return true;
-}
-
-/* Columns of range i; of all where there are no ranges. */
-static PointRange columns_of(const ModelPoint *point, const PointRanges *units, int i) {
-    if (!units->count) return (PointRange){0, point->columns};
-    const int64_t width = point->columns / point->units;
-    return (PointRange){units->at[i].first * width, (units->at[i].last + 1) * width};
-}
-
-static Node instrument_node(Op op, const Build *build, const Instrument *instrument,
-                            const ModelPoint *point, Ref x, PointRange columns) {
-    Node node = build_node(op, instrument->loc, x, (Ref){0});
-    if (!instrument->loc.source) node.loc = ir_node(build->graph, x)->loc;
-    node.attr.point = point_name(point, false, build->graph->arena);
-    node.attr.from = columns.first;
-    node.attr.to = columns.last;
-    return node;
-}
-
-static Ref add_edit(Build *build, Instrument *edit, const ModelPoint *point, Ref x) {
-    PointRanges units;
-    if (!choose_units(build, edit, point, &units)) return x;
-    for (int i = 0; i < (units.count ? units.count : 1); i++) {
-        Node node = instrument_node(OP_edit, build, edit, point, x, columns_of(point, &units, i));
-        node.attr.edit = edit->edit;
-        node.attr.strength = edit->strength;
-        x = build_add(build, node);
-        if (ir_ref_is_none(edit->first)) edit->first = x;
-    }
-    return x;
-}
-
 /* A buffer whose rows have the selected columns side by side. */
 static void add_tap(Build *build, const Instrument *tap, int number, const ModelPoint *point,
                     Ref x) {
     Instruments *all = instruments_of(build);
     PointRanges units;
     int64_t width = 0, at = 0;
-    if (!choose_units(build, tap, point, &units)) return;
+    if (!build_units(build, tap, point, &units)) return;
     const int count = units.count ? units.count : 1;
     for (int i = 0; i < count; i++) {
-        const PointRange columns = columns_of(point, &units, i);
+        const PointRange columns = build_columns(point, &units, i);
         width += columns.last - columns.first;
     }
     for (int i = 0; i < count; i++) {
-        const PointRange columns = columns_of(point, &units, i);
-        Node node = instrument_node(OP_tap, build, tap, point, x, columns);
+        const PointRange columns = build_columns(point, &units, i);
+        Node node = build_instrument(OP_tap, build, tap, point, x, columns);
         node.attr.number = all->tap_count;
         node.place = (Placement){.offset = at, .stride = width};
         build_add(build, node);
@@ -183,12 +117,7 @@ Ref build_point(Build *build, PointKind kind, Ref x, int64_t units) {
         leave_out(build, &point);
         return x;
     }
-    for (int i = 0; i < all->count; i++) {
-        Instrument *edit = &all->at[i];
-        if (!edit->is_edit || !instrument_is_at(edit, &point)) continue;
-        x = add_edit(build, edit, &point, x);
-        edit->found++;
-    }
+    x = build_edits(build, &point, x);
     add_taps(build, &point, kind == POINT_resid_final ? apart(build, x) : x);
     return x;
 }
@@ -215,14 +144,14 @@ static void add_tap_of_parts(Build *build, const Instrument *tap, int number,
     PointRange every = {0, point->units - 1};
     PointRanges units;
     int64_t width = 0, at = 0;
-    if (!choose_units(build, tap, point, &units)) return;
+    if (!build_units(build, tap, point, &units)) return;
     if (!units.count) units = (PointRanges){&every, 1};
     for (int i = 0; i < units.count; i++)
         width += (units.at[i].last - units.at[i].first + 1) * values->columns;
     for (int i = 0; i < units.count; i++)
         for (int64_t part = units.at[i].first; part <= units.at[i].last; part++) {
-            Node node = instrument_node(OP_tap, build, tap, point, part_of(build, values, part),
-                                        (PointRange){0, values->columns});
+            Node node = build_instrument(OP_tap, build, tap, point, part_of(build, values, part),
+                                         (PointRange){0, values->columns});
             node.attr.number = all->tap_count;
             node.place = (Placement){.offset = at, .stride = width};
             build_add(build, node);

@@ -98,7 +98,7 @@ static bool end_at_taps(Build *build) {
     bool ok = true;
     for (int i = 0; i < all->count; i++) {
         const Instrument *edit = &all->at[i];
-        if (!edit->is_edit || is_tapped[edit->first.index]) continue;
+        if (!edit->is_edit || ir_ref_is_none(edit->first) || is_tapped[edit->first.index]) continue;
         ok = diag_error(graph->diag, edit->loc, "edit '%.80s': no tap sees what it does",
                         edit->text);
     }
@@ -112,6 +112,5 @@ Graph *build_cut(Build *build) {
     const bool is_part = all->start || all->taps_alone;
     Graph *whole = is_part ? make_whole(build) : build->graph;
     if (all->taps_alone && !end_at_taps(build)) return NULL;
-    sweep(build->graph);
-    return whole;
+    return build_sweep(build->graph) ? whole : NULL;
 }

@@ -96,7 +96,7 @@ static void forget(Instrument *instrument) {
 }
 
 void instruments_begin(Instruments *instruments) {
-    instruments->point_count = instruments->tap_count = 0;
+    instruments->point_count = instruments->tap_count = instruments->edit_count = 0;
     for (int i = 0; i < instruments->count; i++) forget(&instruments->at[i]);
     if (instruments->start) forget(instruments->start);
 }

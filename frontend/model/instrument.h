@@ -3,8 +3,10 @@
  *   blocks.3.attn.hook_z[heads=1,4-6]     z3[heads=1,4-6]     L3H1     L31N892     resid_post
  *
  * A point without a layer is that of all layers, or of those that the selection says. An edit says
- * behind a colon what becomes of it: zero, negate, scale=S, set=V. A tap may say behind '=' what
- * file its values go to, for who writes it.
+ * behind a colon what becomes of it: zero, negate, scale=S, set=V, or with an operand, a file of
+ * numbers, set, mean, add, project_out and patch: add=FILE,strength=S. A '?' behind a value, or in
+ * its place, leaves it to the caller at run time. Positions of a selection are for edits alone. A
+ * tap may say behind '=' what file its values go to, for who writes it.
  *
  * Whoever builds the graph finds the points (build_points.c); what was asked for and is not there
  * is an error then.
@@ -24,15 +26,7 @@ typedef enum {
 typedef enum { POINT_ONCE, POINT_LAYER } PointScope;
 typedef enum { UNIT_WIDTH, UNIT_HEADS, UNIT_NEURONS, UNIT_TOKENS } PointUnit;
 typedef enum { POINT_READ, POINT_EDITED } PointUse;
-typedef enum {
-    TAP_JOINED,
-    TAP_KEYS,
-    TAP_ROWS,
-    TAP_NORM,
-    TAP_SIZE,
-    TAP_TABLE,
-    TAP_PRODUCT
-} TapCost;
+typedef enum { TAP_JOINED, TAP_KEYS, TAP_ROWS, TAP_NORM, TAP_SIZE, TAP_TABLE, TAP_PRODUCT } TapCost;
 
 typedef struct {
     const char *component, *hook, *short_name, *other_name; /* the last may be null */
@@ -55,6 +49,14 @@ typedef struct {
     int count;
 } PointRanges;
 
+/* The numbers of an operand's file. */
+typedef struct {
+    const float *at; /* [dim[0]][...], finite */
+    int rank;        /* 1 to 3 */
+    int64_t dim[3];
+    const int64_t *layer; /* [dim[0]] that they are for, of a file that says it; or null */
+} EditValues;
+
 typedef struct {
     const char *text; /* as it was given */
     Loc loc;
@@ -62,11 +64,17 @@ typedef struct {
     PointKind kind;
     int copy; /* 1: the first of its kind in a layer */
     PointRanges layers, units;
+    PointRanges positions; /* negative ones count from the end of the prompt */
     EditKind edit;
     double strength;
-    const char *file; /* of a tap; null: none is said */
-    int64_t found;    /* points of the model that it stands at */
-    Ref first;        /* of an edit: its first node, while the graph is built */
+    bool takes_operand;       /* of numbers, */
+    bool is_given;            /* the caller says something of it at run time, */
+    bool is_on;               /* and it acts as it is until then */
+    const EditValues *values; /* of its file; null: nobody has read it */
+    const char *file;         /* of a tap, or of an operand; null: none is said */
+    const char *tensor;       /* of the operand's file; null: the only one */
+    int64_t found;            /* points of the model that it stands at */
+    Ref first;                /* of an edit: its first node, while the graph is built */
 } Instrument;
 
 /* A point that a model has. */
@@ -88,6 +96,17 @@ typedef struct {
     bool has_keys; /* of each column as many floats as there are keys */
 } ModelTap;
 
+/* An edit at one point, of which something is not in the graph: its operand, or what is given. */
+typedef struct {
+    const char *point;
+    const Instrument *of;
+    int instrument;       /* which of the edits it is */
+    int64_t layer;        /* -1: of no layer */
+    int64_t columns;      /* of a row of the operand; 0: it has none */
+    int64_t rows;         /* of those that are known */
+    const float *operand; /* [rows][columns]; null: it is not known */
+} ModelEdit;
+
 typedef struct Instruments {
     Arena *arena;
     Instrument *at;
@@ -96,6 +115,8 @@ typedef struct Instruments {
     int64_t point_count, point_capacity;
     ModelTap *tap; /* and what the taps fill: both made with the graph */
     int64_t tap_count, tap_capacity;
+    ModelEdit *edit; /* by number */
+    int64_t edit_count, edit_capacity;
     Instrument *start; /* the point whose values are given in place of tokens; null: none are */
     bool taps_alone;   /* nothing but what taps keep is wanted */
 } Instruments;

@@ -45,16 +45,27 @@ static bool read_number(Reading *r, int64_t *out) {
     return true;
 }
 
-/* A number or "first-last". */
+/* Positions may be negative. */
+static bool read_bound(Reading *r, const PointRanges *ranges, int64_t *out) {
+    const bool is_negative = ranges == &r->made->positions && *r->at == '-';
+    r->at += is_negative;
+    if (!read_number(r, out)) return false;
+    if (is_negative && *out == 0) return refuse(r, "the last position is -1");
+    if (is_negative) *out = -*out;
+    return true;
+}
+
+/* A number or "first-last". Whether "3--1" has any positions depends on the prompt. */
 static bool read_range(Reading *r, PointRanges *ranges) {
     PointRange range;
-    if (!read_number(r, &range.first)) return false;
+    if (!read_bound(r, ranges, &range.first)) return false;
     range.last = range.first;
     if (*r->at == '-') {
         r->at++;
-        if (!read_number(r, &range.last)) return false;
+        if (!read_bound(r, ranges, &range.last)) return false;
     }
-    if (range.last < range.first)
+    const bool is_known = (range.first < 0) == (range.last < 0);
+    if (range.last < range.first && (is_known || range.first < 0))
         return refuse(r, "%" PRId64 "-%" PRId64 " is no range", range.first, range.last);
     if (ranges->count == MOST_RANGES) return refuse(r, "more than %d ranges", MOST_RANGES);
     if (!ranges->at) ranges->at = ARENA_ARRAY(r->instruments->arena, PointRange, MOST_RANGES);
@@ -79,12 +90,23 @@ static PointRanges *find_selector(Reading *r) {
     const size_t length = strcspn(r->at, "=,]");
     const char *word = arena_printf(r->diag->arena, "%.*s", (int)length, r->at);
     const bool is_layers = strcmp(word, "layers") == 0 || strcmp(word, "layer") == 0;
+    const bool is_positions = strcmp(word, "positions") == 0 || strcmp(word, "position") == 0;
     const bool is_units = *unit && strncmp(word, unit, strlen(unit) - 1) == 0 &&
                           strlen(word) + 1 >= strlen(unit) && strlen(word) <= strlen(unit);
-    PointRanges *ranges = is_layers ? &r->made->layers : is_units ? &r->made->units : NULL;
+    PointRanges *ranges = is_layers      ? &r->made->layers
+                          : is_units     ? &r->made->units
+                          : is_positions ? &r->made->positions
+                                         : NULL;
     if (r->at[length] != '=' || !ranges) {
         refuse(r, "'%.40s' selects nothing of it", word);
-        diag_hint(r->diag, *unit ? "expected layers=0-3 or %s=0,2" : "expected layers=0-3%s", unit);
+        diag_hint(r->diag,
+                  *unit ? "expected layers=0-3, positions=0,-1 or %s=0,2"
+                        : "expected layers=0-3 or positions=0,-1%s",
+                  unit);
+        return NULL;
+    }
+    if (is_positions && !r->made->is_edit) {
+        refuse(r, "a tap keeps every position");
         return NULL;
     }
     r->at += length + 1;
@@ -105,7 +127,7 @@ static bool read_selection(Reading *r) {
         r->at++;
         PointRanges *ranges = find_selector(r);
         if (!ranges || !read_range(r, ranges)) return false;
-        while (*r->at == ',' && strchr("0123456789", r->at[1]) && r->at[1]) {
+        while (*r->at == ',' && r->at[1] && strchr("-0123456789", r->at[1])) {
             r->at++;
             if (!read_range(r, ranges)) return false;
         }
@@ -213,44 +235,133 @@ static bool read_point(Reading *r) {
 
 /* ---- the operation ---- */
 
-static bool read_strength(Reading *r, const char *value) {
+typedef enum { TAKES_NOTHING, TAKES_NUMBER, TAKES_OPERAND, TAKES_EITHER } EditValue;
+
+typedef struct {
+    const char *word;
+    EditKind kind;
+    EditValue takes;
+    double strength;
+} Operation;
+
+static const Operation operations[] = {{"zero", EDIT_set, TAKES_NOTHING, 0},
+                                       {"negate", EDIT_scale, TAKES_NOTHING, -1},
+                                       {"scale", EDIT_scale, TAKES_NUMBER, 1},
+                                       {"set", EDIT_set, TAKES_EITHER, 1},
+                                       {"mean", EDIT_set, TAKES_OPERAND, 1},
+                                       {"add", EDIT_add, TAKES_OPERAND, 1},
+                                       {"project_out", EDIT_project_out, TAKES_OPERAND, 1},
+                                       {"patch", EDIT_patch, TAKES_OPERAND, 1}};
+enum { OPERATIONS = sizeof operations / sizeof *operations };
+
+/* Cuts a '?' off the end of a value, which leaves it to the caller. */
+static void cut_given(Reading *r, char *value) {
+    const size_t length = strlen(value);
+    if (length == 0 || value[length - 1] != '?') return;
+    value[length - 1] = 0;
+    r->made->is_given = true;
+}
+
+static bool is_number(const char *value, double *out) {
     char *end;
-    r->made->strength = strtod(value, &end);
-    return (*value && !*end && isfinite((float)r->made->strength)) ||
+    *out = strtod(value, &end);
+    return *value && !*end;
+}
+
+/* Nothing of it: the caller says it all. */
+static bool read_strength(Reading *r, char *value) {
+    cut_given(r, value);
+    if (!*value && r->made->is_given) {
+        r->made->is_on = false;
+        return true;
+    }
+    return (is_number(value, &r->made->strength) && isfinite((float)r->made->strength)) ||
            refuse(r, "expected a number behind '=', found '%.40s'", value);
 }
 
+/* "FILE.safetensors:NAME" */
+static void cut_tensor(Reading *r, char *file) {
+    static const char *const endings[] = {".safetensors:", ".gguf:"};
+    for (int i = 0; i < 2; i++) {
+        char *at = strstr(file, endings[i]);
+        if (!at) continue;
+        char *colon = at + strlen(endings[i]) - 1;
+        *colon = 0;
+        r->made->tensor = colon + 1;
+        return;
+    }
+}
+
+/* "FILE,strength=4" */
+static bool read_operand(Reading *r, char *value) {
+    static const char key[] = ",strength=";
+    char *strength = strstr(value, key);
+    if (strength) {
+        *strength = 0;
+        if (!read_strength(r, strength + sizeof key - 1)) return false;
+    }
+    cut_given(r, value);
+    r->made->takes_operand = true;
+    if (*value) {
+        r->made->file = value;
+        cut_tensor(r, value);
+        return true;
+    }
+    r->made->is_on = false;
+    return r->made->is_given || refuse(r, "expected a file behind '='");
+}
+
+static bool read_value(Reading *r, const Operation *operation, const char *value) {
+    char *copy = arena_printf(r->instruments->arena, "%s", value ? value : "");
+    double number;
+    if (operation->takes == TAKES_NOTHING)
+        return !value || refuse(r, "'%s' takes no value", operation->word);
+    const bool takes_number = operation->takes == TAKES_NUMBER;
+    if (!value)
+        return refuse(r,
+                      takes_number ? "'%s' needs a number, as %s=2"
+                                   : "'%s' needs a file of numbers, as %s=vector.npy",
+                      operation->word, operation->word);
+    const size_t length = strlen(value);
+    char *bare =
+        arena_printf(r->diag->arena, "%.*s",
+                     (int)(length && value[length - 1] == '?' ? length - 1 : length), value);
+    if (takes_number || (operation->takes == TAKES_EITHER && is_number(bare, &number)))
+        return read_strength(r, copy);
+    return read_operand(r, copy);
+}
+
+/* What would change nothing. */
+static bool check_effect(Reading *r) {
+    const Instrument *made = r->made;
+    const bool needs_strength = made->edit == EDIT_add || made->edit == EDIT_project_out;
+    if (made->is_given) return true;
+    if (made->edit == EDIT_scale && made->strength == 1) return refuse(r, "it has no effect");
+    return !needs_strength || made->strength != 0 ||
+           refuse(r, "with a strength of 0 it has no effect");
+}
+
 static bool read_operation(Reading *r) {
-    static const struct {
-        const char *word;
-        EditKind kind;
-        bool has_strength;
-        double strength;
-    } operations[] = {{"zero", EDIT_set, false, 0},
-                      {"negate", EDIT_scale, false, -1},
-                      {"scale", EDIT_scale, true, 0},
-                      {"set", EDIT_set, true, 0}};
     if (*r->at != ':') {
         refuse(r, "expected an operation behind ':'");
-        return diag_hint(r->diag, "as :zero, :negate, :scale=0.5, :set=1");
+        return diag_hint(r->diag, "as :zero, :negate, :scale=0.5, :set=1, :add=vector.npy");
     }
     const char *word = r->at + 1, *value = strchr(word, '=');
     const size_t length = value ? (size_t)(value - word) : strlen(word);
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
-        if (strlen(operations[i].word) != length || memcmp(word, operations[i].word, length) != 0)
+    for (int i = 0; i < OPERATIONS; i++) {
+        const Operation *operation = &operations[i];
+        if (strlen(operation->word) != length || memcmp(word, operation->word, length) != 0)
             continue;
-        r->made->edit = operations[i].kind;
-        r->made->strength = operations[i].strength;
-        if (operations[i].has_strength != (value != NULL))
-            return refuse(r, value ? "'%s' takes no number" : "'%s' needs a number, as %s=2",
-                          operations[i].word, operations[i].word);
-        if (value && !read_strength(r, value + 1)) return false;
-        if (r->made->edit == EDIT_scale && r->made->strength == 1)
-            return refuse(r, "it has no effect");
-        return true;
+        r->made->edit = operation->kind;
+        r->made->strength = operation->strength;
+        r->made->is_on = true;
+        if (!read_value(r, operation, value ? value + 1 : NULL)) return false;
+        r->made->is_given |= r->made->positions.count > 0 || r->made->edit == EDIT_patch;
+        return check_effect(r);
     }
     refuse(r, "no operation is called '%.*s'", (int)(length < SHOWN ? length : SHOWN), word);
-    return diag_hint(r->diag, "the operations are zero, negate, scale=S and set=V");
+    return diag_hint(r->diag, "the operations are zero, negate, scale=S, set=V, mean=FILE, "
+                              "add=FILE, project_out=FILE and patch=FILE");
 }
 
 static Instrument *add(Instruments *instruments) {

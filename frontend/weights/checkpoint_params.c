@@ -44,7 +44,7 @@ ParamList params_collect(const Graph *graph, Arena *arena) {
     ParamList params = {ARENA_ARRAY(arena, Param, graph->count), 0};
     for (uint32_t i = 1; i < graph->count; i++) {
         const Node *node = &graph->node[i];
-        if (node->op != OP_param) continue;
+        if (node->op != OP_param || ir_is_operand(node)) continue;
         const bool is_matrix = node->type.rank > 1;
         params.param[params.count++] = (Param){.name = arena_printf(arena, "%s", node->name),
                                                .rows = node->type.dim[0],

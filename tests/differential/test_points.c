@@ -4,6 +4,8 @@
  *   test_points [models [first seed]]
  */
 #include "frontend/compiler/thalweg.h"
+#include "frontend/files/array_file.h"
+#include "ir/arena.h"
 #include "tests/differential/random_model.h"
 #include "tests/folder.h"
 
@@ -24,7 +26,7 @@ typedef struct {
 } Run;
 
 typedef struct {
-    char text[2][MOST_INSTRUMENTS + 1][64]; /* taps, edits */
+    char text[2][MOST_INSTRUMENTS + 1][FOLDER_PATH + 128]; /* taps, edits */
     const char *at[2][MOST_INSTRUMENTS + 1];
     int count[2];
 } Choice;
@@ -79,19 +81,57 @@ static void add_tap(Choice *choice, const ThalwegPoint *point, uint32_t number) 
     choice->at[0][choice->count[0]++] = text;
 }
 
-/* Of a unit, or of those from one on. */
-static void add_edit(Choice *choice, const ThalwegPoint *point, uint32_t number) {
-    static const char *const operations[] = {"zero", "negate", "scale=0.5", "set=0.25"};
-    char *text = choice->text[1][choice->count[1]];
-    if (!*point->edit) return;
+/* A file of rows of numbers, in the cache's folder. */
+static bool write_rows(const char *path, int64_t rows, int64_t columns, uint32_t seed) {
+    Arena *arena = arena_create();
+    Diag diag = {.arena = arena};
+    float *values = ARENA_ARRAY(arena, float, (size_t)(rows * columns));
+    for (int64_t i = 0; i < rows * columns; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        values[i] = (float)(seed >> 8) / (1 << 23) - 1;
+    }
+    const NamedArray array = {NULL, values, {rows, columns}, 2};
+    const bool is_written = array_file_write(path, &array, 1, &diag);
+    arena_destroy(arena);
+    return is_written;
+}
+
+static const char *const plain_edits[] = {"zero", "negate", "scale=0.5", "set=0.25"};
+static const char *const operand_edits[] = {
+    "add=%s,strength=0.5",         "project_out=%s", "set=%s", "patch=%s", "add=%s?",
+    "project_out=%s,strength=0.5?"};
+enum { PLAIN_EDITS = 4, OPERAND_EDITS = 6, OPERAND_PATCH = 3 };
+
+/* Of the whole point, of a unit of it, or at some positions; with numbers of its own or a file's,
+ * which are as many as the point's or a unit's. */
+static bool add_edit(Run *run, Choice *choice, const ThalwegPoint *point, uint32_t number) {
+    char *text = choice->text[1][choice->count[1]], file[FOLDER_PATH + 32], selection[64] = "";
+    if (!*point->edit) return true;
     const long long unit = (long long)(number % (uint64_t)point->units);
     const long long last = number / 32 % 2 ? (long long)point->units - 1 : unit;
-    if (*point->unit)
-        snprintf(text, 64, "%s[%s=%lld-%lld]:%s", point->name, point->unit, unit, last,
-                 operations[number / 8 % 4]);
-    else
-        snprintf(text, 64, "%s:%s", point->name, operations[1 + number / 8 % 3]);
+    const bool has_unit = *point->unit && number / 3 % 2;
+    const char *positions = number / 64 % 3 == 0 ? "positions=1,3-5" : "";
+    if (has_unit || *positions)
+        snprintf(selection, sizeof selection, "[%s%s%s", has_unit ? point->unit : "",
+                 has_unit ? "=" : "", "");
+    if (has_unit) snprintf(selection + strlen(selection), 40, "%lld-%lld", unit, last);
+    if (has_unit && *positions) strcat(selection, ",");
+    if (*selection) strcat(strcat(selection, positions), "]");
+    int length = snprintf(text, sizeof *choice->text[1], "%s%s:", point->name, selection);
+    const uint32_t kind = number / 8 % (PLAIN_EDITS + OPERAND_EDITS);
+    const int64_t columns = number / 16 % 2 ? point->columns : point->columns / point->units;
+    if (kind < PLAIN_EDITS) {
+        strcpy(text + length, plain_edits[has_unit || kind ? kind : 1]);
+    } else {
+        const bool is_patch = kind - PLAIN_EDITS == OPERAND_PATCH;
+        snprintf(file, sizeof file, "%s/operand-%d.npy", run->cache, choice->count[1]);
+        if (!write_rows(file, is_patch ? TOKENS - 2 : 1, columns, number))
+            return wrong(run, "%s", "an operand cannot be written");
+        snprintf(text + length, sizeof *choice->text[1] - (size_t)length,
+                 operand_edits[kind - PLAIN_EDITS], file);
+    }
     choice->at[1][choice->count[1]++] = text;
+    return true;
 }
 
 /* Taps alone, or with up to three edits, more often of heads and neurons. */
@@ -108,13 +148,14 @@ static bool choose(Run *run, const char *text, const Tape *tape, ThalwegOptions 
     for (int64_t i = 0; i < count && choice->count[0] == MOST_INSTRUMENTS; i++)
         if (point[(i + draw(tape, 60)) % count].has_keys)
             add_tap(choice, &point[(i + draw(tape, 60)) % count], draw(tape, 61) / 4);
-    for (int i = 0; i < (int)(draw(tape, 90) % 4) && point; i++) {
+    bool ok = point;
+    for (int i = 0; i < (int)(draw(tape, 90) % 4) && ok; i++) {
         uint32_t at = draw(tape, i + 91) % (uint32_t)count;
         for (int k = 0; k < 4 && !*point[at].unit; k++) at = (at + 1) % (uint32_t)count;
-        add_edit(choice, &point[at], draw(tape, i + 95) / 4);
+        ok = add_edit(run, choice, &point[at], draw(tape, i + 95) / 4);
     }
     thalweg_destroy(thalweg);
-    return point;
+    return ok;
 }
 
 /* ---- running ---- */
