@@ -127,9 +127,11 @@ static uint32_t draw(const Tape *tape, int i) {
 }
 
 /* Of some heads or neurons, or of all columns. */
-static const char *edit_text(const ModelPoint *point, uint32_t number, Arena *arena) {
-    static const char *const operations[] = {"zero", "set=0.25", "scale=0.5", "zero", "negate"};
-    const char *name = point_name(point, true, arena), *operation = operations[number / 4 % 5];
+static const char *edit_text(const ModelPoint *point, uint32_t number, bool is_first,
+                             Arena *arena) {
+    static const char *const operations[] = {"scale=0.5", "negate", "zero", "set=0.25", "zero"};
+    const char *name = point_name(point, true, arena);
+    const char *operation = operations[number / 4 % (is_first ? 5 : 2)];
     const char *unit = point_unit(point_info[point->kind].unit);
     const int64_t units = point->units, first = (int64_t)(number / 20) % units;
     const int64_t last = first + (int64_t)(number / 400) % (units - first);
@@ -141,15 +143,19 @@ static const char *edit_text(const ModelPoint *point, uint32_t number, Arena *ar
                         operation);
 }
 
-/* Up to three edits, of heads and neurons more often than of others. */
+/* Up to three edits, of heads and neurons more often than of others. One that sets all that another
+ * has made at its point would be an error. */
 static bool add_edits(const Model *model, const ModelPoint *point, int64_t count, const Tape *tape,
                       Arena *arena, Diag *diag) {
+    int64_t before[3] = {-1, -1, -1};
     for (int i = 0; i < (int)(draw(tape, 0) % 4); i++) {
         int64_t at = draw(tape, i + 1) % count;
         for (int k = 0; k < 8 && point[at].kind != POINT_z && point[at].kind != POINT_post; k++)
             at = (at + 1 + draw(tape, i + 4) % 7) % count;
         if (point_info[point[at].kind].use == POINT_READ) continue;
-        const char *text = edit_text(&point[at], draw(tape, i + 8), arena);
+        const bool is_first = at != before[0] && at != before[1];
+        const char *text = edit_text(&point[at], draw(tape, i + 8), is_first, arena);
+        before[i] = at;
         if (!instruments_add(model->instruments, true, text, (Loc){0}, diag)) return false;
     }
     return true;
