@@ -184,11 +184,19 @@ static void add_row(Eval *e, int64_t row, double factor, int64_t from) {
         e->out.at[row * d->columns + c] += factor * d->at[from * d->columns + c];
 }
 
-/* The look-up has checked tokens and positions. */
 void eval_embed_back(Eval *e) {
     clear(e);
-    for (int64_t t = 0; t < e->in[0].rows; t++)
-        add_row(e, (int64_t)e->in[1].at[t], e->node->attr.scale, t);
+    for (int64_t t = 0; t < e->in[0].rows; t++) {
+        const int64_t token = (int64_t)e->in[1].at[t];
+        if (token < 0 || token >= e->out.rows) {
+            e->failed = !diag_error(e->diag, e->node->loc,
+                                    "token %" PRId64 " at index %" PRId64
+                                    " is not in the vocabulary: expected 0 to %" PRId64,
+                                    token, t, e->out.rows - 1);
+            return;
+        }
+        add_row(e, token, e->node->attr.scale, t);
+    }
 }
 
 void eval_add_positions_back(Eval *e) {
