@@ -58,6 +58,7 @@ static bool open_program(Variants *v) {
     options.taps = NULL;
     options.tap_count = 0;
     options.start = v->run->start;
+    options.batches = true;
     options.context = choose_context(states);
     v->thalweg = thalweg_create(&options);
     if (!v->thalweg) return diag_error(v->diag, (Loc){0}, "out of memory");
