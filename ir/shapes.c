@@ -20,8 +20,7 @@ const char *shape_text(Type type, char *text) {
     return text;
 }
 
-__attribute__((format(printf, 3, 4))) static bool refuse(const Graph *graph, const Node *node,
-                                                         const char *format, ...) {
+bool shape_refuse(const Graph *graph, const Node *node, const char *format, ...) {
     char text[256];
     va_list args;
     va_start(args, format);
@@ -67,10 +66,10 @@ static Type type_of(const Graph *graph, const Node *node, int k) {
     return operand(graph, node, k)->type;
 }
 
-static bool misfit(const Graph *graph, const Node *node, int k, const char *expected) {
+bool shape_misfit(const Graph *graph, const Node *node, int k, const char *expected) {
     char found[SHAPE_TEXT];
-    return refuse(graph, node, "operand %d must be %s, found %s", k + 1, expected,
-                  shape_text(type_of(graph, node, k), found));
+    return shape_refuse(graph, node, "operand %d must be %s, found %s", k + 1, expected,
+                        shape_text(type_of(graph, node, k), found));
 }
 
 static bool is_matrix(Type type) {
@@ -82,14 +81,14 @@ static bool is_vector_of(Type type, int64_t length) {
 }
 
 static bool check_matrix(const Graph *graph, const Node *node, int k) {
-    return is_matrix(type_of(graph, node, k)) || misfit(graph, node, k, "f32[rows, columns]");
+    return is_matrix(type_of(graph, node, k)) || shape_misfit(graph, node, k, "f32[rows, columns]");
 }
 
 static bool check_columns(const Graph *graph, const Node *node, int k, int64_t columns) {
     char expected[64];
     if (type_of(graph, node, k).dim[1] == columns) return true;
     snprintf(expected, sizeof expected, "f32[rows, %" PRId64 "]", columns);
-    return misfit(graph, node, k, expected);
+    return shape_misfit(graph, node, k, expected);
 }
 
 /* A vector operand that may be absent. */
@@ -97,7 +96,7 @@ static bool check_vector(const Graph *graph, const Node *node, int k, int64_t le
     char expected[64];
     if (ir_ref_is_none(node->in[k]) || is_vector_of(type_of(graph, node, k), length)) return true;
     snprintf(expected, sizeof expected, "f32[%" PRId64 "]", length);
-    return misfit(graph, node, k, expected);
+    return shape_misfit(graph, node, k, expected);
 }
 
 /* The same, of one of two lengths. */
@@ -108,36 +107,37 @@ static bool check_vector_of_either(const Graph *graph, const Node *node, int k, 
     if (is_vector_of(type_of(graph, node, k), length)) return true;
     if (length == other) return check_vector(graph, node, k, length);
     snprintf(expected, sizeof expected, "f32[%" PRId64 "] or f32[%" PRId64 "]", length, other);
-    return misfit(graph, node, k, expected);
+    return shape_misfit(graph, node, k, expected);
 }
 
 static bool check_equal(const Graph *graph, const Node *node, int k) {
     char expected[SHAPE_TEXT];
     if (ir_type_equal(type_of(graph, node, k), type_of(graph, node, 0))) return true;
-    return misfit(graph, node, k, shape_text(type_of(graph, node, 0), expected));
+    return shape_misfit(graph, node, k, shape_text(type_of(graph, node, 0), expected));
 }
 
 static bool check_op(const Graph *graph, const Node *node, int k, Op op) {
     const Op found = operand(graph, node, k)->op;
-    return found == op || refuse(graph, node, "operand %d must be made by '%s', found '%s'", k + 1,
-                                 ir_op_info[op].name, ir_op_info[found].name);
+    return found == op || shape_refuse(graph, node, "operand %d must be made by '%s', found '%s'",
+                                       k + 1, ir_op_info[op].name, ir_op_info[found].name);
 }
 
 /* ---- heads ---- */
 
 static bool check_heads(const Graph *graph, const Node *node, int64_t columns, int64_t heads) {
     if (heads >= 1 && columns % heads == 0) return true;
-    return refuse(graph, node, "%" PRId64 " columns cannot be split into %" PRId64 " heads",
-                  columns, heads);
+    return shape_refuse(graph, node, "%" PRId64 " columns cannot be split into %" PRId64 " heads",
+                        columns, heads);
 }
 
 /* Heads of queries share heads of keys and values evenly. */
 static bool check_sharing(const Graph *graph, const Node *node) {
     const int64_t heads = node->attr.heads, kv_heads = node->attr.kv_heads;
     if (heads >= 1 && kv_heads >= 1 && heads % kv_heads == 0) return true;
-    return refuse(graph, node,
-                  "kv_heads must divide heads, found heads = %" PRId64 " and kv_heads = %" PRId64,
-                  heads, kv_heads);
+    return shape_refuse(graph, node,
+                        "kv_heads must divide heads, found heads = %" PRId64
+                        " and kv_heads = %" PRId64,
+                        heads, kv_heads);
 }
 
 /* Operand k is a cache of as many heads as this op sees in it. */
@@ -145,17 +145,19 @@ static bool check_cache(const Graph *graph, const Node *node, int k) {
     if (!check_op(graph, node, k, OP_append) || !check_matrix(graph, node, k)) return false;
     const Node *append = operand(graph, node, k);
     if (append->attr.heads != node->attr.kv_heads)
-        return refuse(graph, node,
-                      "operand %d must be a cache of kv_heads = %" PRId64 " heads, found %" PRId64,
-                      k + 1, node->attr.kv_heads, append->attr.heads);
+        return shape_refuse(graph, node,
+                            "operand %d must be a cache of kv_heads = %" PRId64
+                            " heads, found %" PRId64,
+                            k + 1, node->attr.kv_heads, append->attr.heads);
     return check_heads(graph, node, append->type.dim[1], node->attr.kv_heads);
 }
 
 static bool check_slopes(const Graph *graph, const Node *node) {
     const Reals *slopes = node->attr.slopes;
     return !slopes || slopes->count == node->attr.heads ||
-           refuse(graph, node, "slopes must be one for each of %" PRId64 " heads, found %" PRId64,
-                  node->attr.heads, slopes->count);
+           shape_refuse(graph, node,
+                        "slopes must be one for each of %" PRId64 " heads, found %" PRId64,
+                        node->attr.heads, slopes->count);
 }
 
 /* Queries in operand 0 and keys in operand 1 have heads of the same size. */
@@ -166,10 +168,10 @@ static bool check_queries(const Graph *graph, const Node *node) {
     if (!check_heads(graph, node, columns, node->attr.heads)) return false;
     const int64_t query = columns / node->attr.heads;
     const int64_t key = type_of(graph, node, 1).dim[1] / node->attr.kv_heads;
-    return query == key || refuse(graph, node,
-                                  "heads of queries and keys must have the same size, found "
-                                  "%" PRId64 " and %" PRId64,
-                                  query, key);
+    return query == key || shape_refuse(graph, node,
+                                        "heads of queries and keys must have the same size, found "
+                                        "%" PRId64 " and %" PRId64,
+                                        query, key);
 }
 
 /* A row for each token: all heads, each as wide as a head of the values in operand k. */
@@ -177,8 +179,8 @@ static bool mixed_type(const Graph *graph, const Node *node, int k, int64_t rows
     const int64_t size = type_of(graph, node, k).dim[1] / node->attr.kv_heads;
     int64_t columns;
     if (__builtin_mul_overflow(node->attr.heads, size, &columns))
-        return refuse(graph, node, "%" PRId64 " heads of size %" PRId64 " are too large",
-                      node->attr.heads, size);
+        return shape_refuse(graph, node, "%" PRId64 " heads of size %" PRId64 " are too large",
+                            node->attr.heads, size);
     *type = (Type){DTYPE_f32, 2, {rows, columns}};
     return true;
 }
@@ -205,12 +207,12 @@ bool shape_positions(const Graph *graph, const Node *node, Type *type) {
     const int64_t rows = type_of(graph, node, 1).dim[0];
     const double offset = node->attr.offset;
     if (!(offset >= 0 && offset <= (double)IR_MAX_CONTEXT && offset == (double)(int64_t)offset))
-        return refuse(graph, node, "offset must be a row number, 0 to %d, found %g", IR_MAX_CONTEXT,
-                      offset);
+        return shape_refuse(graph, node, "offset must be a row number, 0 to %d, found %g",
+                            IR_MAX_CONTEXT, offset);
     if (rows >= graph->context && rows - graph->context >= (int64_t)offset) return true;
-    return refuse(graph, node,
-                  "operand 2 must have context + offset rows, %" PRId64 " + %g, found %" PRId64,
-                  graph->context, offset, rows);
+    return shape_refuse(
+        graph, node, "operand 2 must have context + offset rows, %" PRId64 " + %g, found %" PRId64,
+        graph->context, offset, rows);
 }
 
 bool shape_norm(const Graph *graph, const Node *node, Type *type) {
@@ -218,9 +220,9 @@ bool shape_norm(const Graph *graph, const Node *node, Type *type) {
     *type = type_of(graph, node, 0);
     const int64_t columns = type->dim[1], groups = node->attr.groups;
     if (groups < 1 || columns % groups)
-        return refuse(graph, node,
-                      "%" PRId64 " columns cannot be split into %" PRId64 " equal groups", columns,
-                      groups);
+        return shape_refuse(graph, node,
+                            "%" PRId64 " columns cannot be split into %" PRId64 " equal groups",
+                            columns, groups);
     return check_vector_of_either(graph, node, 1, columns / groups, columns) &&
            check_vector_of_either(graph, node, 2, columns / groups, columns);
 }
@@ -273,10 +275,10 @@ static bool check_range(const Graph *graph, const Node *node, Type *type) {
     *type = type_of(graph, node, 0);
     const int64_t from = node->attr.from, to = node->attr.to;
     return (from >= 0 && from < to && to <= type->dim[1]) ||
-           refuse(graph, node,
-                  "0 <= from < to <= %" PRId64 " must hold, found from = %" PRId64
-                  " and to = %" PRId64,
-                  type->dim[1], from, to);
+           shape_refuse(graph, node,
+                        "0 <= from < to <= %" PRId64 " must hold, found from = %" PRId64
+                        " and to = %" PRId64,
+                        type->dim[1], from, to);
 }
 
 /* Columns `first` and after of the operand: a vector, or to patch with a row for each position. */
@@ -287,25 +289,25 @@ static bool check_edit_operand(const Graph *graph, const Node *node, int64_t col
     if (!ir_ref_is_none(node->in[1])) {
         const Type operand = type_of(graph, node, 1);
         if (operand.dtype != DTYPE_f32 || operand.rank != 1 + is_patch)
-            return misfit(graph, node, 1, is_patch ? "f32[rows, columns]" : "f32[columns]");
+            return shape_misfit(graph, node, 1, is_patch ? "f32[rows, columns]" : "f32[columns]");
         there = operand.dim[operand.rank - 1];
     } else if (!there) {
         return true;
     }
     return (first >= 0 && first <= there && columns <= there - first) ||
-           refuse(graph, node,
-                  "its operand has %" PRId64 " columns: %" PRId64 " from %" PRId64
-                  " on are not there",
-                  there, columns, first);
+           shape_refuse(graph, node,
+                        "its operand has %" PRId64 " columns: %" PRId64 " from %" PRId64
+                        " on are not there",
+                        there, columns, first);
 }
 
 bool shape_edit(const Graph *graph, const Node *node, Type *type) {
     if (!check_range(graph, node, type)) return false;
     const int64_t columns = node->attr.to - node->attr.from, groups = node->attr.groups;
     if (groups < 1 || columns % groups)
-        return refuse(graph, node,
-                      "%" PRId64 " columns cannot be divided into %" PRId64 " equal parts", columns,
-                      groups);
+        return shape_refuse(graph, node,
+                            "%" PRId64 " columns cannot be divided into %" PRId64 " equal parts",
+                            columns, groups);
     return check_edit_operand(graph, node, columns);
 }
 
@@ -322,16 +324,16 @@ bool shape_tap(const Graph *graph, const Node *node, Type *type) {
     if (of.rank != 3) return shape_slice(graph, node, type);
     *type = (Type){DTYPE_f32, 3, {of.dim[0], to - from, of.dim[2]}};
     return (from >= 0 && from < to && to <= of.dim[1]) ||
-           refuse(graph, node,
-                  "0 <= from < to <= %" PRId64 " heads must hold, found from = %" PRId64
-                  " and to = %" PRId64,
-                  of.dim[1], from, to);
+           shape_refuse(graph, node,
+                        "0 <= from < to <= %" PRId64 " heads must hold, found from = %" PRId64
+                        " and to = %" PRId64,
+                        of.dim[1], from, to);
 }
 
 bool shape_same(const Graph *graph, const Node *node, Type *type) {
     *type = type_of(graph, node, 0);
     if (type->dtype != DTYPE_f32 || type->rank < 2)
-        return misfit(graph, node, 0, "f32 with two or three dimensions");
+        return shape_misfit(graph, node, 0, "f32 with two or three dimensions");
     for (int k = 1; k < ir_op_info[node->op].most; k++)
         if (!check_equal(graph, node, k)) return false;
     return true;
@@ -344,12 +346,14 @@ bool shape_rope(const Graph *graph, const Node *node, Type *type) {
     const int64_t size = type->dim[1] / node->attr.heads, dims = node->attr.dims;
     const Reals *divisors = node->attr.divisors;
     if (dims < 2 || dims % 2 || dims > size)
-        return refuse(graph, node,
-                      "dims must be even and 2 to the size of a head, %" PRId64 ", found %" PRId64,
-                      size, dims);
+        return shape_refuse(graph, node,
+                            "dims must be even and 2 to the size of a head, %" PRId64
+                            ", found %" PRId64,
+                            size, dims);
     return !divisors || divisors->count == dims / 2 ||
-           refuse(graph, node, "divisors must be one for each of %" PRId64 " pairs, found %" PRId64,
-                  dims / 2, divisors->count);
+           shape_refuse(graph, node,
+                        "divisors must be one for each of %" PRId64 " pairs, found %" PRId64,
+                        dims / 2, divisors->count);
 }
 
 bool shape_scale_positions(const Graph *graph, const Node *node, Type *type) {
@@ -366,8 +370,9 @@ bool shape_append(const Graph *graph, const Node *node, Type *type) {
     const int64_t columns = type_of(graph, node, 0).dim[1];
     if (!check_heads(graph, node, columns, node->attr.heads)) return false;
     if (node->attr.context != graph->context)
-        return refuse(graph, node, "context must be that of the graph, %" PRId64 ", found %" PRId64,
-                      graph->context, node->attr.context);
+        return shape_refuse(graph, node,
+                            "context must be that of the graph, %" PRId64 ", found %" PRId64,
+                            graph->context, node->attr.context);
     *type = (Type){DTYPE_f32, 2, {graph->context, columns}};
     return true;
 }
@@ -388,7 +393,7 @@ bool shape_mix(const Graph *graph, const Node *node, Type *type) {
         return mixed_type(graph, node, 1, weights.dim[0], type);
     snprintf(expected, sizeof expected, "f32[tokens, %" PRId64 ", %" PRId64 "]", node->attr.heads,
              graph->context);
-    return misfit(graph, node, 0, expected);
+    return shape_misfit(graph, node, 0, expected);
 }
 
 bool shape_attend(const Graph *graph, const Node *node, Type *type) {
@@ -403,7 +408,7 @@ bool shape_attend(const Graph *graph, const Node *node, Type *type) {
 static bool check_targets(const Graph *graph, const Node *node) {
     if (!check_matrix(graph, node, 0) || !check_op(graph, node, 1, OP_targets)) return false;
     const int64_t rows = type_of(graph, node, 0).dim[0];
-    return rows == type_of(graph, node, 1).dim[0] || misfit(graph, node, 1, "i32[rows of x]");
+    return rows == type_of(graph, node, 1).dim[0] || shape_misfit(graph, node, 1, "i32[rows of x]");
 }
 
 bool shape_loss(const Graph *graph, const Node *node, Type *type) {
@@ -433,7 +438,7 @@ bool shape_sum_rows(const Graph *graph, const Node *node, Type *type) {
 static bool check_rows(const Graph *graph, const Node *node, int k) {
     if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, k)) return false;
     return type_of(graph, node, 0).dim[0] == type_of(graph, node, k).dim[0] ||
-           misfit(graph, node, k, "as many rows as the first");
+           shape_misfit(graph, node, k, "as many rows as the first");
 }
 
 bool shape_outer(const Graph *graph, const Node *node, Type *type) {
@@ -473,7 +478,7 @@ static bool check_attend(const Graph *graph, const Node *node, Type *mixed) {
     if (!shape_attend(graph, &attend, mixed)) return false;
     char expected[SHAPE_TEXT];
     return ir_type_equal(type_of(graph, node, 0), *mixed) ||
-           misfit(graph, node, 0, shape_text(*mixed, expected));
+           shape_misfit(graph, node, 0, shape_text(*mixed, expected));
 }
 
 bool shape_attend_back(const Graph *graph, const Node *node, Type *type) {
@@ -513,7 +518,7 @@ bool shape_pool_back(const Graph *graph, const Node *node, Type *type) {
     if (!check_matrix(graph, node, 0) || !check_matrix(graph, node, 1)) return false;
     *type = type_of(graph, node, 1);
     return type_of(graph, node, 0).dim[0] == 1 ? check_columns(graph, node, 0, type->dim[1])
-                                               : misfit(graph, node, 0, "f32[1, columns]");
+                                               : shape_misfit(graph, node, 0, "f32[1, columns]");
 }
 
 /* The gradient of a vector is a row. */
@@ -524,7 +529,7 @@ bool shape_row_back(const Graph *graph, const Node *node, Type *type) {
     if (!shape_row_of(graph, &row, type)) return false;
     *type = type_of(graph, node, 1);
     return type_of(graph, node, 0).dim[0] == 1 ? check_columns(graph, node, 0, type->dim[1])
-                                               : misfit(graph, node, 0, "f32[1, columns]");
+                                               : shape_misfit(graph, node, 0, "f32[1, columns]");
 }
 
 /* ---- rules: weights ---- */
@@ -534,8 +539,9 @@ bool shape_row_of(const Graph *graph, const Node *node, Type *type) {
     const Type table = type_of(graph, node, 0);
     *type = (Type){DTYPE_f32, 1, {table.dim[1]}};
     return (node->attr.from >= 0 && node->attr.from < table.dim[0]) ||
-           refuse(graph, node, "from must be a row of the table, 0 to %" PRId64 ", found %" PRId64,
-                  table.dim[0] - 1, node->attr.from);
+           shape_refuse(graph, node,
+                        "from must be a row of the table, 0 to %" PRId64 ", found %" PRId64,
+                        table.dim[0] - 1, node->attr.from);
 }
 
 bool shape_columns(const Graph *graph, const Node *node, Type *type) {
@@ -555,11 +561,12 @@ bool shape_matvec(const Graph *graph, const Node *node, Type *type) {
 bool shape_stack(const Graph *graph, const Node *node, Type *type) {
     *type = type_of(graph, node, 0);
     if (type->dtype != DTYPE_f32 || type->rank < 1 || type->rank > 2)
-        return misfit(graph, node, 0, "f32 with one or two dimensions");
+        return shape_misfit(graph, node, 0, "f32 with one or two dimensions");
     for (int k = 1; k < IR_MAX_INPUTS && !ir_ref_is_none(node->in[k]); k++) {
         const Type part = type_of(graph, node, k);
         if (part.dtype != DTYPE_f32 || part.rank != type->rank)
-            return misfit(graph, node, k, type->rank == 1 ? "f32[rows]" : "f32[rows, columns]");
+            return shape_misfit(graph, node, k,
+                                type->rank == 1 ? "f32[rows]" : "f32[rows, columns]");
         if (part.rank == 2 && !check_columns(graph, node, k, type->dim[1])) return false;
         type->dim[0] += part.dim[0];
     }

@@ -20,6 +20,11 @@ ShapeRule shape_embed, shape_begin, shape_positions, shape_norm, shape_project, 
 
 ShapeRule shape_combine, shape_select_rows, shape_select_columns; /* shapes_select.c */
 
+/* Report what does not fit: of the node, or of its operand k. Return false. */
+bool shape_refuse(const Graph *graph, const Node *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool shape_misfit(const Graph *graph, const Node *node, int k, const char *expected);
+
 /* Whether context, chunk and the sizes of memory are in range: the rules rely on it. */
 bool shape_check_sizes(const Graph *graph);
 

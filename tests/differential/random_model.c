@@ -51,8 +51,18 @@ static bool reduce_numbers(Tape *tape, TapeCheck *check, void *context, int *tri
     return is_better;
 }
 
-void tape_shrink(Tape tape, uint64_t seed, TapeCheck *check, void *context, const char *what,
-                 int tries) {
+/* What check_models() checks of each seed. */
+typedef struct {
+    TapeCheck *check;
+    void *context;
+    const char *what;
+    int tries;
+} Models;
+
+static void shrink(Tape tape, uint64_t seed, const Models *models) {
+    TapeCheck *check = models->check;
+    void *context = models->context;
+    int tries = models->tries;
     bool is_better = true;
     while (is_better && tries > 0) {
         is_better = shorten(&tape, check, context, &tries);
@@ -61,8 +71,8 @@ void tape_shrink(Tape tape, uint64_t seed, TapeCheck *check, void *context, cons
     char text[MODEL_TEXT_MAX] = "";
     random_model(&tape, text, sizeof text);
     check(&tape, context);
-    printf("seed %llu: %s\nthe smallest model that fails:\n%s\n", (unsigned long long)seed, what,
-           text);
+    printf("seed %llu: %s\nthe smallest model that fails:\n%s\n", (unsigned long long)seed,
+           models->what, text);
 }
 
 Tally check_seeds(int count, char **argument, long models, SeedCheck *check, void *context) {
@@ -73,6 +83,30 @@ Tally check_seeds(int count, char **argument, long models, SeedCheck *check, voi
         tally.failures += !check(first + (uint64_t)tally.models, context);
     printf("%ld random models, %ld failures\n", tally.models, tally.failures);
     return tally;
+}
+
+static bool check_seed(uint64_t seed, void *context) {
+    const Models *models = context;
+    Tape tape;
+    tape_draw(&tape, seed);
+    if (models->check(&tape, models->context)) return true;
+    shrink(tape, seed, models);
+    return false;
+}
+
+Tally check_models(int count, char **argument, long models, TapeCheck *check, void *context,
+                   const char *what, int tries) {
+    Models all = {check, context, what, tries};
+    return check_seeds(count, argument, models, check_seed, &all);
+}
+
+double random_weight(const char *name, int64_t index) {
+    uint64_t h = 1469598103934665603u;
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
+    h = (h ^ (uint64_t)index) * 0x9e3779b97f4a7c15u;
+    h ^= h >> 29;
+    h *= 0xbf58476d1ce4e5b9u;
+    return (double)(h >> 40) / (double)(1 << 23) - 1;
 }
 
 /* ---- text ---- */

@@ -23,13 +23,11 @@ void tape_draw(Tape *tape, uint64_t seed);
 /* Writes the YAML; false if it does not fit. */
 bool random_model(const Tape *tape, char *text, size_t size);
 
+/* A value of a param that follows from its name and place, -1 <= v < 1: any will do. */
+double random_weight(const char *name, int64_t index);
+
 /* Whether the model of the tape is right; if not, `context` knows why. */
 typedef bool TapeCheck(const Tape *tape, void *context);
-
-/* Makes a tape whose model is wrong smaller as long as that is so, with at most `tries` checks, and
- * prints its model, the seed and `what`, which the last check may have written. */
-void tape_shrink(Tape tape, uint64_t seed, TapeCheck *check, void *context, const char *what,
-                 int tries);
 
 /* ---- the models of a program's arguments, [models [first seed]] ---- */
 
@@ -43,5 +41,11 @@ typedef struct {
 /* Checks models, `models` of them where the arguments do not say how many, until three are wrong;
  * prints how many there were. */
 Tally check_seeds(int count, char **argument, long models, SeedCheck *check, void *context);
+
+/* The same of each seed's tape. A tape whose model is wrong is made smaller as long as that is so,
+ * with at most `tries` checks; prints its model, the seed and `what`, which the last check may have
+ * written. */
+Tally check_models(int count, char **argument, long models, TapeCheck *check, void *context,
+                   const char *what, int tries);
 
 #endif

@@ -248,20 +248,11 @@ static bool passes(const Tape *tape, void *context) {
     return ok;
 }
 
-static bool passes_seed(uint64_t seed, void *context) {
-    Run *run = context;
-    Tape tape;
-    tape_draw(&tape, seed);
-    if (passes(&tape, run)) return true;
-    tape_shrink(tape, seed, passes, run, run->what, SHRINK_TRIES);
-    return false;
-}
-
 int main(int count, char **argument) {
     char cache[FOLDER_PATH];
     if (!folder_make(cache)) return 2;
     Run run = {.cache = cache};
-    const Tally tally = check_seeds(count, argument, 12, passes_seed, &run);
+    const Tally tally = check_models(count, argument, 12, passes, &run, run.what, SHRINK_TRIES);
     folder_empty(run.cache);
     folder_remove(cache);
     return tally.failures > 0;

@@ -263,22 +263,13 @@ static bool product_is_exact(Run *run, int i) {
     return false;
 }
 
-static bool passes_seed(uint64_t seed, void *context) {
-    Run *run = context;
-    Tape tape;
-    tape_draw(&tape, seed);
-    if (passes(&tape, run)) return true;
-    tape_shrink(tape, seed, passes, run, run->what, SHRINK_TRIES);
-    return false;
-}
-
 int main(int count, char **argument) {
     char cache[FOLDER_PATH];
     if (!folder_make(cache)) return 2;
     Run run = {.cache = cache};
     int wrong_products = 0;
     for (int i = 0; i < PRODUCTS; i++) wrong_products += !product_is_exact(&run, i);
-    const Tally tally = check_seeds(count, argument, 300, passes_seed, &run);
+    const Tally tally = check_models(count, argument, 300, passes, &run, run.what, SHRINK_TRIES);
     folder_remove(cache);
     printf("%d wrong products, %d strays\n", wrong_products, run.strays);
     return wrong_products || tally.failures || run.strays > 2 + tally.models / STRAYS_ONE_IN;

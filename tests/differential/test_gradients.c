@@ -35,22 +35,13 @@ typedef struct {
     double by;
 } Moved;
 
-static double hash(const char *name, int64_t index) {
-    uint64_t h = 1469598103934665603u;
-    for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
-    h = (h ^ (uint64_t)index) * 0x9e3779b97f4a7c15u;
-    h ^= h >> 29;
-    h *= 0xbf58476d1ce4e5b9u;
-    return (double)(h >> 40) / (double)(1 << 23) - 1;
-}
-
 /* Multiples of 2^-12, so that a step is exact in f32. */
 static bool hashed_rows(const Weights *weights, const char *param, int64_t first, int64_t count,
                         int64_t columns, float *out) {
     const Moved *moved = weights->context;
     for (int64_t i = 0; i < count * columns; i++) {
         const int64_t index = first * columns + i;
-        double value = round(hash(param, index) * 0.4 * 4096) / 4096;
+        double value = round(random_weight(param, index) * 0.4 * 4096) / 4096;
         if (moved->param && index == moved->index && strcmp(param, moved->param) == 0)
             value += moved->by;
         out[i] = (float)value;
@@ -153,10 +144,10 @@ static Watch choose(const Graph *graph, const Tape *tape) {
             continue;
         const int64_t columns = node->type.rank == 2 ? node->type.dim[1] : 1;
         const uint64_t values = (uint64_t)(node->type.dim[0] * columns);
-        watch.param[watch.count++] =
-            (Watched){.name = node->name,
-                      .columns = columns,
-                      .index = (int64_t)((uint64_t)(hash(node->name, 7) * 1e6 + 1e6) % values)};
+        watch.param[watch.count++] = (Watched){
+            .name = node->name,
+            .columns = columns,
+            .index = (int64_t)((uint64_t)(random_weight(node->name, 7) * 1e6 + 1e6) % values)};
     }
     return watch;
 }
@@ -197,18 +188,9 @@ static bool is_right(const Tape *tape, void *context) {
     return is_fine;
 }
 
-static bool is_seed_right(uint64_t seed, void *context) {
-    Run *run = context;
-    Tape tape;
-    tape_draw(&tape, seed);
-    if (is_right(&tape, run)) return true;
-    tape_shrink(tape, seed, is_right, run, run->what, SHRINK_TRIES);
-    return false;
-}
-
 int main(int count, char **argument) {
     Run run = {0};
-    const Tally tally = check_seeds(count, argument, 80, is_seed_right, &run);
+    const Tally tally = check_models(count, argument, 80, is_right, &run, run.what, SHRINK_TRIES);
     printf("%d gradients, %d at edges\n", run.checked, run.edges);
     return tally.failures != 0 || run.edges > run.checked / 4;
 }

@@ -259,21 +259,12 @@ static bool passes(const Tape *tape, void *context) {
     return ok;
 }
 
-static bool passes_seed(uint64_t seed, void *context) {
-    Run *run = context;
-    Tape tape;
-    tape_draw(&tape, seed);
-    if (passes(&tape, run)) return true;
-    tape_shrink(tape, seed, passes, run, run->what, SHRINK_TRIES);
-    return false;
-}
-
 int main(int count, char **argument) {
     char cache[FOLDER_PATH];
     if (!folder_make(cache)) return 2;
     Run run = {.cache = cache};
     snprintf(run.path, sizeof run.path, "%s/random.yaml", cache);
-    const Tally tally = check_seeds(count, argument, 25, passes_seed, &run);
+    const Tally tally = check_models(count, argument, 25, passes, &run, run.what, SHRINK_TRIES);
     folder_remove(cache);
     printf("%d looked at, %d taken apart\n", run.looked, run.apart);
     return tally.failures || run.looked < tally.models / 3 || run.apart < tally.models / 4;

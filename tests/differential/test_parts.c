@@ -236,20 +236,11 @@ static bool passes(const Tape *tape, void *context) {
     return ok;
 }
 
-static bool passes_seed(uint64_t seed, void *context) {
-    Run *run = context;
-    Tape tape;
-    tape_draw(&tape, seed);
-    if (passes(&tape, run)) return true;
-    tape_shrink(tape, seed, passes, run, run->what, SHRINK_TRIES);
-    return false;
-}
-
 int main(int count, char **argument) {
     char cache[FOLDER_PATH];
     if (!folder_make(cache)) return 2;
     Run run = {.cache = cache};
-    const Tally tally = check_seeds(count, argument, 40, passes_seed, &run);
+    const Tally tally = check_models(count, argument, 40, passes, &run, run.what, SHRINK_TRIES);
     folder_remove(cache);
     printf("%d parts, %d with weights of their own, %d strays\n", run.parts, run.others,
            run.strays);

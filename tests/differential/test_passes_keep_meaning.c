@@ -28,20 +28,11 @@ typedef struct {
 
 /* ---- weights: any values will do ---- */
 
-static double hash(const char *name, int64_t index) {
-    uint64_t h = 1469598103934665603u;
-    for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
-    h = (h ^ (uint64_t)index) * 0x9e3779b97f4a7c15u;
-    h ^= h >> 29;
-    h *= 0xbf58476d1ce4e5b9u;
-    return (double)(h >> 40) / (double)(1 << 23) - 1;
-}
-
 static bool hashed_rows(const Weights *weights, const char *param, int64_t first, int64_t count,
                         int64_t columns, float *out) {
     (void)weights;
     for (int64_t i = 0; i < count * columns; i++)
-        out[i] = (float)(hash(param, first * columns + i) * 0.7);
+        out[i] = (float)(random_weight(param, first * columns + i) * 0.7);
     return true;
 }
 
@@ -202,16 +193,7 @@ static bool passes(const Tape *tape, void *context) {
     return is_right;
 }
 
-static bool passes_seed(uint64_t seed, void *context) {
-    Run *run = context;
-    Tape tape;
-    tape_draw(&tape, seed);
-    if (passes(&tape, run)) return true;
-    tape_shrink(tape, seed, passes, run, run->what, SHRINK_TRIES);
-    return false;
-}
-
 int main(int count, char **argument) {
     Run run = {0};
-    return check_seeds(count, argument, 300, passes_seed, &run).failures != 0;
+    return check_models(count, argument, 300, passes, &run, run.what, SHRINK_TRIES).failures != 0;
 }

@@ -215,16 +215,7 @@ static bool passes(const Tape *tape, void *context) {
     return ok;
 }
 
-static bool passes_seed(uint64_t seed, void *context) {
-    Run *run = context;
-    Tape tape;
-    tape_draw(&tape, seed);
-    if (passes(&tape, run)) return true;
-    tape_shrink(tape, seed, passes, run, run->what, SHRINK_TRIES);
-    return false;
-}
-
 int main(int count, char **argument) {
     Run run = {0};
-    return check_seeds(count, argument, 300, passes_seed, &run).failures > 0;
+    return check_models(count, argument, 300, passes, &run, run.what, SHRINK_TRIES).failures > 0;
 }
