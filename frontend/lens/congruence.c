@@ -34,15 +34,23 @@ int64_t congruence_number(const Congruence *congruence, StreamUnit place) {
     return number;
 }
 
-/* ---- a token: row d of W_out, turned, adds u[d] times itself ---- */
+/* ---- rows of a matrix, one after the other ---- */
 
 static int64_t rows_at_once(const StreamMatrix *matrix) {
     const int64_t rows = SOME_FLOATS / matrix->columns;
     return rows < 1 ? 1 : rows < matrix->rows ? rows : matrix->rows;
 }
 
-static bool add_rows(const StreamWeights *weights, const StreamMatrix *matrix, const float *u,
-                     double *out) {
+/* What becomes of rows, with one vector. */
+typedef struct {
+    const float *by;
+    double *out;
+} Rows;
+
+typedef void UseRow(const Rows *rows, int64_t r, const float *row, int64_t columns);
+
+static bool use_rows(const StreamWeights *weights, const StreamMatrix *matrix, UseRow *use,
+                     Rows with) {
     const int64_t some = rows_at_once(matrix);
     float *rows = malloc((size_t)(some * matrix->columns) * sizeof *rows);
     bool is_read = rows != NULL;
@@ -50,11 +58,16 @@ static bool add_rows(const StreamWeights *weights, const StreamMatrix *matrix, c
         const int64_t count = matrix->rows - r < some ? matrix->rows - r : some;
         is_read = stream_rows(weights, matrix, r, count, rows);
         for (int64_t i = 0; is_read && i < count; i++)
-            for (int64_t n = 0; n < matrix->columns; n++)
-                out[n] += (double)u[r + i] * (double)rows[i * matrix->columns + n];
+            use(&with, r + i, rows + i * matrix->columns, matrix->columns);
     }
     free(rows);
     return is_read || stream_weights_report(weights, matrix);
+}
+
+/* ---- a token: row d of W_out, turned, adds u[d] times itself ---- */
+
+static void add_row(const Rows *rows, int64_t r, const float *row, int64_t columns) {
+    for (int64_t n = 0; n < columns; n++) rows->out[n] += (double)rows->by[r] * (double)row[n];
 }
 
 bool congruence_of_token(const Congruence *congruence, int64_t token, double *out) {
@@ -65,7 +78,7 @@ bool congruence_of_token(const Congruence *congruence, int64_t token, double *ou
     memset(out, 0, (size_t)congruence->neurons * sizeof *out);
     for (int64_t i = 0; ok && i < weights->branch_count; i++) {
         const StreamBranch *branch = &weights->branch[i];
-        if (branch->hidden) ok = add_rows(weights, &branch->out, u, out);
+        if (branch->hidden) ok = use_rows(weights, &branch->out, add_row, (Rows){u, out});
         out += branch->hidden;
     }
     free(u);
@@ -80,19 +93,8 @@ static double dot(const float *a, const float *b, int64_t count) {
     return sum;
 }
 
-static bool multiply_rows(const StreamWeights *weights, const StreamMatrix *matrix,
-                          const float *writes, double *out) {
-    const int64_t some = rows_at_once(matrix);
-    float *rows = malloc((size_t)(some * matrix->columns) * sizeof *rows);
-    bool is_read = rows != NULL;
-    for (int64_t r = 0; is_read && r < matrix->rows; r += some) {
-        const int64_t count = matrix->rows - r < some ? matrix->rows - r : some;
-        is_read = stream_rows(weights, matrix, r, count, rows);
-        for (int64_t i = 0; is_read && i < count; i++)
-            out[r + i] = dot(rows + i * matrix->columns, writes, matrix->columns);
-    }
-    free(rows);
-    return is_read || stream_weights_report(weights, matrix);
+static void multiply_row(const Rows *rows, int64_t r, const float *row, int64_t columns) {
+    rows->out[r] = dot(row, rows->by, columns);
 }
 
 bool congruence_of_neuron(const Congruence *congruence, int64_t number, double *out) {
@@ -101,8 +103,9 @@ bool congruence_of_neuron(const Congruence *congruence, int64_t number, double *
     float *writes = malloc((size_t)weights->width * sizeof *writes);
     const bool is_read =
         writes && stream_neurons(weights, place.branch, NEURON_OUT, place.number, 1, writes);
-    const bool ok = is_read ? multiply_rows(weights, &congruence->tokens, writes, out)
-                            : stream_weights_report(weights, &place.branch->out);
+    const bool ok = is_read
+                        ? use_rows(weights, &congruence->tokens, multiply_row, (Rows){writes, out})
+                        : stream_weights_report(weights, &place.branch->out);
     free(writes);
     return ok;
 }

@@ -173,13 +173,8 @@ static bool shape_operand(const Editing *e, ModelEdit *made, int64_t part) {
 }
 
 static int64_t note_edit(Instruments *all, ModelEdit made) {
-    if (all->edit_count == all->edit_capacity) {
-        const int64_t capacity = all->edit_capacity ? 2 * all->edit_capacity : 64;
-        ModelEdit *grown = ARENA_ARRAY(all->arena, ModelEdit, (size_t)capacity);
-        if (all->edit_count) memcpy(grown, all->edit, (size_t)all->edit_count * sizeof *grown);
-        all->edit = grown;
-        all->edit_capacity = capacity;
-    }
+    all->edit =
+        arena_grow(all->arena, all->edit, all->edit_count, &all->edit_capacity, sizeof *all->edit);
     all->edit[all->edit_count] = made;
     return all->edit_count++;
 }

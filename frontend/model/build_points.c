@@ -25,24 +25,14 @@ static ModelPoint point_here(const Build *build, PointKind kind, Ref x, int64_t 
 }
 
 static void note_point(Instruments *all, ModelPoint point) {
-    if (all->point_count == all->point_capacity) {
-        const int64_t capacity = all->point_capacity ? 2 * all->point_capacity : 64;
-        ModelPoint *grown = ARENA_ARRAY(all->arena, ModelPoint, (size_t)capacity);
-        if (all->point_count) memcpy(grown, all->point, (size_t)all->point_count * sizeof *grown);
-        all->point = grown;
-        all->point_capacity = capacity;
-    }
+    all->point = arena_grow(all->arena, all->point, all->point_count, &all->point_capacity,
+                            sizeof *all->point);
     all->point[all->point_count++] = point;
 }
 
 static void note_tap(Instruments *all, ModelTap tap) {
-    if (all->tap_count == all->tap_capacity) {
-        const int64_t capacity = all->tap_capacity ? 2 * all->tap_capacity : 64;
-        ModelTap *grown = ARENA_ARRAY(all->arena, ModelTap, (size_t)capacity);
-        if (all->tap_count) memcpy(grown, all->tap, (size_t)all->tap_count * sizeof *grown);
-        all->tap = grown;
-        all->tap_capacity = capacity;
-    }
+    all->tap =
+        arena_grow(all->arena, all->tap, all->tap_count, &all->tap_capacity, sizeof *all->tap);
     all->tap[all->tap_count++] = tap;
 }
 
