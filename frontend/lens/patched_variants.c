@@ -99,7 +99,7 @@ static bool begin(Variants *v) {
 /* As many variants as have room in a call; how many. 0: reported. */
 static int64_t run_call(Variants *v, const Variant *variant, int64_t count, double *difference) {
     const PatchedStates *states = v->run->states;
-    TwSegment segment[MOST_SEQUENCES];
+    TwSegment segment[MOST_SEQUENCES] = {0};
     int64_t rows = 0, taken = 0;
     for (; taken < count && taken < v->sequences; taken++) {
         const int64_t first = variant[taken].first, more = states->count - first;
